@@ -1,0 +1,183 @@
+// What a state looks like as bytes. One `state(archive)` function per type names its fields once and
+// both saves and loads; the archives here turn that walk into little-endian bytes, back, and into a
+// schema, so that a snapshot knows what it holds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace fastcore {
+
+/// A snapshot that cannot be read: damaged, cut short, newer, or of another plan.
+class SnapshotError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Appends numbers to a growing run of bytes, little-endian.
+class ByteWriter {
+ public:
+  template <class T>
+  void number(T value) {
+    static_assert(std::is_arithmetic_v<T>, "only numbers have a byte order");
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + sizeof(T));
+    put(bytes_.data() + at, value);
+  }
+  void text(std::string_view s) {
+    number(static_cast<std::uint32_t>(s.size()));
+    bytes_.append(s.data(), s.size());
+  }
+  void doubles(const double* values, std::size_t count) {
+    const std::size_t at = bytes_.size();
+    bytes_.resize(at + count * sizeof(double));
+    for (std::size_t i = 0; i < count; ++i) put(bytes_.data() + at + i * sizeof(double), values[i]);
+  }
+  const std::string& bytes() const noexcept { return bytes_; }
+  std::string take() noexcept { return std::move(bytes_); }
+
+ private:
+  template <class T>
+  static void put(char* to, T value) noexcept {
+    std::memcpy(to, &value, sizeof(T));
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a big-endian machine needs a byte swap here");
+  }
+  std::string bytes_;
+};
+
+/// Reads what a ByteWriter wrote; never past the end.
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) noexcept : bytes_(bytes) {}
+
+  template <class T>
+  T number() {
+    static_assert(std::is_arithmetic_v<T>, "only numbers have a byte order");
+    T value;
+    std::memcpy(&value, need(sizeof(T)), sizeof(T));
+    return value;
+  }
+  std::string text() {
+    const auto size = number<std::uint32_t>();
+    const char* const p = need(size);
+    return {p, size};
+  }
+  void doubles(double* values, std::size_t count) {
+    if (count > left() / sizeof(double)) cut_short();
+    std::memcpy(values, need(count * sizeof(double)), count * sizeof(double));
+  }
+  /// A count of things of at least `size` bytes each, refused when they could not all be there.
+  std::size_t count(std::size_t size) {
+    const auto n = number<std::uint32_t>();
+    if (n > left() / size) cut_short();
+    return n;
+  }
+  std::size_t left() const noexcept { return bytes_.size() - at_; }
+
+ private:
+  const char* need(std::size_t size) {
+    if (size > left()) cut_short();
+    const char* const p = bytes_.data() + at_;
+    at_ += size;
+    return p;
+  }
+  [[noreturn]] void cut_short() const {
+    throw SnapshotError("the snapshot ends at byte " + std::to_string(bytes_.size()) + " in the middle of a value");
+  }
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+};
+
+/// Saves a state: whole numbers as 64 bits, reals as they are, arrays with their length.
+class StateSaver {
+ public:
+  static constexpr bool loading = false;
+  explicit StateSaver(ByteWriter& out) noexcept : out_(out) {}
+
+  template <class T>
+  void operator()(const char*, T& field) {
+    if constexpr (std::is_floating_point_v<T>) {
+      out_.number(static_cast<double>(field));
+    } else if constexpr (std::is_integral_v<T>) {
+      out_.number(static_cast<std::int64_t>(field));
+    } else {
+      field.state(*this);
+    }
+  }
+  void array(const char*, const double* values, std::size_t count) {
+    out_.number(static_cast<std::uint32_t>(count));
+    out_.doubles(values, count);
+  }
+  [[noreturn]] void fail(const char*) const { throw std::logic_error("saving does not fail"); }
+
+ private:
+  ByteWriter& out_;
+};
+
+/// Loads what a StateSaver saved into a state of the same type and parameters.
+class StateLoader {
+ public:
+  static constexpr bool loading = true;
+  StateLoader(ByteReader& in, const char* owner) noexcept : in_(in), owner_(owner) {}
+
+  template <class T>
+  void operator()(const char* name, T& field) {
+    if constexpr (std::is_floating_point_v<T>) {
+      field = in_.number<double>();
+    } else if constexpr (std::is_integral_v<T>) {
+      const auto value = in_.number<std::int64_t>();
+      field = static_cast<T>(value);
+      if (static_cast<std::int64_t>(field) != value || (std::is_unsigned_v<T> && value < 0)) fail(name);
+    } else {
+      field.state(*this);
+    }
+  }
+  void array(const char* name, double* values, std::size_t count) {
+    if (in_.number<std::uint32_t>() != count) fail(name);
+    in_.doubles(values, count);
+  }
+  [[noreturn]] void fail(const char* what) const {
+    throw SnapshotError(std::string("the snapshot's state of ") + owner_ + " does not fit it: " + what);
+  }
+
+ private:
+  ByteReader& in_;
+  const char* owner_;
+};
+
+/// Lists the fields of a state, "name:kind" with dots between levels: two states with the same
+/// schema can read each other's bytes.
+class StateSchema {
+ public:
+  static constexpr bool loading = false;
+
+  template <class T>
+  void operator()(const char* name, T& field) {
+    if constexpr (std::is_floating_point_v<T>) {
+      add(name, ":real");
+    } else if constexpr (std::is_integral_v<T>) {
+      add(name, ":whole");
+    } else {
+      const std::size_t size = prefix_.size();
+      prefix_.append(name).push_back('.');
+      field.state(*this);
+      prefix_.resize(size);
+    }
+  }
+  void array(const char* name, const double*, std::size_t) { add(name, ":reals"); }
+  [[noreturn]] void fail(const char*) const { throw std::logic_error("listing fields does not fail"); }
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  void add(const char* name, const char* kind) { text_.append(prefix_).append(name).append(kind).push_back(' '); }
+  std::string prefix_;
+  std::string text_;
+};
+
+}  // namespace fastcore

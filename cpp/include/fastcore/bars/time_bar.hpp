@@ -1,0 +1,70 @@
+// Time bars by event time: a tick of a later span closes the bar, never a clock on the wall, so that
+// live, replay and batch make the same bars. A span without ticks makes no bar.
+#pragma once
+
+#include <cstdint>
+
+#include "fastcore/lanes.hpp"
+
+namespace fastcore {
+
+/// One bar, closed or forming, laid out as NumPy's fc.BAR.
+struct Bar {
+  std::int64_t ts;  ///< start of the span, nanoseconds since 1970 UTC
+  double open;
+  double high;
+  double low;
+  double close;
+  double volume;
+  std::int64_t count;  ///< ticks in it
+};
+static_assert(sizeof(Bar) == 56, "fc.BAR says 56 bytes");
+
+/// Builds the bars of one span.
+class TimeBars {
+ public:
+  explicit TimeBars(std::int64_t span) noexcept : span_(span) {}
+
+  /// Whether a tick at `ts` belongs to a later span than the forming bar: then `closed` comes first.
+  bool closes(std::int64_t ts) const noexcept { return bar_.count > 0 && ts >= bar_.ts + span_; }
+
+  /// The forming bar is over; there is none until the next `add`.
+  Bar close() noexcept {
+    const Bar closed = bar_;
+    bar_.count = 0;
+    return closed;
+  }
+
+  void add(std::int64_t ts, double price, double size) noexcept {
+    if (bar_.count == 0) {
+      bar_ = {ts - ts % span_, price, price, price, price, size, 1};
+      return;
+    }
+    bar_.high = larger(price, bar_.high);
+    bar_.low = smaller(price, bar_.low);
+    bar_.close = price;
+    bar_.volume += size;
+    ++bar_.count;
+  }
+
+  /// The forming bar; its count is 0 when there is none.
+  const Bar& forming() const noexcept { return bar_; }
+  std::int64_t span() const noexcept { return span_; }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("ts", bar_.ts);
+    archive("open", bar_.open);
+    archive("high", bar_.high);
+    archive("low", bar_.low);
+    archive("close", bar_.close);
+    archive("volume", bar_.volume);
+    archive("count", bar_.count);
+  }
+
+ private:
+  std::int64_t span_;
+  Bar bar_{};
+};
+
+}  // namespace fastcore

@@ -1,0 +1,75 @@
+// The engine: many symbols under one plan, batches of ticks, snapshots, and the account of it all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "fastcore/engine/symbol.hpp"
+#include "fastcore/latency/histogram.hpp"
+
+namespace fastcore {
+
+/// More symbols than the engine may hold.
+class CapacityError : public std::length_error {
+ public:
+  using std::length_error::length_error;
+};
+
+class Engine {
+ public:
+  struct Options {
+    std::size_t history = 0;      ///< rows kept for each clock of a symbol
+    std::size_t max_symbols = 0;  ///< 0: no bound
+    Policy policy;
+  };
+
+  Engine(std::vector<NodeSpec> specs, const Options& options);
+
+  /// The symbol of that name, made on first use; throws CapacityError beyond max_symbols.
+  const std::shared_ptr<Symbol>& symbol(const std::string& name);
+  /// The symbol of that name, or null.
+  std::shared_ptr<Symbol> find(const std::string& name) const;
+  /// Forgets a symbol; its ledger stays in the total. False when there is none.
+  bool drop(const std::string& name);
+  const std::vector<std::shared_ptr<Symbol>>& symbols() const noexcept { return symbols_; }
+
+  /// Takes `count` ticks in order; `table[tick.symbol]` is the tick's symbol. Rows and outcomes are
+  /// written when their pointers are not null, one per tick. Returns how many were taken.
+  std::size_t on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows, std::uint8_t* outcomes) noexcept;
+
+  /// Whether the latency of this call is to be measured: one in `sampling`, so that reading the clock
+  /// costs a tick under 1 ns on average.
+  bool sample() noexcept { return (++calls_ & (sampling - 1)) == 0; }
+  static constexpr std::uint32_t sampling = 128;
+
+  const Plan& plan() const noexcept { return *plan_; }
+  const Options& options() const noexcept { return options_; }
+  Ledger ledger() const noexcept;
+  /// Ticks that never found a symbol.
+  Ledger& unplaced() noexcept { return unplaced_; }
+  Histogram& tick_latency() noexcept { return tick_latency_; }
+  Histogram& batch_latency() noexcept { return batch_latency_; }
+  std::size_t memory() const noexcept;
+
+  /// The whole engine as bytes: plan, options, symbols, ledger. Equal states have equal bytes.
+  std::string snapshot();
+  /// An engine from such bytes; throws SnapshotError.
+  static std::unique_ptr<Engine> restore(std::string_view bytes);
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  Options options_;
+  std::vector<std::shared_ptr<Symbol>> symbols_;
+  std::unordered_map<std::string, std::shared_ptr<Symbol>> by_name_;
+  Ledger unplaced_;  // and that of dropped symbols
+  Histogram tick_latency_;
+  Histogram batch_latency_;
+  std::uint32_t calls_ = 0;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,49 @@
+// The account of every tick: each one received ends in exactly one bucket, so that "where did tick N
+// go?" has an answer, always.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace fastcore {
+
+/// What became of a tick.
+enum class Outcome : std::uint8_t {
+  accepted,       ///< in order, taken by bars and indicators
+  late_accepted,  ///< older than the newest tick, taken as the policy asks
+  late_dropped,   ///< older than the newest tick, left out
+  duplicate,      ///< seen before, left out
+  invalid,        ///< a price or size that cannot be, left out
+  rejected,       ///< refused with an error: a timestamp in the wrong unit, an unknown symbol
+};
+inline constexpr std::size_t outcome_count = 6;
+
+constexpr const char* outcome_name(Outcome outcome) noexcept {
+  constexpr const char* names[outcome_count] = {"accepted", "late_accepted", "late_dropped", "duplicate", "invalid", "rejected"};
+  return names[static_cast<std::size_t>(outcome)];
+}
+constexpr bool taken(Outcome outcome) noexcept { return outcome == Outcome::accepted || outcome == Outcome::late_accepted; }
+
+/// Counts by outcome; `received` is counted at the door, the buckets behind it.
+struct Ledger {
+  std::uint64_t received = 0;
+  std::array<std::uint64_t, outcome_count> buckets{};
+
+  Outcome count(Outcome outcome) noexcept {
+    ++buckets[static_cast<std::size_t>(outcome)];
+    return outcome;
+  }
+  Ledger& operator+=(const Ledger& other) noexcept {
+    received += other.received;
+    for (std::size_t i = 0; i < outcome_count; ++i) buckets[i] += other.buckets[i];
+    return *this;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("received", received);
+    for (std::size_t i = 0; i < outcome_count; ++i) archive(outcome_name(static_cast<Outcome>(i)), buckets[i]);
+  }
+};
+
+}  // namespace fastcore

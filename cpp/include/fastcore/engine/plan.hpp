@@ -1,0 +1,113 @@
+// A plan: which indicators run on which clock, and where everything of a symbol lies. It is made once,
+// checked as a whole, and shared by all symbols of an engine; a tick then only follows offsets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fastcore/kernel.hpp"
+
+namespace fastcore {
+
+/// A plan that cannot be: a cycle, an unknown name, a clock that is none.
+class PlanError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+/// One named indicator, as the user wrote it.
+struct NodeSpec {
+  std::string name;
+  const Kernel* kernel = nullptr;
+  ParamValues params{};
+  std::string clock;                 ///< bar spec such as "1m"; empty for ticks, or for the parents' clock
+  std::vector<std::string> parents;  ///< column for each input; empty for prices
+};
+
+/// A clock of the plan: number 0 is the ticks themselves, the others are time bars.
+struct Clock {
+  std::string text;            ///< as written; empty for ticks
+  std::int64_t span = 0;       ///< nanoseconds; 0 for ticks
+  std::uint32_t cells = 0;     ///< first of its input cells: price and size, or open, high, low, close, volume
+  std::vector<std::uint32_t> columns;  ///< columns that change on this clock, in row order
+};
+
+/// Nodes of one kernel, level and clock, run by one call.
+struct Group {
+  const Kernel* kernel;
+  std::vector<Wiring> nodes;
+};
+
+class Plan {
+ public:
+  /// Checks and lays out; throws PlanError with a sentence.
+  explicit Plan(std::vector<NodeSpec> specs);
+
+  /// Output names in row order: "rsi", or "macd.signal" for one of several.
+  const std::vector<std::string>& columns() const noexcept { return columns_; }
+  /// Where a column is; throws PlanError for an unknown name.
+  std::size_t column(const std::string& name) const;
+  const std::vector<NodeSpec>& specs() const noexcept { return specs_; }
+  const std::vector<Clock>& clocks() const noexcept { return clocks_; }
+  /// Number of a clock by its text; throws PlanError for one that the plan does not have.
+  std::size_t clock(const std::string& text) const;
+  /// The clock on which a column changes.
+  std::size_t clock_of(std::size_t column) const noexcept { return column_clock_[column]; }
+
+  /// Nodes that run, after equal ones were merged.
+  std::size_t node_count() const noexcept { return states_.size(); }
+  /// Cells of a symbol: the row first, then the inputs of each clock.
+  std::size_t cell_count() const noexcept { return cell_count_; }
+  std::size_t symbol_bytes() const noexcept { return symbol_bytes_; }
+
+  /// Makes the states in a symbol's zeroed block and fills its row with NaN.
+  void make(std::byte* symbol) const;
+  /// Runs the nodes of a clock over the inputs in its cells.
+  void step(std::size_t clock, std::byte* symbol, double* cells) const noexcept {
+    for (const Group& group : groups_[clock]) group.kernel->step_many(symbol, group.nodes.data(), group.nodes.size(), cells);
+    for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
+  }
+  /// The same without a trace in the states; `cells` is a scratch copy of the symbol's.
+  void peek(std::size_t clock, const std::byte* symbol, double* cells) const noexcept {
+    for (const Group& group : groups_[clock]) group.kernel->peek_many(symbol, group.nodes.data(), group.nodes.size(), cells);
+    for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
+  }
+
+  void save_states(std::byte* symbol, ByteWriter& out) const {
+    for (const State& s : states_) s.kernel->save(symbol + s.offset, out);
+  }
+  void load_states(std::byte* symbol, ByteReader& in) const {
+    for (const State& s : states_) s.kernel->load(symbol + s.offset, in);
+  }
+
+ private:
+  struct State {
+    const Kernel* kernel;
+    ParamValues params;
+    std::uint32_t offset;
+    std::size_t bytes;
+  };
+  struct Copy {
+    std::uint32_t from;
+    std::uint32_t to;
+  };
+  struct Build;  // the work of the constructor, in plan.cpp
+
+  std::vector<NodeSpec> specs_;
+  std::vector<std::string> columns_;
+  std::vector<std::size_t> column_clock_;
+  std::vector<Clock> clocks_;
+  std::vector<std::vector<Group>> groups_;  // by clock, in an order that respects chaining
+  std::vector<std::vector<Copy>> copies_;   // by clock: columns of nodes that were merged into another
+  std::vector<State> states_;
+  std::size_t cell_count_ = 0;
+  std::size_t symbol_bytes_ = 0;
+};
+
+/// Nanoseconds of a time span such as "250ms", "1s", "5m", "1h", "1d"; throws PlanError.
+std::int64_t parse_span(const std::string& text);
+
+}  // namespace fastcore

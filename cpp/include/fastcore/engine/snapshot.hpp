@@ -1,0 +1,32 @@
+// The envelope around saved states: magic, version, kind, length, checksum. What is inside is written
+// by the things themselves; what is damaged, cut, newer or of another kind is refused here, whole.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "fastcore/archive.hpp"
+#include "fastcore/kernel.hpp"
+
+namespace fastcore {
+
+enum class SnapshotKind : std::uint32_t { engine = 1, indicator = 2 };
+
+/// CRC-32C (Castagnoli) of some bytes.
+std::uint32_t crc32c(std::string_view bytes) noexcept;
+
+/// Puts a payload in its envelope.
+std::string seal(SnapshotKind kind, std::string_view payload);
+/// The payload of an envelope of that kind; throws SnapshotError with a sentence.
+std::string_view unseal(SnapshotKind kind, std::string_view bytes);
+
+/// One indicator's name and parameters, by name so that a parameter may be added later.
+void save_params(const Kernel& kernel, const ParamValues& params, ByteWriter& out);
+/// Reads what save_params wrote and checks the ranges; throws SnapshotError.
+const Kernel& load_params(ByteReader& in, ParamValues& params);
+
+/// The fields of a kernel's state, to tell whether saved bytes fit.
+std::string state_schema(const Kernel& kernel);
+
+}  // namespace fastcore

@@ -1,0 +1,114 @@
+// One symbol: its states, its row, its bars, its ledger. A tick goes through here once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fastcore/bars/time_bar.hpp"
+#include "fastcore/engine/ledger.hpp"
+#include "fastcore/engine/plan.hpp"
+#include "fastcore/engine/tick.hpp"
+
+namespace fastcore {
+
+/// The last rows of a clock's columns, contiguous and in order, without a copy on reading: each row is
+/// written twice, `capacity` rows apart.
+class History {
+ public:
+  History(std::size_t capacity, std::size_t width);
+
+  void push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept;
+  /// First cell of the last `rows` rows, oldest first.
+  const double* last(std::size_t rows) const noexcept { return data() + (at_ + capacity_ - rows) * width_; }
+  std::size_t size() const noexcept { return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_; }
+  std::size_t width() const noexcept { return width_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+  /// Rows pushed so far: a view taken at generation g is overwritten from its oldest row on as it grows.
+  std::uint64_t generation() const noexcept { return generation_; }
+  /// What a view must keep alive.
+  const std::shared_ptr<Block>& block() const noexcept { return block_; }
+
+ private:
+  double* data() const noexcept { return reinterpret_cast<double*>(block_->data()); }
+
+  std::shared_ptr<Block> block_;
+  std::size_t capacity_;
+  std::size_t width_;
+  std::size_t at_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+/// The last closed bars of a clock, laid out like History.
+class BarHistory {
+ public:
+  explicit BarHistory(std::size_t capacity);
+  void push(const Bar& bar) noexcept;
+  const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
+  std::size_t size() const noexcept { return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_; }
+  std::uint64_t generation() const noexcept { return generation_; }
+  const std::shared_ptr<Block>& block() const noexcept { return block_; }
+
+ private:
+  Bar* data() const noexcept { return reinterpret_cast<Bar*>(block_->data()); }
+
+  std::shared_ptr<Block> block_;
+  std::size_t capacity_;
+  std::size_t at_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+class Symbol {
+ public:
+  /// `history` rows (0: none) are kept for each clock, and max(history, 1) bars for each bar clock.
+  Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history);
+
+  /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
+  Outcome on_tick(std::int64_t ts, double price, double size) noexcept;
+  /// Takes one closed bar of a clock, made elsewhere; throws std::invalid_argument when it cannot be one.
+  Outcome on_bar(std::size_t clock, const Bar& bar);
+  /// Writes the row that a tick at `price` would leave; with `forming`, bar columns as if the forming
+  /// bars closed with it. No trace is left.
+  void peek(double price, double size, bool forming, double* row) const;
+
+  const std::string& name() const noexcept { return name_; }
+  const Plan& plan() const noexcept { return *plan_; }
+  /// The live row, and after it the input cells.
+  double* cells() const noexcept { return reinterpret_cast<double*>(block_->data()); }
+  const std::shared_ptr<Block>& block() const noexcept { return block_; }
+  Ledger& ledger() noexcept { return ledger_; }
+  const Ledger& ledger() const noexcept { return ledger_; }
+  Outcome outcome() const noexcept { return outcome_; }
+  std::int64_t last_ts() const noexcept { return last_ts_; }
+  const Policy& policy() const noexcept { return policy_; }
+  /// History of a clock; null when none is kept.
+  const History* history(std::size_t clock) const noexcept { return histories_.empty() ? nullptr : &histories_[clock]; }
+  const BarHistory& bars(std::size_t clock) const noexcept { return closed_[clock - 1]; }
+  const Bar& forming(std::size_t clock) const noexcept { return bars_[clock - 1].forming(); }
+  std::size_t memory() const noexcept;
+
+  void save(ByteWriter& out);
+  void load(ByteReader& in);
+
+ private:
+  Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
+  void close_bars(std::int64_t ts) noexcept;
+  void run_bar(std::size_t clock, const Bar& bar) noexcept;
+  void run_clock(std::size_t clock) noexcept;
+
+  // Hot members first: a tick reads these and the block.
+  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Block> block_;
+  std::int64_t last_ts_ = 0;
+  Ledger ledger_;
+  Policy policy_;
+  Outcome outcome_ = Outcome::accepted;
+  std::vector<TimeBars> bars_;  // by clock - 1
+  std::vector<History> histories_;
+  std::vector<BarHistory> closed_;
+  std::string name_;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,38 @@
+// What goes in: a tick, and the rules by which a symbol takes or refuses it.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+namespace fastcore {
+
+/// One trade or quote tick, laid out as NumPy's fc.TICK.
+struct Tick {
+  std::int64_t ts;       ///< nanoseconds since 1970 UTC
+  double price;          ///< above 0
+  double size;           ///< 0 or more
+  std::int64_t id;       ///< the venue's trade id, 0 for none
+  std::uint32_t symbol;  ///< index into a table of names
+  std::int8_t side;      ///< 1 buyer took, -1 seller took, 0 unknown
+};
+static_assert(sizeof(Tick) == 40, "fc.TICK says 40 bytes");
+
+/// Timestamps before this (1973-03-03 in nanoseconds) are in another unit: today in microseconds,
+/// milliseconds and seconds is 1.7e15, 1.7e12 and 1.7e9.
+inline constexpr std::int64_t earliest_ts = 100'000'000'000'000'000;
+
+/// What to do with a tick older than the newest.
+enum class OrderRule : std::uint8_t { drop, reject, accept };
+/// What to do with a price or size that cannot be.
+enum class InvalidRule : std::uint8_t { drop, raise };
+
+struct Policy {
+  OrderRule order = OrderRule::drop;
+  InvalidRule invalid = InvalidRule::drop;
+};
+
+inline bool valid_price(double price) noexcept { return price > 0.0 && std::isfinite(price); }
+inline bool valid_size(double size) noexcept { return size >= 0.0 && std::isfinite(size); }
+
+}  // namespace fastcore

@@ -1,0 +1,157 @@
+// ADX: Wilder's directional movement, how strongly and in which direction the price goes.
+#pragma once
+
+#include <array>
+#include <cmath>
+
+#include "fastcore/indicators/trange.hpp"
+#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct AdxParams {
+  int period = 14;
+};
+
+class Adx {
+ public:
+  static constexpr auto spec() {
+    return describe<AdxParams>("ADX", "Average directional index with the directional indicators +DI and -DI, each 0 to 100.")
+        .formula("plus_di = 100 * W(+dm) / W(tr), minus_di = 100 * W(-dm) / W(tr), dx = 100 * |plus_di - minus_di| / (plus_di + minus_di), adx = rma(dx, period); "
+                 "W Wilder's sum, begun with period - 1 values")
+        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; sums and rows as TA-Lib's ADX, PLUS_DI, MINUS_DI")
+        .inputs("high", "low", "close")
+        .outputs(line("adx"), signal("plus_di"), signal("minus_di"))
+        .params(param("period", &AdxParams::period, 2, longest_period, "period of Wilder's sums and of the average"));
+  }
+  static constexpr std::array<int, 3> warmup(const AdxParams& p) { return {2 * p.period, p.period + 1, p.period + 1}; }
+
+  explicit Adx(const AdxParams& p) noexcept
+      : plus_(Recurrence::wilder(p.period)), minus_(plus_), true_(plus_), average_(plus_), period_(p.period) {}
+
+  std::array<double, 3> operator()(double high, double low, double close) noexcept {
+    const Movement m = movement(high - high_, low_ - low);
+    const double range = range_(high, low, close);
+    high_ = high;
+    low_ = low;
+    if (rows_ < period_) return begin(m, range);
+    const double plus = plus_(m.plus);
+    const double minus = minus_(m.minus);
+    const double all = true_(range);
+    return index(all > 0.0 ? 100.0 * (plus / all) : 0.0, all > 0.0 ? 100.0 * (minus / all) : 0.0);
+  }
+
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && rows_ < period_; ++i) {
+      const auto row = (*this)(in[0][i], in[1][i], in[2][i]);
+      for (std::size_t k = 0; k < 3; ++k) out[k][i] = row[k];
+    }
+    if (i == n) return;
+    run_sums({in[0] + i, in[1] + i, in[2] + i}, {out[0] + i, out[1] + i, out[2] + i}, n - i);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("rows", rows_);
+    archive("high", high_);
+    archive("low", low_);
+    archive("sums", sums_.plus);
+    archive("sums_minus", sums_.minus);
+    archive("sums_true", sum_true_);
+    archive("range", range_);
+    archive("plus", plus_);
+    archive("minus", minus_);
+    archive("true", true_);
+    archive("average", average_);
+  }
+
+ private:
+  struct Movement {
+    double plus;
+    double minus;
+  };
+
+  /// Only the larger of the two moves counts, and only if it is one.
+  static Movement movement(double up, double down) noexcept {
+    return {up > down && up > 0.0 ? up : 0.0, down > up && down > 0.0 ? down : 0.0};
+  }
+
+  static double strength(double plus, double minus) noexcept { return 100.0 * (std::fabs(plus - minus) / (plus + minus)); }
+
+  /// The first row has no movement; the sums begin with the `period` - 1 rows after it. Wilder's sum
+  /// over `period` is the average times `period`, and only ratios of sums are shown.
+  std::array<double, 3> begin(const Movement& m, double range) noexcept {
+    if (rows_ > 0) {
+      sums_.plus += m.plus;
+      sums_.minus += m.minus;
+      sum_true_ += range;
+    }
+    if (++rows_ == period_) {
+      plus_.seed(sums_.plus / period_);
+      minus_.seed(sums_.minus / period_);
+      true_.seed(sum_true_ / period_);
+    }
+    return {quiet_nan, quiet_nan, quiet_nan};
+  }
+
+  /// A row without direction counts as 0 in the seed of the average, and holds it afterwards.
+  std::array<double, 3> index(double plus, double minus) noexcept {
+    if (plus + minus >= directionless) return {average_(strength(plus, minus)), plus, minus};
+    return {average_.ready() ? average_.value() : average_(0.0), plus, minus};
+  }
+
+  void run_sums(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
+    double plus[chunk_rows];
+    double minus[chunk_rows];
+    double range[chunk_rows];
+    double smooth[chunk_rows];
+    directions(in, n, plus, minus);
+    range_.run(in, {range}, n);
+    Recurrence::run_each(plus_, minus_, plus, minus, n, out[1], out[2]);
+    true_.run(range, n, smooth);
+    double least = 100.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double p = smooth[i] > 0.0 ? 100.0 * (out[1][i] / smooth[i]) : 0.0;
+      const double m = smooth[i] > 0.0 ? 100.0 * (out[2][i] / smooth[i]) : 0.0;
+      out[1][i] = p;
+      out[2][i] = m;
+      range[i] = strength(p, m);
+      least = p + m < least ? p + m : least;
+    }
+    if (least >= directionless) {
+      average_.run(range, n, out[0]);
+    } else {
+      for (std::size_t i = 0; i < n; ++i) out[0][i] = index(out[1][i], out[2][i])[0];
+    }
+  }
+
+  void directions(const std::array<const double*, 3>& in, std::size_t n, double* plus, double* minus) noexcept {
+    const auto put = [&](std::size_t i, double high, double low) {
+      const Movement m = movement(in[0][i] - high, low - in[1][i]);
+      plus[i] = m.plus;
+      minus[i] = m.minus;
+    };
+    put(0, high_, low_);
+    for (std::size_t i = 1; i < n; ++i) put(i, in[0][i - 1], in[1][i - 1]);
+    high_ = in[0][n - 1];
+    low_ = in[1][n - 1];
+  }
+
+  static constexpr double directionless = 1e-14;
+
+  Trange range_;
+  Recurrence plus_;
+  Recurrence minus_;
+  Recurrence true_;
+  Recurrence average_;
+  Movement sums_{0.0, 0.0};
+  double sum_true_ = 0.0;
+  double high_ = 0.0;
+  double low_ = 0.0;
+  int period_;
+  int rows_ = 0;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,59 @@
+// DEMA: an EMA with the lag of its own EMA taken off once.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct DemaParams {
+  int period = 30;
+};
+
+class Dema {
+ public:
+  static constexpr auto spec() {
+    return describe<DemaParams>("DEMA", "Double exponential moving average.")
+        .formula("dema = 2 * ema(x) - ema(ema(x))")
+        .source("Mulloy, Smoothing Data with Faster Moving Averages, TASC 12:1 (1994); rows as TA-Lib's DEMA")
+        .inputs("close")
+        .outputs(line("dema"))
+        .params(param("period", &DemaParams::period, 1, longest_period, "span of both averages"));
+  }
+  static constexpr int warmup(const DemaParams& p) { return 2 * p.period - 1; }
+
+  explicit Dema(const DemaParams& p) noexcept : first_(Recurrence::ema(p.period)), second_(Recurrence::ema(p.period)) {}
+
+  double operator()(double close) noexcept {
+    const double once = first_(close);
+    if (!first_.ready()) return quiet_nan;
+    const double twice = second_(once);
+    return once + (once - twice);
+  }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !first_.ready(); ++i) out[0][i] = (*this)(in[0][i]);
+    const std::size_t rows = n - i;
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    first_.run(in[0] + i, rows, once);
+    second_.run(once, rows, twice);
+    for (std::size_t k = 0; k < rows; ++k) out[0][i + k] = once[k] + (once[k] - twice[k]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("first", first_);
+    archive("second", second_);
+  }
+
+ private:
+  Recurrence first_;
+  Recurrence second_;  // of the first, from its first value on
+};
+
+}  // namespace fastcore

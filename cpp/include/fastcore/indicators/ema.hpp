@@ -1,0 +1,44 @@
+// EMA: exponential moving average, the recurrence that half of the catalogue is built of.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct EmaParams {
+  int period = 30;
+};
+
+class Ema {
+ public:
+  static constexpr auto spec() {
+    return describe<EmaParams>("EMA", "Exponential moving average, seeded with the mean of the first `period` values.")
+        .formula("ema[t] = ema[t-1] + 2 / (period + 1) * (x[t] - ema[t-1])")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; seed as TA-Lib's EMA")
+        .inputs("close")
+        .outputs(line("ema"))
+        .params(param("period", &EmaParams::period, 1, longest_period, "span of the average, and values in its seed"));
+  }
+  static constexpr int warmup(const EmaParams& p) { return p.period; }
+
+  explicit Ema(const EmaParams& p) noexcept : average_(Recurrence::ema(p.period)) {}
+
+  double operator()(double close) noexcept { return average_(close); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    average_.run(in[0], n, out[0]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("average", average_);
+  }
+
+ private:
+  Recurrence average_;
+};
+
+}  // namespace fastcore

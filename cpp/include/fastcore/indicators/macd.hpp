@@ -1,0 +1,81 @@
+// MACD: the distance between a fast and a slow EMA, its own EMA, and the distance between these two.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct MacdParams {
+  int fast = 12;
+  int slow = 26;
+  int signal = 9;
+};
+
+class Macd {
+ public:
+  static constexpr auto spec() {
+    return describe<MacdParams>("MACD", "Moving average convergence/divergence.")
+        .formula("macd = ema(x, fast) - ema(x, slow); signal = ema(macd, signal); hist = macd - signal")
+        .source("Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; both averages seeded at the slow one's first row, as TA-Lib's MACD")
+        .inputs("close")
+        .outputs(line("macd"), signal("signal"), bar("hist"))
+        .params(param("fast", &MacdParams::fast, 2, longest_period, "span of the fast average"),
+                param("slow", &MacdParams::slow, 2, longest_period, "span of the slow average"),
+                param("signal", &MacdParams::signal, 1, longest_period, "span of the signal line"));
+  }
+  static constexpr const char* invalid(const MacdParams& p) { return p.fast < p.slow ? nullptr : "fast must be less than slow"; }
+  static constexpr int warmup(const MacdParams& p) { return p.slow + p.signal - 1; }
+
+  explicit Macd(const MacdParams& p) noexcept
+      : fast_(Recurrence::ema(p.fast)), slow_(Recurrence::ema(p.slow)), signal_(Recurrence::ema(p.signal)), waiting_(p.slow - p.fast) {}
+
+  std::array<double, 3> operator()(double close) noexcept {
+    const double slow = slow_(close);
+    if (waiting_ > 0) {
+      --waiting_;
+      return {quiet_nan, quiet_nan, quiet_nan};
+    }
+    const double fast = fast_(close);
+    if (!slow_.ready()) return {quiet_nan, quiet_nan, quiet_nan};
+    const double macd = fast - slow;
+    const double signal = signal_(macd);
+    return {macd, signal, macd - signal};
+  }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !slow_.ready(); ++i) {
+      const auto row = (*this)(in[0][i]);
+      for (std::size_t k = 0; k < 3; ++k) out[k][i] = row[k];
+    }
+    const std::size_t rows = n - i;
+    double fast[chunk_rows];
+    double slow[chunk_rows];
+    Recurrence::run_both(fast_, slow_, in[0] + i, rows, fast, slow);
+    double* const macd = out[0] + i;
+    double* const signal = out[1] + i;
+    for (std::size_t k = 0; k < rows; ++k) macd[k] = fast[k] - slow[k];
+    signal_.run(macd, rows, signal);
+    for (std::size_t k = 0; k < rows; ++k) out[2][i + k] = macd[k] - signal[k];
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("waiting", waiting_);
+    archive("fast", fast_);
+    archive("slow", slow_);
+    archive("signal", signal_);
+  }
+
+ private:
+  Recurrence fast_;
+  Recurrence slow_;
+  Recurrence signal_;
+  int waiting_;  // rows until the fast average begins its seed
+};
+
+}  // namespace fastcore

@@ -1,0 +1,46 @@
+// MOM: how far the price is from where it was.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/lag.hpp"
+
+namespace fastcore {
+
+struct MomParams {
+  int period = 10;
+};
+
+class Mom {
+ public:
+  static constexpr auto spec() {
+    return describe<MomParams>("MOM", "Momentum: the change over `period` rows.")
+        .formula("mom[t] = x[t] - x[t-period]")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 10; rows as TA-Lib's MOM")
+        .inputs("close")
+        .outputs(line("mom"))
+        .params(param("period", &MomParams::period, 1, longest_period, "rows back"));
+  }
+  static constexpr int warmup(const MomParams& p) { return p.period + 1; }
+
+  Mom(const MomParams& p, Arena& arena) : lag_(p.period, arena) {}
+
+  double operator()(double close) noexcept { return close - lag_(close); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double* const mom = out[0];
+    lag_.run(in[0], n, mom);
+    for (std::size_t i = 0; i < n; ++i) mom[i] = in[0][i] - mom[i];
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("lag", lag_);
+  }
+
+ private:
+  Lag lag_;
+};
+
+}  // namespace fastcore

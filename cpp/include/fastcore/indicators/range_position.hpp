@@ -1,0 +1,42 @@
+// Where the close stands between the highest high and the lowest low: the core of STOCH and WILLR.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "fastcore/window/blocks.hpp"
+
+namespace fastcore {
+
+/// Highest high and lowest low of a window of bars.
+class PriceRange {
+ public:
+  PriceRange(int period, Arena& arena) : highest_(period, arena), lowest_(period, arena) {}
+
+  struct Bounds {
+    double high;
+    double low;
+    /// TA-Lib's test for a range that is nothing but rounding.
+    bool flat() const noexcept { return high - low <= 1e-14 * (std::fabs(high) + std::fabs(low)); }
+  };
+
+  Bounds operator()(double high, double low) noexcept { return {highest_.push(high), lowest_.push(low)}; }
+
+  void run(const double* high, const double* low, std::size_t n, double* highest, double* lowest) noexcept {
+    const auto itself = [](const auto& extremum, const auto&) { return extremum; };
+    highest_.run(high, n, std::array<double*, 1>{highest}, itself);
+    lowest_.run(low, n, std::array<double*, 1>{lowest}, itself);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("highest", highest_);
+    archive("lowest", lowest_);
+  }
+
+ private:
+  BlockWindow<Highest> highest_;
+  BlockWindow<Lowest> lowest_;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,44 @@
+// RMA: Wilder's smoothing, the average inside RSI, ATR and ADX.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct RmaParams {
+  int period = 30;
+};
+
+class Rma {
+ public:
+  static constexpr auto spec() {
+    return describe<RmaParams>("RMA", "Wilder's moving average (SMMA), seeded with the mean of the first `period` values.")
+        .formula("rma[t] = rma[t-1] + (x[t] - rma[t-1]) / period")
+        .source("Wilder, New Concepts in Technical Trading Systems (1978), section II; rows as TA-Lib's RMA")
+        .inputs("close")
+        .outputs(line("rma"))
+        .params(param("period", &RmaParams::period, 1, longest_period, "reciprocal of the smoothing factor, and values in the seed"));
+  }
+  static constexpr int warmup(const RmaParams& p) { return p.period; }
+
+  explicit Rma(const RmaParams& p) noexcept : average_(Recurrence::wilder(p.period)) {}
+
+  double operator()(double close) noexcept { return average_(close); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    average_.run(in[0], n, out[0]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("average", average_);
+  }
+
+ private:
+  Recurrence average_;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,48 @@
+// ROC: the change of the price in percent of where it was.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/lag.hpp"
+
+namespace fastcore {
+
+struct RocParams {
+  int period = 10;
+};
+
+class Roc {
+ public:
+  static constexpr auto spec() {
+    return describe<RocParams>("ROC", "Rate of change over `period` rows, in percent; 0 where the earlier price is 0.")
+        .formula("roc[t] = 100 * (x[t] / x[t-period] - 1)")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 10; rows as TA-Lib's ROC")
+        .inputs("close")
+        .outputs(line("roc"))
+        .params(param("period", &RocParams::period, 1, longest_period, "rows back"));
+  }
+  static constexpr int warmup(const RocParams& p) { return p.period + 1; }
+
+  Roc(const RocParams& p, Arena& arena) : lag_(p.period, arena) {}
+
+  double operator()(double close) noexcept { return rate(close, lag_(close)); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double* const roc = out[0];
+    lag_.run(in[0], n, roc);
+    for (std::size_t i = 0; i < n; ++i) roc[i] = rate(in[0][i], roc[i]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("lag", lag_);
+  }
+
+ private:
+  static double rate(double now, double before) noexcept { return before != 0.0 ? 100.0 * ((now - before) / before) : 0.0; }
+
+  Lag lag_;
+};
+
+}  // namespace fastcore

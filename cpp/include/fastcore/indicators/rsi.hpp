@@ -1,0 +1,86 @@
+// RSI: the share of the gains in all that the price has moved, smoothed by Wilder's average.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct RsiParams {
+  int period = 14;
+};
+
+class Rsi {
+ public:
+  static constexpr auto spec() {
+    return describe<RsiParams>("RSI", "Relative strength index, 0 to 100; 0 where the price has not moved at all.")
+        .formula("rsi = 100 * g / (g + l), g and l Wilder's averages of the gains and of the losses")
+        .source("Wilder, New Concepts in Technical Trading Systems (1978), section VI; rows as TA-Lib's RSI")
+        .inputs("close")
+        .outputs(line("rsi"))
+        .params(param("period", &RsiParams::period, 2, longest_period, "period of Wilder's averages"));
+  }
+  static constexpr int warmup(const RsiParams& p) { return p.period + 1; }
+
+  explicit Rsi(const RsiParams& p) noexcept : gains_(Recurrence::wilder(p.period)), losses_(Recurrence::wilder(p.period)) {}
+
+  double operator()(double close) noexcept {
+    if (!begun_) {
+      begun_ = true;
+      previous_ = close;
+      return quiet_nan;
+    }
+    const double change = close - previous_;
+    previous_ = close;
+    const double gain = gains_(larger(change, 0.0));
+    return share(gain, losses_(larger(-change, 0.0)));
+  }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    const double* x = in[0];
+    double* rsi = out[0];
+    if (n > 0 && !begun_) {
+      *rsi++ = (*this)(*x++);
+      --n;
+    }
+    if (n == 0) return;
+    double gain[chunk_rows];
+    double loss[chunk_rows];
+    double gains[chunk_rows];
+    double losses[chunk_rows];
+    gain[0] = x[0] - previous_;
+    for (std::size_t i = 1; i < n; ++i) gain[i] = x[i] - x[i - 1];
+    previous_ = x[n - 1];
+    for (std::size_t i = 0; i < n; ++i) {
+      const double change = gain[i];
+      gain[i] = change > 0.0 ? change : 0.0;
+      loss[i] = -change > 0.0 ? -change : 0.0;
+    }
+    Recurrence::run_each(gains_, losses_, gain, loss, n, gains, losses);
+    for (std::size_t i = 0; i < n; ++i) rsi[i] = share(gains[i], losses[i]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("begun", begun_);
+    archive("previous", previous_);
+    archive("gains", gains_);
+    archive("losses", losses_);
+  }
+
+ private:
+  static double share(double gain, double loss) noexcept {
+    const double all = gain + loss;
+    return all > 0.0 ? 100.0 * (gain / all) : 0.0;
+  }
+
+  Recurrence gains_;
+  Recurrence losses_;
+  double previous_ = 0.0;
+  bool begun_ = false;
+};
+
+}  // namespace fastcore

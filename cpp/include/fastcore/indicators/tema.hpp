@@ -1,0 +1,68 @@
+// TEMA: an EMA with the lag of its own EMAs taken off twice.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/recurrence.hpp"
+
+namespace fastcore {
+
+struct TemaParams {
+  int period = 30;
+};
+
+class Tema {
+ public:
+  static constexpr auto spec() {
+    return describe<TemaParams>("TEMA", "Triple exponential moving average.")
+        .formula("tema = 3 * ema(x) - 3 * ema(ema(x)) + ema(ema(ema(x)))")
+        .source("Mulloy, Smoothing Data with Faster Moving Averages, TASC 12:1 (1994); rows as TA-Lib's TEMA")
+        .inputs("close")
+        .outputs(line("tema"))
+        .params(param("period", &TemaParams::period, 1, longest_period, "span of the three averages"));
+  }
+  static constexpr int warmup(const TemaParams& p) { return 3 * p.period - 2; }
+
+  explicit Tema(const TemaParams& p) noexcept
+      : first_(Recurrence::ema(p.period)), second_(Recurrence::ema(p.period)), third_(Recurrence::ema(p.period)) {}
+
+  double operator()(double close) noexcept {
+    const double once = first_(close);
+    if (!first_.ready()) return quiet_nan;
+    const double twice = second_(once);
+    if (!second_.ready()) return quiet_nan;
+    return join(once, twice, third_(twice));
+  }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !second_.ready(); ++i) out[0][i] = (*this)(in[0][i]);
+    const std::size_t rows = n - i;
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    double thrice[chunk_rows];
+    first_.run(in[0] + i, rows, once);
+    second_.run(once, rows, twice);
+    third_.run(twice, rows, thrice);
+    for (std::size_t k = 0; k < rows; ++k) out[0][i + k] = join(once[k], twice[k], thrice[k]);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("first", first_);
+    archive("second", second_);
+    archive("third", third_);
+  }
+
+ private:
+  /// Of a constant exactly the constant: the difference is 0 before it is tripled.
+  static double join(double once, double twice, double thrice) noexcept { return 3.0 * (once - twice) + thrice; }
+
+  Recurrence first_;
+  Recurrence second_;  // of the first, from its first value on
+  Recurrence third_;   // of the second, likewise
+};
+
+}  // namespace fastcore

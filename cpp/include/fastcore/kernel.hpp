@@ -1,0 +1,199 @@
+// One static table per indicator type: what it is, and how to make, step, run, save and load a state
+// of it without knowing the type. Engine, binding and tools work on these tables alone; the same
+// template writes all of them, so an indicator costs no code but its own.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "fastcore/archive.hpp"
+#include "fastcore/node.hpp"
+#include "fastcore/spec.hpp"
+
+namespace fastcore {
+
+inline constexpr std::size_t max_inputs = 8;
+inline constexpr std::size_t max_outputs = 8;
+inline constexpr std::size_t max_params = 8;
+
+/// A parameter as tools see it: whole numbers are carried in doubles, which hold them exactly.
+struct ParamInfo {
+  const char* name;
+  bool whole;
+  double least;
+  double most;
+  double initial;
+  const char* doc;
+};
+
+/// The values of a kernel's parameters, in declared order.
+using ParamValues = std::array<double, max_params>;
+
+/// Where one node of a plan finds its state and its cells.
+struct Wiring {
+  std::uint32_t state;           ///< byte offset from the symbol's block
+  std::uint32_t out;             ///< cell of the first output
+  std::uint32_t in[max_inputs];  ///< cells of the inputs
+};
+
+struct Kernel {
+  const char* name;
+  const char* doc;
+  const char* formula;
+  const char* source;
+  const char* const* inputs;
+  std::size_t input_count;
+  const Output* outputs;
+  std::size_t output_count;
+  const ParamInfo* params;
+  std::size_t param_count;
+
+  /// Why these values, each in its range, do not go together; null when they do.
+  const char* (*invalid)(const ParamValues&);
+  /// Rows until each output's first value.
+  std::array<int, max_outputs> (*warmup)(const ParamValues&);
+  /// Bytes of a state with all its arrays.
+  std::size_t (*bytes)(const ParamValues&);
+  /// Makes a new state in zeroed memory of that size, aligned as an arena's block.
+  void (*make)(std::byte* memory, std::size_t size, const ParamValues&);
+  void (*step)(std::byte* state, const double* in, double* out);
+  void (*peek)(const std::byte* state, const double* in, double* out);
+  /// `count` nodes of one symbol: inputs from and outputs to its cells.
+  void (*step_many)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  void (*peek_many)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  void (*run)(std::byte* state, const double* const* in, double* const* out, std::size_t n);
+  bool (*ready)(const std::byte* state);
+  void (*save)(std::byte* state, ByteWriter&);
+  void (*load)(std::byte* state, ByteReader&);
+  std::string (*schema)(std::byte* state);
+};
+
+namespace detail {
+
+template <class T, class = void>
+struct HasInvalid : std::false_type {};
+template <class T>
+struct HasInvalid<T, std::void_t<decltype(T::invalid(std::declval<const typename Node<T>::Params&>()))>> : std::true_type {};
+
+/// The functions of T's kernel.
+template <class T>
+struct KernelOf {
+  using N = Node<T>;
+  using P = typename N::Params;
+  static constexpr auto spec = T::spec();
+
+  static_assert(N::input_count <= max_inputs, "raise max_inputs for an indicator with that many inputs");
+  static_assert(N::output_count <= max_outputs, "raise max_outputs for an indicator with that many outputs");
+  static_assert(spec.params_.size() <= max_params, "raise max_params for an indicator with that many parameters");
+
+  static N& at(std::byte* p) noexcept { return *std::launder(reinterpret_cast<N*>(p)); }
+  static const N& at(const std::byte* p) noexcept { return *std::launder(reinterpret_cast<const N*>(p)); }
+
+  static P params(const ParamValues& values) {
+    P p{};
+    for (std::size_t i = 0; i < spec.params_.size(); ++i) {
+      const auto& one = spec.params_[i];
+      if (one.whole != nullptr) {
+        p.*one.whole = static_cast<int>(values[i]);
+      } else {
+        p.*one.real = values[i];
+      }
+    }
+    return p;
+  }
+  static const char* invalid([[maybe_unused]] const ParamValues& values) {
+    if constexpr (HasInvalid<T>::value) {
+      return T::invalid(params(values));
+    } else {
+      return nullptr;
+    }
+  }
+  static std::array<int, max_outputs> warmup(const ParamValues& values) {
+    std::array<int, max_outputs> all{};
+    const auto own = N::warmup(params(values));
+    for (std::size_t k = 0; k < own.size(); ++k) all[k] = own[k];
+    return all;
+  }
+  static std::size_t bytes(const ParamValues& values) {
+    Arena measure;
+    measure.take<N>(1);
+    const N unused(params(values), measure);
+    return measure.used();
+  }
+  static void make(std::byte* memory, std::size_t size, const ParamValues& values) {
+    Arena arena(memory, size);
+    N* const place = arena.take<N>(1);
+    new (place) N(params(values), arena);
+  }
+  static void step(std::byte* state, const double* in, double* out) { at(state).step(in, out); }
+  static void peek(const std::byte* state, const double* in, double* out) { at(state).peek(in, out); }
+  static void step_many(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
+    for (std::size_t i = 0; i < count; ++i) {
+      double in[N::input_count];
+      for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[nodes[i].in[k]];
+      at(symbol + nodes[i].state).step(in, cells + nodes[i].out);
+    }
+  }
+  static void peek_many(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
+    for (std::size_t i = 0; i < count; ++i) {
+      double in[N::input_count];
+      for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[nodes[i].in[k]];
+      at(symbol + nodes[i].state).peek(in, cells + nodes[i].out);
+    }
+  }
+  static void run(std::byte* state, const double* const* in, double* const* out, std::size_t n) {
+    typename N::Inputs inputs{};
+    typename N::Outputs outputs{};
+    for (std::size_t k = 0; k < inputs.size(); ++k) inputs[k] = in[k];
+    for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] = out[k];
+    at(state).run(inputs, outputs, n);
+  }
+  static bool ready(const std::byte* state) { return at(state).ready(); }
+  static void save(std::byte* state, ByteWriter& out) {
+    StateSaver saver(out);
+    at(state).state(saver);
+  }
+  static void load(std::byte* state, ByteReader& in) {
+    StateLoader loader(in, spec.name_);
+    at(state).state(loader);
+  }
+  static std::string schema(std::byte* state) {
+    StateSchema schema;
+    at(state).state(schema);
+    return schema.text();
+  }
+
+  static std::array<ParamInfo, max_params> describe_params() {
+    std::array<ParamInfo, max_params> all{};
+    constexpr P defaults{};
+    for (std::size_t i = 0; i < spec.params_.size(); ++i) {
+      const auto& one = spec.params_[i];
+      const double initial = one.whole != nullptr ? static_cast<double>(defaults.*one.whole) : defaults.*one.real;
+      all[i] = {one.name, one.whole != nullptr, one.least, one.most, initial, one.doc};
+    }
+    return all;
+  }
+};
+
+}  // namespace detail
+
+/// The kernel of indicator T.
+template <class T>
+const Kernel& kernel_of() {
+  using K = detail::KernelOf<T>;
+  static constexpr auto spec = T::spec();
+  static const auto params = K::describe_params();
+  static const Kernel kernel{
+      spec.name_,        spec.doc_,          spec.formula_,     spec.source_,         spec.inputs_.data(), spec.inputs_.size(),
+      spec.outputs_.data(), spec.outputs_.size(), params.data(), spec.params_.size(), K::invalid,          K::warmup,
+      K::bytes,          K::make,            K::step,           K::peek,              K::step_many,        K::peek_many,
+      K::run,            K::ready,           K::save,           K::load,              K::schema,
+  };
+  return kernel;
+}
+
+}  // namespace fastcore

@@ -1,0 +1,86 @@
+// Four doubles at once, and the few operations that plain C++ has not for them. Arithmetic written
+// for `class V` runs on a double (one tick) and on Lanes (four blocks, four symbols) with the same
+// bits in every lane, since each lane does the same IEEE operations in the same order.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace fastcore {
+
+using Lanes = double __attribute__((vector_size(32)));
+inline constexpr std::size_t lane_count = 4;
+/// Whether the machine this is compiled for has registers of that width: without them four at once
+/// is slower than one by one (SMA of 20 rows in batch: 3.8 ns a row against 1.3).
+#if defined(__AVX__)
+inline constexpr bool native_lanes = true;
+#else
+inline constexpr bool native_lanes = false;
+#endif
+
+inline double square_root(double x) noexcept { return std::sqrt(x); }
+inline Lanes square_root(Lanes x) noexcept {
+#if defined(__AVX__)
+  return _mm256_sqrt_pd(x);  // GCC 12 makes four scalar roots of the line below: 1.0 ns a row in STDDEV
+#else
+  return Lanes{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]), std::sqrt(x[3])};
+#endif
+}
+
+inline double absolute(double x) noexcept { return std::fabs(x); }
+inline Lanes absolute(Lanes x) noexcept { return x < 0.0 ? -x : x; }
+
+/// a > b ? a : b, without a branch: which of two prices is larger is what a predictor cannot know.
+inline double larger(double a, double b) noexcept {
+#if defined(__SSE2__)
+  return _mm_cvtsd_f64(_mm_max_sd(_mm_set_sd(a), _mm_set_sd(b)));
+#else
+  return a > b ? a : b;
+#endif
+}
+inline Lanes larger(Lanes a, Lanes b) noexcept { return a > b ? a : b; }
+
+/// a < b ? a : b, without a branch.
+inline double smaller(double a, double b) noexcept {
+#if defined(__SSE2__)
+  return _mm_cvtsd_f64(_mm_min_sd(_mm_set_sd(a), _mm_set_sd(b)));
+#else
+  return a < b ? a : b;
+#endif
+}
+inline Lanes smaller(Lanes a, Lanes b) noexcept { return a < b ? a : b; }
+
+/// The same number in every lane, or the number itself.
+template <class V>
+inline V broadcast(double x) noexcept {
+  if constexpr (sizeof(V) == sizeof(double)) {
+    return x;
+  } else {
+    return V{x, x, x, x};
+  }
+}
+
+/// Four doubles, `stride` apart.
+inline Lanes gather(const double* p, std::size_t stride) noexcept {
+  return Lanes{p[0], p[stride], p[2 * stride], p[3 * stride]};
+}
+inline void scatter(double* p, std::size_t stride, Lanes x) noexcept {
+  p[0] = x[0];
+  p[stride] = x[1];
+  p[2 * stride] = x[2];
+  p[3 * stride] = x[3];
+}
+
+/// Four neighbours in memory, at any alignment.
+inline Lanes load(const double* p) noexcept {
+  Lanes x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+inline void store(double* p, Lanes x) noexcept { __builtin_memcpy(p, &x, sizeof x); }
+
+}  // namespace fastcore

@@ -1,0 +1,178 @@
+// The one rule for input and warm-up, around every indicator: a row with a non-finite input gives NaN
+// and leaves the state as it was; an output is NaN until its warm-up is over. Indicators write
+// neither; they see finite numbers only, and what they return too early is not shown.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "fastcore/memory/arena.hpp"
+#include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/blocks.hpp"
+
+namespace fastcore {
+
+namespace detail {
+
+/// Whether all of x[0..n) are finite; on the bits, so that it vectorises.
+inline bool all_finite(const double* x, std::size_t n) noexcept {
+  constexpr std::uint64_t exponent = 0x7ff0000000000000U;
+  std::uint64_t bad = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    std::uint64_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bad |= static_cast<std::uint64_t>((bits & exponent) == exponent);
+  }
+  return bad == 0;
+}
+
+template <class T, class In, class Out, class = void>
+struct HasRun : std::false_type {};
+template <class T, class In, class Out>
+struct HasRun<T, In, Out, std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
+    : std::true_type {};
+
+/// T(params, arena) or T(params), whichever it has.
+template <class T, class P>
+T construct(const P& params, [[maybe_unused]] Arena& arena) {
+  if constexpr (std::is_constructible_v<T, const P&, Arena&>) {
+    return T(params, arena);
+  } else {
+    static_assert(std::is_constructible_v<T, const P&>, "an indicator is constructed from (params, arena) or (params)");
+    return T(params);
+  }
+}
+
+}  // namespace detail
+
+/// An indicator T with its warm-up, as it lies in an arena.
+template <class T>
+class Node {
+ public:
+  using Params = typename decltype(T::spec())::Params;
+  static constexpr std::size_t input_count = decltype(T::spec())::input_count;
+  static constexpr std::size_t output_count = decltype(T::spec())::output_count;
+  using Inputs = std::array<const double*, input_count>;
+  using Outputs = std::array<double*, output_count>;
+
+  static_assert(input_count >= 1, "an indicator has inputs: add .inputs(...) to its spec");
+  static_assert(output_count >= 1, "an indicator has outputs: add .outputs(...) to its spec");
+  static_assert(std::is_trivially_copyable_v<T>, "a state is copied byte by byte for peek: keep arrays in the arena");
+
+  Node(const Params& params, Arena& arena) : body_(detail::construct<T>(params, arena)), warmup_(warmup(params)) {
+    for (const int rows : warmup_) settled_ = rows > settled_ ? rows : settled_;
+  }
+
+  /// Rows until each output's first value, that row included.
+  static std::array<int, output_count> warmup(const Params& params) noexcept {
+    using Result = decltype(T::warmup(params));
+    if constexpr (std::is_same_v<Result, int>) {
+      std::array<int, output_count> all{};
+      all.fill(T::warmup(params));
+      return all;
+    } else {
+      static_assert(std::is_same_v<Result, std::array<int, output_count>>, "warmup gives one int, or one for each output");
+      return T::warmup(params);
+    }
+  }
+
+  /// Takes one row of inputs and writes one row of outputs.
+  void step(const double* in, double* out) noexcept { step(in, out, std::make_index_sequence<input_count>()); }
+
+  /// What `step` would write; the state stays.
+  void peek(const double* in, double* out) const noexcept {
+    Node copy = *this;
+    copy.step(in, out);
+  }
+
+  /// As n steps over columns, faster.
+  void run(Inputs in, Outputs out, std::size_t n) noexcept {
+    for (std::size_t done = 0; done < n; done += chunk_rows) {
+      const std::size_t rows = n - done < chunk_rows ? n - done : chunk_rows;
+      if (finite(in, rows)) {
+        run_finite(in, out, rows);
+      } else {
+        run_by_rows(in, out, rows);
+      }
+      for (const double*& column : in) column += rows;
+      for (double*& column : out) column += rows;
+    }
+  }
+
+  bool ready() const noexcept { return rows_ == settled_; }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("rows", rows_);
+    if constexpr (Archive::loading) {
+      if (rows_ < 0 || rows_ > settled_) archive.fail("rows");
+    }
+    body_.state(archive);
+  }
+
+ private:
+  template <std::size_t... I>
+  void step(const double* in, double* out, std::index_sequence<I...>) noexcept {
+    if (!(std::isfinite(in[I]) && ...)) {
+      for (std::size_t k = 0; k < output_count; ++k) out[k] = quiet_nan;
+      return;
+    }
+    const auto result = body_(in[I]...);
+    using Result = std::remove_const_t<decltype(result)>;
+    if constexpr (std::is_same_v<Result, double>) {
+      static_assert(output_count == 1, "an indicator with several outputs returns std::array<double, outputs>");
+      out[0] = result;
+    } else {
+      static_assert(std::is_same_v<Result, std::array<double, output_count>>, "operator() returns one double for each output of the spec");
+      for (std::size_t k = 0; k < output_count; ++k) out[k] = result[k];
+    }
+    if (rows_ != settled_) {
+      ++rows_;
+      for (std::size_t k = 0; k < output_count; ++k) {
+        if (rows_ < warmup_[k]) out[k] = quiet_nan;
+      }
+    }
+  }
+
+  static bool finite(const Inputs& in, std::size_t n) noexcept {
+    for (const double* column : in) {
+      if (!detail::all_finite(column, n)) return false;
+    }
+    return true;
+  }
+
+  void run_finite(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
+    if constexpr (detail::HasRun<T, const Inputs&, const Outputs&>::value) {
+      body_.run(in, out, n);
+      for (std::size_t k = 0; k < output_count; ++k) {
+        for (std::size_t i = 0; i < n && rows_ + static_cast<int>(i) + 1 < warmup_[k]; ++i) out[k][i] = quiet_nan;
+      }
+      const auto missing = static_cast<std::size_t>(settled_ - rows_);
+      rows_ = n < missing ? rows_ + static_cast<int>(n) : settled_;
+    } else {
+      run_by_rows(in, out, n);
+    }
+  }
+
+  void run_by_rows(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; ++i) {
+      double row[input_count];
+      double results[output_count];
+      for (std::size_t k = 0; k < input_count; ++k) row[k] = in[k][i];
+      step(row, results);
+      for (std::size_t k = 0; k < output_count; ++k) out[k][i] = results[k];
+    }
+  }
+
+  T body_;
+  int rows_ = 0;     // finite rows so far, counted up to `settled_`
+  int settled_ = 1;  // from this row on all outputs are there
+  std::array<int, output_count> warmup_;
+};
+
+}  // namespace fastcore

@@ -1,0 +1,32 @@
+// Mean absolute deviation of a window. It is not an associative aggregate, so it is one pass over the
+// contiguous window, in a fixed order so that every path gives the same bits: O(period) a tick.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include "fastcore/lanes.hpp"
+
+namespace fastcore {
+
+/// Sum of |x - centre| over x[0..n), in the order that eight running sums give.
+inline double absolute_deviations(const double* x, std::size_t n, double centre) noexcept {
+  const Lanes about = broadcast<Lanes>(centre);
+  Lanes a = broadcast<Lanes>(0.0);
+  Lanes b = broadcast<Lanes>(0.0);
+  std::size_t i = 0;
+  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
+    a += absolute(load(x + i) - about);
+    b += absolute(load(x + i + lane_count) - about);
+  }
+  if (i + lane_count <= n) {
+    a += absolute(load(x + i) - about);
+    i += lane_count;
+  }
+  const Lanes both = a + b;
+  double sum = (both[0] + both[1]) + (both[2] + both[3]);
+  for (; i < n; ++i) sum += std::fabs(x[i] - centre);
+  return sum;
+}
+
+}  // namespace fastcore

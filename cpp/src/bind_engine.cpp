@@ -1,0 +1,201 @@
+// The engine in Python: plan in, symbols out, batches, snapshots, figures.
+#include "bind_engine.hpp"
+
+#include <algorithm>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "errors.hpp"
+
+namespace py = pybind11;
+
+namespace fastcore::python {
+
+namespace {
+
+/// Python's engine: the handle, and the symbols it has given out, so that each is one object.
+struct PyEngine {
+  std::shared_ptr<EngineHandle> handle;
+  py::dict symbols;
+
+  Engine& engine() const {
+    enter(*handle);
+    return *handle->engine;
+  }
+};
+
+template <class Rule>
+Rule rule_named(const char* what, const std::string& name, std::initializer_list<std::pair<const char*, Rule>> known) {
+  std::string all;
+  for (const auto& [text, rule] : known) {
+    if (name == text) return rule;
+    all += (all.empty() ? "'" : ", '") + std::string(text) + "'";
+  }
+  throw InputError(std::string("Policy.") + what + " must be one of " + all + ", not '" + name + "'");
+}
+
+Policy policy_of(const std::string& order, const std::string& invalid) {
+  return {rule_named<OrderRule>("order", order, {{"drop", OrderRule::drop}, {"reject", OrderRule::reject}, {"accept", OrderRule::accept}}),
+          rule_named<InvalidRule>("invalid", invalid, {{"drop", InvalidRule::drop}, {"raise", InvalidRule::raise}})};
+}
+
+std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
+  auto self = std::make_unique<PyEngine>();
+  self->handle = std::make_shared<EngineHandle>();
+  self->handle->engine = std::move(engine);
+  self->handle->copy_rows = copy_rows;
+  const auto& columns = self->handle->engine->plan().columns();
+  for (std::size_t i = 0; i < columns.size(); ++i) self->handle->columns[py::str(columns[i])] = i;
+  return self;
+}
+
+std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols, const std::string& order, const std::string& invalid,
+                               bool copy_rows) {
+  std::vector<NodeSpec> specs;
+  for (const auto& [name, value] : plan) {
+    if (!py::isinstance<py::str>(name)) throw WrongType("Engine: indicator names must be text, not " + std::string(py::repr(name)));
+    if (!py::isinstance<PyIndicator>(value)) {
+      throw WrongType("Engine: " + std::string(py::repr(name)) + " must be an indicator such as fastcore.EMA(20), not " + std::string(py::repr(value)));
+    }
+    const auto& one = py::cast<const PyIndicator&>(value);
+    specs.push_back({py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
+  }
+  constexpr std::size_t most_rows = 100'000'000;
+  if (history > most_rows) throw InputError("Engine: history must be from 0 to " + std::to_string(most_rows) + " rows, not " + std::to_string(history));
+  Engine::Options options{history, max_symbols, policy_of(order, invalid)};
+  return wrap(std::make_unique<Engine>(std::move(specs), options), copy_rows);
+}
+
+py::object symbol(PyEngine& self, const std::string& name) {
+  const py::str key(name);
+  if (self.symbols.contains(key)) return self.symbols[key];
+  py::object made = py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name)));
+  self.symbols[key] = made;
+  return made;
+}
+
+/// The symbols that the batch names, made where they are new; null where there is no room for one.
+std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tick* ticks, std::size_t count) {
+  std::vector<Symbol*> table;
+  if (names.is_none()) {
+    for (const auto& one : engine.symbols()) table.push_back(one.get());
+    return table;
+  }
+  const auto all = py::cast<std::vector<std::string>>(names);
+  std::vector<bool> used(all.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (ticks[i].symbol < all.size()) used[ticks[i].symbol] = true;
+  }
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (!used[k]) {
+      table.push_back(nullptr);
+      continue;
+    }
+    const auto& options = engine.options();
+    const bool room = options.max_symbols == 0 || engine.symbols().size() < options.max_symbols || engine.find(all[k]) != nullptr;
+    table.push_back(room ? engine.symbol(all[k]).get() : nullptr);
+  }
+  return table;
+}
+
+py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& names, bool all_rows, bool outcomes) {
+  Engine& engine = self.engine();
+  if (ticks.ndim() != 1 || ticks.itemsize() != static_cast<py::ssize_t>(sizeof(Tick)) || (ticks.flags() & py::array::c_style) == 0) {
+    throw InputError("on_ticks: ticks must be a one-dimensional, contiguous array of fastcore.TICK");
+  }
+  const auto count = static_cast<std::size_t>(ticks.shape(0));
+  const auto* const first = static_cast<const Tick*>(ticks.data());
+  const std::vector<Symbol*> table = table_of(engine, names, first, count);
+  const auto width = static_cast<py::ssize_t>(engine.plan().columns().size());
+  py::array_t<double> rows(std::vector<py::ssize_t>{all_rows ? ticks.shape(0) : 0, width});
+  py::array_t<std::uint8_t> buckets(outcomes ? ticks.shape(0) : 0);
+  double* const row = all_rows ? rows.mutable_data() : nullptr;
+  std::uint8_t* const bucket = outcomes ? buckets.mutable_data() : nullptr;
+  std::size_t accepted = 0;
+  self.handle->busy = true;
+  {
+    const py::gil_scoped_release release;
+    accepted = engine.on_ticks(first, count, table, row, bucket);
+  }
+  self.handle->busy = false;
+  if (all_rows && outcomes) return py::make_tuple(rows, buckets);
+  if (all_rows) return std::move(rows);
+  if (outcomes) return std::move(buckets);
+  return py::int_(accepted);
+}
+
+/// One bar for many symbols, arrays by symbol. Returns how many were taken.
+std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names, const std::vector<Column>& columns) {
+  Engine& engine = self.engine();
+  const std::size_t clock = engine.plan().clock(span);
+  if (ts < earliest_ts) throw InputError("on_bars: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC, the start of the bars");
+  static constexpr const char* fields[5] = {"open", "high", "low", "close", "volume"};
+  for (std::size_t k = 0; k < 5; ++k) {
+    if (static_cast<std::size_t>(columns[k].size()) != names.size()) {
+      throw InputError(std::string("on_bars: ") + fields[k] + " has " + std::to_string(columns[k].size()) + " values for " + std::to_string(names.size()) + " symbols");
+    }
+  }
+  std::size_t accepted = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto at = static_cast<py::ssize_t>(i);
+    const Bar bar{ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at), columns[4].at(at), 1};
+    accepted += taken(engine.symbol(names[i])->on_bar(clock, bar)) ? 1 : 0;
+  }
+  return accepted;
+}
+
+py::dict latency(const Histogram& h) {
+  py::dict all;
+  all["count"] = h.count();
+  all["mean"] = h.mean();
+  static constexpr std::pair<const char*, double> shares[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
+  for (const auto& [name, share] : shares) all[name] = h.percentile(share);
+  all["max"] = h.max();
+  return all;
+}
+
+py::dict stats(PyEngine& self) {
+  Engine& engine = self.engine();
+  py::dict latencies;
+  latencies["on_tick"] = latency(engine.tick_latency());
+  latencies["on_ticks"] = latency(engine.batch_latency());
+  py::dict all;
+  all["symbols"] = engine.symbols().size();
+  all["columns"] = engine.plan().columns().size();
+  all["nodes"] = engine.plan().node_count();
+  all["memory_bytes"] = engine.memory();
+  all["ledger"] = ledger_dict(engine.ledger());
+  all["latency_ns"] = latencies;
+  all["latency_sampling"] = Engine::sampling;
+  return all;
+}
+
+}  // namespace
+
+void bind_engine(py::module_& m) {
+  py::class_<PyEngine>(m, "Engine", "Many symbols under one plan of indicators.")
+      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("order"), py::arg("invalid"), py::arg("copy_rows"))
+      .def(py::init([](const py::bytes& snapshot, bool copy_rows) { return wrap(Engine::restore(std::string_view(snapshot)), copy_rows); }),
+           py::arg("snapshot"), py::arg("copy_rows"))
+      .def("symbol", &symbol, py::arg("name"), "The symbol of that name, made on first use.")
+      .def("drop", [](PyEngine& self, const std::string& name) {
+            if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
+            if (self.symbols.contains(py::str(name))) self.symbols.attr("pop")(name);
+          }, py::arg("name"), "Forget a symbol; its ledger stays in the engine's.")
+      .def_property_readonly("symbols", [](PyEngine& self) {
+            std::vector<std::string> names;
+            for (const auto& one : self.engine().symbols()) names.push_back(one->name());
+            return names;
+          }, "Names of the symbols, in order of first use.")
+      .def_property_readonly("columns", [](PyEngine& self) { return self.handle->engine->plan().columns(); }, "Output names in row order.")
+      .def_property_readonly("ledger", [](PyEngine& self) { return ledger_dict(self.engine().ledger()); }, "Ticks received by all symbols, and how many ended in each bucket.")
+      .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
+      .def("_on_ticks", &on_ticks)
+      .def("_on_bars", &on_bars)
+      .def("snapshot", [](PyEngine& self) { return py::bytes(self.engine().snapshot()); }, "The engine's state as bytes: versioned, checksummed, O(window). History is not in it.");
+  py::list names;
+  for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
+  m.attr("outcomes") = py::tuple(names);
+}
+
+}  // namespace fastcore::python

@@ -1,0 +1,35 @@
+// What the bindings of engine and symbol share.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+
+#include "fastcore/engine/engine.hpp"
+
+namespace fastcore::python {
+
+/// An engine and what Python needs of it; its symbols keep it alive.
+struct EngineHandle {
+  std::unique_ptr<Engine> engine;
+  pybind11::dict columns;  // name -> int
+  bool copy_rows = false;  // on_tick gives a copy of the row instead of the live one
+  bool busy = false;       // a batch runs without the GIL: entering now is an error
+};
+
+/// A symbol as Python holds it.
+struct PySymbol {
+  PySymbol(std::shared_ptr<EngineHandle> owner, std::shared_ptr<Symbol> core);
+
+  std::shared_ptr<EngineHandle> owner;
+  std::shared_ptr<Symbol> symbol;
+  pybind11::object row;  // the live row, made once
+};
+
+/// Counts by bucket, with what was received first.
+pybind11::dict ledger_dict(const Ledger& ledger);
+
+/// Throws BusyError while a batch runs.
+void enter(const EngineHandle& handle);
+
+}  // namespace fastcore::python

@@ -1,0 +1,295 @@
+// A symbol in Python: the one call per tick, and views of what it left.
+#include "bind_engine.hpp"
+
+#include <chrono>
+
+#include "arrays.hpp"
+#include "bind.hpp"
+#include "errors.hpp"
+#include "fastcall.hpp"
+
+namespace py = pybind11;
+
+namespace fastcore::python {
+
+PySymbol::PySymbol(std::shared_ptr<EngineHandle> owner_, std::shared_ptr<Symbol> core) : owner(std::move(owner_)), symbol(std::move(core)) {
+  row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())}, {sizeof(double)}, symbol->cells(), symbol->block());
+}
+
+py::dict ledger_dict(const Ledger& ledger) {
+  py::dict all;
+  all["received"] = ledger.received;
+  for (std::size_t i = 0; i < outcome_count; ++i) all[outcome_name(static_cast<Outcome>(i))] = ledger.buckets[i];
+  return all;
+}
+
+void enter(const EngineHandle& handle) {
+  if (handle.busy) throw BusyError("another thread runs a batch on this engine: an engine has one owner at a time");
+}
+
+namespace {
+
+bool enter_fast(const EngineHandle& handle) noexcept {
+  if (!handle.busy) return true;
+  PyErr_SetString(error_class("BusyError"), "another thread runs a batch on this engine: an engine has one owner at a time");
+  return false;
+}
+
+bool to_whole(PyObject* value, long long& out, const char* name, const char* meaning) noexcept {
+  int overflow = 0;
+  if (PyLong_CheckExact(value)) {
+    out = PyLong_AsLongLongAndOverflow(value, &overflow);
+  } else {
+    PyObject* const index = PyBool_Check(value) ? nullptr : PyNumber_Index(value);  // NumPy's integers
+    if (index == nullptr) {
+      PyErr_Clear();
+      PyErr_Format(PyExc_TypeError, "on_tick: %s must be an int (%s), not %R", name, meaning, value);
+      return false;
+    }
+    out = PyLong_AsLongLongAndOverflow(index, &overflow);
+    Py_DECREF(index);
+  }
+  if (overflow != 0) {
+    PyErr_Format(error_class("InputError"), "on_tick: %s=%R does not fit in 64 bits (%s)", name, value, meaning);
+    return false;
+  }
+  return true;
+}
+
+constexpr const char* ts_meaning = "nanoseconds since 1970 UTC";
+
+/// The arguments of on_tick, positional or by keyword.
+struct TickArguments {
+  static constexpr std::size_t count = 5;
+  static constexpr const char* names[count] = {"ts", "price", "size", "side", "id"};
+  PyObject* values[count] = {};
+
+  bool read(PyObject* const* args, Py_ssize_t positional, PyObject* keywords) noexcept {
+    if (positional > static_cast<Py_ssize_t>(count)) {
+      PyErr_Format(PyExc_TypeError, "on_tick takes ts, price, size, side, id, not %zd values", positional);
+      return false;
+    }
+    for (Py_ssize_t i = 0; i < positional; ++i) values[i] = args[i];
+    const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+    for (Py_ssize_t i = 0; i < named; ++i) {
+      PyObject* const name = PyTuple_GET_ITEM(keywords, i);
+      std::size_t k = 0;
+      while (k < count && PyUnicode_CompareWithASCIIString(name, names[k]) != 0) ++k;
+      if (k == count || values[k] != nullptr) {
+        PyErr_Format(PyExc_TypeError, k == count ? "on_tick has no argument %R; it takes ts, price, size, side, id" : "on_tick got %R twice", name);
+        return false;
+      }
+      values[k] = args[positional + i];
+    }
+    if (values[0] != nullptr && values[1] != nullptr) return true;
+    PyErr_SetString(PyExc_TypeError, "on_tick needs ts and price");
+    return false;
+  }
+};
+
+/// The error of a tick that was refused and counted.
+PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
+  const char* const why = outcome == Outcome::invalid ? "price must be above 0 and size 0 or more, both finite"
+                                                      : "ts is before that of the newest tick, and the policy rejects late ticks";
+  PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(), values[0], values[1],
+               values[2] == nullptr ? Py_None : values[2], why);
+  return nullptr;
+}
+
+PyObject* raise_unit(Symbol& symbol, PyObject* ts, long long value) noexcept {
+  ++symbol.ledger().received;
+  symbol.ledger().count(Outcome::rejected);
+  const char* const unit = value >= 100'000'000'000'000    ? "microseconds: multiply by 1_000"
+                           : value >= 100'000'000'000      ? "milliseconds: multiply by 1_000_000"
+                           : value >= 0                    ? "seconds: multiply by 1_000_000_000"
+                                                           : "a time before 1970";
+  PyErr_Format(error_class("InputError"), "on_tick: ts=%R must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it looks like %s", ts,
+               unit);
+  return nullptr;
+}
+
+Outcome timed_tick(EngineHandle& handle, Symbol& symbol, std::int64_t ts, double price, double size) noexcept {
+  using Time = std::chrono::steady_clock;
+  const auto before = Time::now();
+  const Outcome outcome = symbol.on_tick(ts, price, size);
+  handle.engine->tick_latency().record(static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
+  return outcome;
+}
+
+PyObject* give_row(const PySymbol& self) noexcept {
+  if (self.owner->copy_rows) return PyObject_CallMethod(self.row.ptr(), "copy", nullptr);
+  return Py_NewRef(self.row.ptr());
+}
+
+PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+  auto* const self = self_of<PySymbol>(object);
+  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
+  TickArguments named;
+  PyObject* const* values = args;
+  if (positional != 3 || keywords != nullptr) {
+    if (!named.read(args, positional, keywords)) return nullptr;
+    values = named.values;
+  }
+  long long ts = 0;
+  double price = 0.0;
+  double size = 0.0;
+  if (!to_whole(values[0], ts, "ts", ts_meaning)) return nullptr;
+  if (!to_double(values[1], price, "Symbol", "on_tick", "price")) return nullptr;
+  if (values[2] != nullptr && !to_double(values[2], size, "Symbol", "on_tick", "size")) return nullptr;
+  if (values == named.values) {
+    long long unused = 0;
+    if (values[3] != nullptr && !to_whole(values[3], unused, "side", "1, -1 or 0")) return nullptr;
+    if (values[4] != nullptr && !to_whole(values[4], unused, "id", "the venue's trade id")) return nullptr;
+  }
+  Symbol& symbol = *self->symbol;
+  if (ts < earliest_ts) return raise_unit(symbol, values[0], ts);
+  const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, ts, price, size) : symbol.on_tick(ts, price, size);
+  if (outcome != Outcome::accepted) {
+    const bool raises = (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise) || outcome == Outcome::rejected;
+    if (raises) {
+      PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};
+      return raise_refused(*self, outcome, shown);
+    }
+  }
+  return give_row(*self);
+}
+
+/// Index of a column by name or number; -1 with a Python error set.
+Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
+  const auto count = static_cast<Py_ssize_t>(self.symbol->plan().columns().size());
+  Py_ssize_t index = -1;
+  if (PyLong_Check(key)) {
+    index = PyLong_AsSsize_t(key);
+    if (index == -1 && PyErr_Occurred() != nullptr) return -1;
+    if (index < 0) index += count;
+  } else if (PyObject* const found = PyDict_GetItemWithError(self.owner->columns.ptr(), key)) {
+    index = PyLong_AsSsize_t(found);
+  } else if (PyErr_Occurred() != nullptr) {
+    return -1;
+  }
+  if (index >= 0 && index < count) return index;
+  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key, py::list(self.owner->columns).ptr());
+  return -1;
+}
+
+PyObject* get(PyObject* object, PyObject* key) {
+  auto* const self = self_of<PySymbol>(object);
+  if (self == nullptr) return nullptr;
+  const Py_ssize_t index = column_index(*self, key);
+  return index < 0 ? nullptr : PyFloat_FromDouble(self->symbol->cells()[index]);
+}
+
+PyObject* values(PyObject* object, PyObject*) {
+  auto* const self = self_of<PySymbol>(object);
+  if (self == nullptr) return nullptr;
+  const auto count = static_cast<Py_ssize_t>(self->symbol->plan().columns().size());
+  PyObject* const row = PyTuple_New(count);
+  for (Py_ssize_t k = 0; row != nullptr && k < count; ++k) PyTuple_SET_ITEM(row, k, PyFloat_FromDouble(self->symbol->cells()[k]));
+  return row;
+}
+
+PyMethodDef symbol_methods[] = {
+    fast_keywords("on_tick", on_tick,
+                  "on_tick($self, ts, price, size=0.0, side=0, id=0)\n--\n\n"
+                  "Take one tick and return the live row.\n\n"
+                  "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
+                  "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
+                  "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
+    {"get", get, METH_O, "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
+    {"values", values, METH_NOARGS, "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
+};
+
+py::dtype bar_dtype() {
+  py::list fields;
+  for (const char* name : {"ts", "open", "high", "low", "close", "volume", "count"}) {
+    const bool whole = std::string_view(name) == "ts" || std::string_view(name) == "count";
+    fields.append(py::make_tuple(name, whole ? "<i8" : "<f8"));
+  }
+  return py::dtype::from_args(fields);
+}
+
+py::array history(const PySymbol& self, const py::handle& key) {
+  enter(*self.owner);
+  const Py_ssize_t column = column_index(self, key.ptr());
+  if (column < 0) throw py::error_already_set();
+  const Plan& plan = self.symbol->plan();
+  const std::size_t clock = plan.clock_of(static_cast<std::size_t>(column));
+  const History* const kept = self.symbol->history(clock);
+  if (kept == nullptr) throw InputError("no history is kept: make the engine with history=, such as Engine(..., history=512)");
+  const auto& columns = plan.clocks()[clock].columns;
+  std::size_t at = 0;
+  while (columns[at] != static_cast<std::size_t>(column)) ++at;
+  const auto stride = static_cast<py::ssize_t>(kept->width() * sizeof(double));
+  return live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(kept->size())}, {stride}, kept->last(kept->size()) + at, kept->block());
+}
+
+py::array bars(const PySymbol& self, const std::string& span) {
+  enter(*self.owner);
+  const BarHistory& kept = self.symbol->bars(self.symbol->plan().clock(span));
+  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()), kept.block());
+}
+
+std::uint64_t generation(const PySymbol& self, const py::handle& key) {
+  const Py_ssize_t column = column_index(self, key.ptr());
+  if (column < 0) throw py::error_already_set();
+  const History* const kept = self.symbol->history(self.symbol->plan().clock_of(static_cast<std::size_t>(column)));
+  return kept == nullptr ? 0 : kept->generation();
+}
+
+py::array_t<double> peek(const PySymbol& self, double price, double size, bool forming) {
+  enter(*self.owner);
+  if (!valid_price(price) || !valid_size(size)) {
+    throw InputError("peek: price must be above 0 and size 0 or more, both finite, not " + plain(price) + " and " + plain(size));
+  }
+  py::array_t<double> row(static_cast<py::ssize_t>(self.symbol->plan().columns().size()));
+  self.symbol->peek(price, size, forming, row.mutable_data());
+  return row;
+}
+
+py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low, double close, double volume) {
+  enter(*self.owner);
+  const std::size_t clock = self.symbol->plan().clock(span);
+  if (ts < earliest_ts) throw InputError("on_bar: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC, the start of the bar");
+  self.symbol->on_bar(clock, Bar{ts, open, high, low, close, volume, 1});
+  return py::reinterpret_steal<py::object>(give_row(self));
+}
+
+py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double, double) {
+  enter(*self.owner);
+  if (ts < earliest_ts) throw InputError("on_quote: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC");
+  // A crossed quote has no price to speak of: NaN sends it to the ledger's invalid bucket.
+  const double mid = bid > 0.0 && ask >= bid ? 0.5 * (bid + ask) : quiet_nan;
+  self.symbol->on_tick(ts, mid, 0.0);
+  return py::reinterpret_steal<py::object>(give_row(self));
+}
+
+}  // namespace
+
+void bind_symbol(py::module_& m) {
+  py::class_<PySymbol> type(m, "Symbol", "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
+  for (PyMethodDef& def : symbol_methods) put_method(type, def);
+  auto* const heap = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
+  type.def("__getitem__", [](const PySymbol&, const py::object&) { return py::none(); }, py::arg("column"), "One output by column name or number, as a float.");
+  heap->as_mapping.mp_subscript = get;  // instead of the dispatcher that `def` put there
+  type.def_property_readonly("name", [](const PySymbol& self) { return self.symbol->name(); })
+      .def_property_readonly("row", [](const PySymbol& self) { return self.row; }, "The live row: a read-only array over the engine's memory, always the same one.")
+      .def_property_readonly("outcome", [](const PySymbol& self) { return outcome_name(self.symbol->outcome()); }, "Bucket of the last tick.")
+      .def_property_readonly("ledger", [](const PySymbol& self) { return ledger_dict(self.symbol->ledger()); }, "Ticks received, and how many ended in each bucket.")
+      .def_property_readonly("last_ts", [](const PySymbol& self) { return self.symbol->last_ts(); }, "Timestamp of the newest tick; 0 before the first.")
+      .def("history", &history, py::arg("column"), "Window over the last rows of a column, oldest first, without a copy; one row for each tick or bar of its clock.")
+      .def("generation", &generation, py::arg("column"), "Rows written so far to the column's history: a window taken earlier is overwritten from its oldest row on.")
+      .def("bars", &bars, py::arg("span"), "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
+      .def("forming", [](const PySymbol& self, const std::string& span) {
+            const Bar& bar = self.symbol->forming(self.symbol->plan().clock(span));
+            py::array one(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
+            return one;
+          }, py::arg("span"), "A copy of the forming bar of a span; its count is 0 when there is none.")
+      .def("peek", &peek, py::arg("price"), py::arg("size") = 0.0, py::kw_only(), py::arg("forming") = false,
+           "The row that a tick at this price would leave, as a fresh array; nothing changes. With forming=True bar columns are shown as if the forming bars closed with it.")
+      .def("on_bar", &on_bar, py::arg("span"), py::arg("ts"), py::arg("open"), py::arg("high"), py::arg("low"), py::arg("close"), py::arg("volume") = 0.0,
+           "Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds since 1970 UTC.")
+      .def("on_quote", &on_quote, py::arg("ts"), py::arg("bid"), py::arg("ask"), py::arg("bid_size") = 0.0, py::arg("ask_size") = 0.0,
+           "Take one quote as a tick at its mid with size 0 and return the live row.");
+}
+
+}  // namespace fastcore::python

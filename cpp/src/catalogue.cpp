@@ -1,0 +1,28 @@
+// The catalogue: the families in the order in which people look for them.
+#include "fastcore/catalogue.hpp"
+
+#include "families.hpp"
+
+namespace fastcore {
+
+const std::vector<CatalogueEntry>& catalogue() {
+  static const std::vector<CatalogueEntry> all = [] {
+    std::vector<CatalogueEntry> entries;
+    add_overlap(entries);
+    add_momentum(entries);
+    add_volatility(entries);
+    add_volume(entries);
+    add_statistics(entries);
+    return entries;
+  }();
+  return all;
+}
+
+const Kernel* find_kernel(std::string_view name) noexcept {
+  for (const CatalogueEntry& entry : catalogue()) {
+    if (name == entry.kernel->name) return entry.kernel;
+  }
+  return nullptr;
+}
+
+}  // namespace fastcore

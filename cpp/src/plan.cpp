@@ -1,0 +1,270 @@
+// The work of making a plan: names to columns, chains to an order, equal nodes to one, states to places.
+#include "fastcore/engine/plan.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+
+#include "fastcore/check.hpp"
+
+namespace fastcore {
+
+namespace {
+
+constexpr std::size_t round_up(std::size_t n) { return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment; }
+
+std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+/// Which input cell of a clock an input name means: on ticks the price stands for all prices, the
+/// size for the volume.
+std::uint32_t input_cell(std::string_view name, bool ticks) {
+  if (name == "open") return 0;
+  if (name == "high") return ticks ? 0 : 1;
+  if (name == "low") return ticks ? 0 : 2;
+  if (name == "close") return ticks ? 0 : 3;
+  if (name == "volume") return ticks ? 1 : 4;
+  throw PlanError("no clock provides the input " + quoted(std::string(name)));
+}
+
+}  // namespace
+
+std::int64_t parse_span(const std::string& text) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t ns;
+  };
+  static constexpr Unit units[] = {{"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
+  if (error == std::errc() && count > 0) {
+    for (const Unit& one : units) {
+      if (unit == one.name && count <= std::numeric_limits<std::int64_t>::max() / 4 / one.ns) return count * one.ns;
+    }
+  }
+  throw PlanError("bar spec " + quoted(text) + " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
+}
+
+struct Plan::Build {
+  Plan& plan;
+  std::unordered_map<std::string, std::size_t> column_of{};      // name -> column
+  std::vector<std::size_t> first_column{};                       // by spec
+  std::vector<std::size_t> owner{};                              // by column: its spec
+  std::vector<std::size_t> order{};                              // specs, parents first
+  std::vector<std::size_t> clock{};                              // by spec
+  std::vector<std::size_t> level{};                              // by spec: length of the longest chain above it
+  std::vector<std::uint32_t> cell{};                             // by column: where its value is computed
+  std::vector<bool> runs{};                                      // by spec: false when merged into another
+
+  void name_columns() {
+    for (const NodeSpec& spec : plan.specs_) {
+      if (spec.name.empty() || spec.name.find('.') != std::string::npos) {
+        throw PlanError("indicator name " + quoted(spec.name) + " must not be empty or hold a dot, which separates an output");
+      }
+      check_params(*spec.kernel, spec.params);
+      first_column.push_back(plan.columns_.size());
+      for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
+        std::string column = spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
+        if (!column_of.emplace(column, plan.columns_.size()).second) throw PlanError("two indicators are named " + quoted(spec.name));
+        plan.columns_.push_back(std::move(column));
+        owner.push_back(first_column.size() - 1);
+      }
+    }
+  }
+
+  std::size_t parent_column(const NodeSpec& spec, const std::string& parent) const {
+    const auto found = column_of.find(parent);
+    if (found != column_of.end()) return found->second;
+    for (const NodeSpec& other : plan.specs_) {
+      if (other.name != parent) continue;
+      std::string outputs;
+      for (std::size_t k = 0; k < other.kernel->output_count; ++k) {
+        outputs += (k == 0 ? "'" : ", '") + parent + "." + other.kernel->outputs[k].name + "'";
+      }
+      throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which has several outputs: choose one of " + outputs);
+    }
+    throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which is not in the plan; it has " + listed(plan.columns_));
+  }
+
+  /// Parents before children, each in the order written; a chain that closes on itself is named.
+  void sort() {
+    enum class Mark : char { unseen, open, done };
+    std::vector<Mark> marks(plan.specs_.size(), Mark::unseen);
+    std::vector<std::size_t> path;
+    clock.resize(plan.specs_.size());
+    level.resize(plan.specs_.size());
+    const auto visit = [&](auto& self, std::size_t i) -> void {
+      if (marks[i] == Mark::done) return;
+      path.push_back(i);
+      if (marks[i] == Mark::open) {
+        std::string chain;
+        for (const std::size_t k : path) chain += (chain.empty() ? "" : " -> ") + plan.specs_[k].name;
+        throw PlanError("the plan has a cycle: " + chain);
+      }
+      marks[i] = Mark::open;
+      for (const std::string& parent : plan.specs_[i].parents) self(self, owner[parent_column(plan.specs_[i], parent)]);
+      marks[i] = Mark::done;
+      path.pop_back();
+      settle(i);
+      order.push_back(i);
+    };
+    for (std::size_t i = 0; i < plan.specs_.size(); ++i) visit(visit, i);
+  }
+
+  /// The clock and level of a spec whose parents have theirs.
+  void settle(std::size_t i) {
+    const NodeSpec& spec = plan.specs_[i];
+    if (spec.parents.empty()) {
+      clock[i] = clock_number(spec.clock);
+      return;
+    }
+    if (spec.parents.size() != spec.kernel->input_count) {
+      throw PlanError(quoted(spec.name) + ": " + spec.kernel->name + " takes " + std::to_string(spec.kernel->input_count) +
+                      " inputs, but .of() names " + std::to_string(spec.parents.size()));
+    }
+    if (!spec.clock.empty()) {
+      throw PlanError(quoted(spec.name) + " is of " + quoted(spec.parents[0]) + " and runs on its clock: leave out .on(\"" + spec.clock + "\")");
+    }
+    for (const std::string& parent : spec.parents) {
+      const std::size_t above = owner[parent_column(spec, parent)];
+      if (&parent == &spec.parents[0]) clock[i] = clock[above];
+      if (clock[above] != clock[i]) throw PlanError(quoted(spec.name) + " is of columns that run on different clocks: " + listed(spec.parents));
+      level[i] = std::max(level[i], level[above] + 1);
+    }
+  }
+
+  std::size_t clock_number(const std::string& text) {
+    const std::int64_t span = text.empty() ? 0 : parse_span(text);
+    for (std::size_t c = 0; c < plan.clocks_.size(); ++c) {
+      if (plan.clocks_[c].span == span) return c;
+    }
+    plan.clocks_.push_back({text, span, 0, {}});
+    return plan.clocks_.size() - 1;
+  }
+
+  void place_cells() {
+    std::size_t next = plan.columns_.size();
+    for (Clock& one : plan.clocks_) {
+      one.cells = static_cast<std::uint32_t>(next);
+      next += one.span == 0 ? 2 : 5;
+    }
+    plan.cell_count_ = next;
+    plan.column_clock_.resize(plan.columns_.size());
+    for (std::size_t column = 0; column < plan.columns_.size(); ++column) {
+      plan.column_clock_[column] = clock[owner[column]];
+      plan.clocks_[clock[owner[column]]].columns.push_back(static_cast<std::uint32_t>(column));
+    }
+  }
+
+  /// The cells that feed a spec, by input; behind them zeroes.
+  std::array<std::uint32_t, max_inputs> inputs(std::size_t i) const {
+    const NodeSpec& spec = plan.specs_[i];
+    std::array<std::uint32_t, max_inputs> cells{};
+    for (std::size_t k = 0; k < spec.kernel->input_count; ++k) {
+      if (spec.parents.empty()) {
+        const Clock& one = plan.clocks_[clock[i]];
+        cells[k] = one.cells + input_cell(spec.kernel->inputs[k], one.span == 0);
+      } else {
+        cells[k] = cell[parent_column(spec, spec.parents[k])];
+      }
+    }
+    return cells;
+  }
+
+  /// Nodes of equal type, parameters, clock and inputs are one node; the columns of the others are copies.
+  void merge() {
+    using Key = std::tuple<const Kernel*, ParamValues, std::size_t, std::array<std::uint32_t, max_inputs>>;
+    std::map<Key, std::size_t> known;
+    cell.resize(plan.columns_.size());
+    runs.resize(plan.specs_.size());
+    plan.copies_.resize(plan.clocks_.size());
+    for (const std::size_t i : order) {
+      const NodeSpec& spec = plan.specs_[i];
+      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, clock[i], inputs(i)}, i);
+      runs[i] = is_new;
+      for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
+        const auto own = static_cast<std::uint32_t>(first_column[i] + k);
+        const auto from = static_cast<std::uint32_t>(first_column[twin->second] + k);
+        cell[own] = from;
+        if (!is_new) plan.copies_[clock[i]].push_back({from, own});
+      }
+    }
+  }
+
+  /// States of one group lie side by side, groups in the order in which they run.
+  void place_states() {
+    std::vector<std::size_t> sequence;
+    for (const std::size_t i : order) {
+      if (runs[i]) sequence.push_back(i);
+    }
+    std::map<const Kernel*, std::size_t> rank;
+    for (const std::size_t i : sequence) rank.emplace(plan.specs_[i].kernel, rank.size());
+    std::stable_sort(sequence.begin(), sequence.end(), [&](std::size_t a, std::size_t b) {
+      return std::make_tuple(clock[a], level[a], rank[plan.specs_[a].kernel]) < std::make_tuple(clock[b], level[b], rank[plan.specs_[b].kernel]);
+    });
+    plan.groups_.resize(plan.clocks_.size());
+    std::size_t at = round_up(plan.cell_count_ * sizeof(double));
+    std::size_t last = plan.specs_.size();
+    for (const std::size_t i : sequence) {
+      const NodeSpec& spec = plan.specs_[i];
+      const std::size_t bytes = spec.kernel->bytes(spec.params);
+      auto& groups = plan.groups_[clock[i]];
+      const bool joins = last < plan.specs_.size() && clock[last] == clock[i] && level[last] == level[i] && plan.specs_[last].kernel == spec.kernel;
+      if (!joins) groups.push_back({spec.kernel, {}});
+      if (at > std::numeric_limits<std::uint32_t>::max() - bytes) throw PlanError("the plan needs more than 4 GB for each symbol");
+      Wiring wiring{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(first_column[i]), {}};
+      const auto cells = inputs(i);
+      std::copy(cells.begin(), cells.end(), wiring.in);
+      groups.back().nodes.push_back(wiring);
+      plan.states_.push_back({spec.kernel, spec.params, static_cast<std::uint32_t>(at), bytes});
+      at = round_up(at + bytes);
+      last = i;
+    }
+    plan.symbol_bytes_ = at;
+  }
+};
+
+Plan::Plan(std::vector<NodeSpec> specs) : specs_(std::move(specs)) {
+  if (specs_.empty()) throw PlanError("an engine needs at least one indicator");
+  clocks_.push_back({"", 0, 0, {}});
+  Build build{*this};
+  build.name_columns();
+  build.sort();
+  build.place_cells();
+  build.merge();
+  build.place_states();
+}
+
+std::size_t Plan::column(const std::string& name) const {
+  const auto found = std::find(columns_.begin(), columns_.end(), name);
+  if (found == columns_.end()) throw PlanError("no column " + quoted(name) + "; the engine has " + listed(columns_));
+  return static_cast<std::size_t>(found - columns_.begin());
+}
+
+std::size_t Plan::clock(const std::string& text) const {
+  const std::int64_t span = parse_span(text);
+  std::vector<std::string> known;
+  for (std::size_t c = 1; c < clocks_.size(); ++c) {
+    if (clocks_[c].span == span) return c;
+    known.push_back(clocks_[c].text);
+  }
+  throw PlanError("no indicator runs on bars of " + quoted(text) + "; the engine has " + (known.empty() ? "no bars" : listed(known)));
+}
+
+void Plan::make(std::byte* symbol) const {
+  auto* const cells = reinterpret_cast<double*>(symbol);
+  std::fill(cells, cells + columns_.size(), quiet_nan);
+  for (const State& s : states_) s.kernel->make(symbol + s.offset, s.bytes, s.params);
+}
+
+}  // namespace fastcore

@@ -1,0 +1,155 @@
+// What a tick does to a symbol.
+#include "fastcore/engine/symbol.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "fastcore/check.hpp"
+
+namespace fastcore {
+
+History::History(std::size_t capacity, std::size_t width)
+    : block_(std::make_shared<Block>(2 * capacity * width * sizeof(double))), capacity_(capacity), width_(width) {}
+
+void History::push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept {
+  double* const first = data() + at_ * width_;
+  double* const second = first + capacity_ * width_;
+  for (std::size_t k = 0; k < width_; ++k) first[k] = second[k] = cells[columns[k]];
+  at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
+  ++generation_;
+}
+
+BarHistory::BarHistory(std::size_t capacity) : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), capacity_(capacity) {}
+
+void BarHistory::push(const Bar& bar) noexcept {
+  data()[at_] = data()[at_ + capacity_] = bar;
+  at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
+  ++generation_;
+}
+
+Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history)
+    : plan_(std::move(plan)), block_(std::make_shared<Block>(plan_->symbol_bytes())), policy_(policy), name_(std::move(name)) {
+  plan_->make(block_->data());
+  for (std::size_t c = 0; c < plan_->clocks().size(); ++c) {
+    const Clock& clock = plan_->clocks()[c];
+    if (history > 0) histories_.emplace_back(history, clock.columns.size());
+    if (c == 0) continue;
+    bars_.emplace_back(clock.span);
+    closed_.emplace_back(std::max<std::size_t>(history, 1));
+  }
+}
+
+Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
+  ++ledger_.received;
+  if (!valid_price(price) || !valid_size(size)) return refuse(Outcome::invalid);
+  Outcome outcome = Outcome::accepted;
+  if (ts < last_ts_) {
+    if (policy_.order == OrderRule::drop) return refuse(Outcome::late_dropped);
+    if (policy_.order == OrderRule::reject) return refuse(Outcome::rejected);
+    outcome = Outcome::late_accepted;
+  } else {
+    last_ts_ = ts;
+  }
+  double* const cells = this->cells();
+  if (!bars_.empty()) {
+    close_bars(ts);
+    for (TimeBars& bars : bars_) bars.add(ts, price, size);
+  }
+  double* const inputs = cells + plan_->clocks()[0].cells;
+  inputs[0] = price;
+  inputs[1] = size;
+  run_clock(0);
+  return outcome_ = ledger_.count(outcome);
+}
+
+Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) {
+  ++ledger_.received;
+  const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) && valid_price(bar.close) && valid_size(bar.volume);
+  if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
+    return refuse(Outcome::invalid);
+  }
+  if (bar.ts < last_ts_) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
+  close_bars(bar.ts);
+  last_ts_ = bar.ts;
+  run_bar(clock, bar);
+  return outcome_ = ledger_.count(Outcome::accepted);
+}
+
+void Symbol::close_bars(std::int64_t ts) noexcept {
+  for (std::size_t i = 0; i < bars_.size(); ++i) {
+    if (bars_[i].closes(ts)) run_bar(i + 1, bars_[i].close());
+  }
+}
+
+void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
+  double* const inputs = cells() + plan_->clocks()[clock].cells;
+  inputs[0] = bar.open;
+  inputs[1] = bar.high;
+  inputs[2] = bar.low;
+  inputs[3] = bar.close;
+  inputs[4] = bar.volume;
+  run_clock(clock);
+  closed_[clock - 1].push(bar);
+}
+
+void Symbol::run_clock(std::size_t clock) noexcept {
+  plan_->step(clock, block_->data(), cells());
+  if (!histories_.empty()) histories_[clock].push(cells(), plan_->clocks()[clock].columns);
+}
+
+void Symbol::peek(double price, double size, bool forming, double* row) const {
+  std::vector<double> scratch(cells(), cells() + plan_->cell_count());
+  if (forming) {
+    for (std::size_t i = 0; i < bars_.size(); ++i) {
+      TimeBars bars = bars_[i];
+      bars.add(last_ts_, price, size);
+      const Bar& bar = bars.forming();
+      double* const inputs = scratch.data() + plan_->clocks()[i + 1].cells;
+      inputs[0] = bar.open;
+      inputs[1] = bar.high;
+      inputs[2] = bar.low;
+      inputs[3] = bar.close;
+      inputs[4] = bar.volume;
+      plan_->peek(i + 1, block_->data(), scratch.data());
+    }
+  }
+  double* const inputs = scratch.data() + plan_->clocks()[0].cells;
+  inputs[0] = price;
+  inputs[1] = size;
+  plan_->peek(0, block_->data(), scratch.data());
+  std::copy_n(scratch.begin(), plan_->columns().size(), row);
+}
+
+std::size_t Symbol::memory() const noexcept {
+  std::size_t bytes = sizeof(Symbol) + block_->size();
+  for (const History& history : histories_) bytes += history.block()->size();
+  for (const BarHistory& bars : closed_) bytes += bars.block()->size();
+  return bytes;
+}
+
+void Symbol::save(ByteWriter& out) {
+  StateSaver archive(out);
+  out.text(name_);
+  out.number(last_ts_);
+  out.number(static_cast<std::uint8_t>(outcome_));
+  archive("ledger", ledger_);
+  out.doubles(cells(), plan_->columns().size());
+  for (TimeBars& bars : bars_) archive("bars", bars);
+  plan_->save_states(block_->data(), out);
+}
+
+void Symbol::load(ByteReader& in) {
+  StateLoader archive(in, "a symbol");
+  last_ts_ = in.number<std::int64_t>();
+  const auto outcome = in.number<std::uint8_t>();
+  if (outcome >= outcome_count) archive.fail("outcome");
+  outcome_ = static_cast<Outcome>(outcome);
+  archive("ledger", ledger_);
+  in.doubles(cells(), plan_->columns().size());
+  for (TimeBars& bars : bars_) archive("bars", bars);
+  plan_->load_states(block_->data(), in);
+}
+
+}  // namespace fastcore

@@ -1,0 +1,43 @@
+"""fastcore: the tick core for Python trading systems.
+
+Every indicator of a symbol is updated in one native call, with NumPy views of live memory.
+"""
+
+from __future__ import annotations
+
+from fastcore import _core, errors, indicators as _indicators
+from fastcore.catalogue import describe, indicators
+from fastcore.engine import Engine
+from fastcore.errors import *  # noqa: F403
+from fastcore.indicators import *  # noqa: F403
+from fastcore.policy import Policy
+from fastcore.ticks import BAR, TICK
+
+__version__ = "0.1.0"
+
+#: Buckets of the ledger, in the order that ``on_ticks(..., outcomes=True)`` numbers them.
+OUTCOMES: tuple[str, ...] = _core.outcomes
+Symbol = _core.Symbol
+
+
+def core_variant() -> str:
+    """Which native core runs: ``"v3"`` (AVX2 and FMA) or ``"baseline"``. The bits are the same."""
+    return _core.variant
+
+
+__all__ = [
+    "BAR",
+    "OUTCOMES",
+    "TICK",
+    "Engine",
+    "Policy",
+    "Symbol",
+    "core_variant",
+    "describe",
+    "indicators",
+    *errors.__all__,
+    *_indicators.__all__,
+]
+for _name in ("Engine", "Policy", "Symbol", "Indicator", "describe", "indicators", "make", *errors.__all__):
+    globals()[_name].__module__ = "fastcore"
+del _name

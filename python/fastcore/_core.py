@@ -1,0 +1,38 @@
+"""The native core for this processor: the fastest one that it runs, chosen before any is loaded.
+
+All cores give the same bits. ``FASTCORE_VARIANT=baseline`` in the environment asks for a certain one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+try:
+    from fastcore import _cpu
+except ImportError as error:
+    raise ImportError(
+        "fastcore's native core is not built: install the package with pip, or run `make build` in its sources"
+    ) from error
+
+_FASTEST = {"x86-64-v3": "v3", "baseline": "baseline"}
+
+
+def _load(variant: str) -> object:
+    try:
+        return importlib.import_module(f"fastcore._core_{variant}")
+    except ModuleNotFoundError as error:
+        if variant != "baseline" and "FASTCORE_VARIANT" not in os.environ:
+            return importlib.import_module("fastcore._core_baseline")
+        raise ImportError(f"FASTCORE_VARIANT={variant!r} is not one of: baseline, v3") from error
+
+
+_native = _load(os.environ.get("FASTCORE_VARIANT") or _FASTEST[_cpu.level()])
+
+Engine = _native.Engine
+Indicator = _native.Indicator
+Symbol = _native.Symbol
+catalogue = _native.catalogue
+install = _native.install
+outcomes = _native.outcomes
+variant = _native.variant

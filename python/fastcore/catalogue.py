@@ -1,0 +1,89 @@
+"""What the native core knows of each indicator, as plain data: for tools, docs, forms and dashboards."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Literal, TypedDict
+
+from fastcore import _core
+from fastcore.errors import UnknownNameError
+
+
+class Param(TypedDict):
+    """One parameter: its type, default, range (both ends included) and meaning."""
+
+    name: str
+    type: Literal["int", "float"]
+    default: int | float
+    min: int | float
+    max: int | float
+    doc: str
+
+
+class Output(TypedDict):
+    """One output, and how to draw it: line, bar, band or signal."""
+
+    name: str
+    role: Literal["line", "bar", "band", "signal"]
+
+
+class Row(TypedDict):
+    """One indicator of the catalogue."""
+
+    name: str
+    family: str
+    doc: str
+    formula: str
+    source: str
+    params: list[Param]
+    inputs: list[str]
+    outputs: list[Output]
+
+
+_ROWS: tuple[Row, ...] = tuple(_core.catalogue())
+
+
+def indicators() -> list[Row]:
+    """Every indicator of the catalogue, in the order of its families.
+
+    Returns
+    -------
+    list of dict
+        Name, family, doc, formula, source, params with ranges, inputs, outputs with roles.
+
+    Examples
+    --------
+    >>> [row["inputs"] for row in indicators() if row["name"] == "ATR"]
+    [['high', 'low', 'close']]
+    """
+    return [_copy(row) for row in _ROWS]
+
+
+def describe(name: str) -> Row:
+    """The catalogue row of one indicator; case does not matter.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none, with the nearest names.
+
+    Examples
+    --------
+    >>> describe("rsi")["params"][0]["default"]
+    14
+    """
+    for row in _ROWS:
+        if row["name"].lower() == name.lower():
+            return _copy(row)
+    near = difflib.get_close_matches(name.upper(), [row["name"].upper() for row in _ROWS], n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownNameError(f"no indicator is named {name!r}{hint}")
+
+
+def _copy(row: Row) -> Row:
+    """A row that its receiver may change."""
+    fresh = row.copy()
+    fresh["params"] = [param.copy() for param in row["params"]]
+    fresh["inputs"] = list(row["inputs"])
+    fresh["outputs"] = [output.copy() for output in row["outputs"]]
+    return fresh

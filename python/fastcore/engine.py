@@ -1,0 +1,233 @@
+"""The engine as users meet it: the native engine with frames, files and defaults around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from fastcore import _core
+from fastcore.errors import InputError
+from fastcore.indicators import Indicator
+from fastcore.policy import Policy
+from fastcore.ticks import TICK
+
+
+class Engine(_core.Engine):
+    """Many symbols under one plan of indicators, each updated in one native call per tick.
+
+    Parameters
+    ----------
+    plan : mapping of str to Indicator
+        What runs, by name: on ticks, on bars (``.on("1m")``) or on other columns (``.of("rsi")``).
+        Equal indicators are computed once.
+    history : int
+        Rows kept for each symbol and clock, 0 for none.
+    policy : Policy, optional
+        Rules for late and impossible ticks.
+    rows : {"live", "copy"}
+        What `on_tick` returns: the same live array each time, or a fresh copy.
+    max_symbols : int, optional
+        Bound on the symbols held at once.
+
+    Raises
+    ------
+    PlanError
+        If the plan has a cycle, an unknown column or a bar spec that is none.
+
+    Notes
+    -----
+    The live row is one array that changes with every tick: a list of rows holds one row n times. Use
+    `Symbol.values`, ``rows="copy"``, or ``on_ticks(..., rows="all")`` to keep rows.
+
+    Examples
+    --------
+    >>> from fastcore import EMA, Engine
+    >>> engine = Engine({"fast": EMA(2), "trend": EMA(2).of("fast")})
+    >>> btc = engine.symbol("BTCUSDT")
+    >>> for i, price in enumerate([100.0, 101.0, 102.0, 103.0]):
+    ...     row = btc.on_tick(1_700_000_000_000_000_000 + i, price, 0.5)
+    >>> btc.values()
+    (102.5, 102.0)
+    """
+
+    def __init__(
+        self,
+        plan: Mapping[str, Indicator],
+        *,
+        history: int = 0,
+        policy: Policy | None = None,
+        rows: Literal["live", "copy"] = "live",
+        max_symbols: int | None = None,
+    ) -> None:
+        if not isinstance(plan, Mapping):
+            raise TypeError(f"Engine: the plan must map names to indicators, not be {plan!r}")
+        rules = Policy() if policy is None else policy
+        if not isinstance(rules, Policy):
+            raise TypeError(f"Engine: policy must be a fastcore.Policy, not {policy!r}")
+        super().__init__(
+            dict(plan),
+            _whole("history", history, 0),
+            0 if max_symbols is None else _whole("max_symbols", max_symbols, 1),
+            rules.order,
+            rules.invalid,
+            _copies(rows),
+        )
+
+    def on_ticks(
+        self,
+        ticks: Any,
+        *,
+        symbols: Sequence[str] | None = None,
+        rows: Literal["all"] | None = None,
+        outcomes: bool = False,
+    ) -> Any:
+        """Take a batch of ticks of many symbols, in order, without the GIL; as that many `on_tick`.
+
+        Parameters
+        ----------
+        ticks : array of `TICK`
+            Bad ticks are counted in the ledger, none raises.
+        symbols : sequence of str, optional
+            Names that the field ``symbol`` indexes; by default the engine's own, in order of first use.
+        rows : "all", optional
+            Also return the row after each tick, float64 of shape (ticks, columns).
+        outcomes : bool
+            Also return the bucket of each tick, uint8 indices into `fastcore.OUTCOMES`.
+
+        Returns
+        -------
+        int, ndarray, or tuple of ndarray
+            How many ticks were taken; or what was asked for, rows first.
+
+        Raises
+        ------
+        InputError
+            If the array is not one of `TICK`, or its times are not in nanoseconds. Nothing was taken.
+        """
+        if rows not in (None, "all"):
+            raise InputError(f"on_ticks: rows must be 'all' or None, not {rows!r}")
+        array = np.asarray(ticks)
+        if array.dtype != TICK:
+            raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
+        _check_unit(array)
+        names = None if symbols is None else [str(name) for name in symbols]
+        return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
+
+    def on_bars(
+        self,
+        span: str,
+        ts: int,
+        *,
+        open: Any,
+        high: Any,
+        low: Any,
+        close: Any,
+        volume: Any = None,
+        symbols: Sequence[str] | None = None,
+    ) -> int:
+        """Take one closed bar for each of many symbols, made elsewhere.
+
+        Parameters
+        ----------
+        span : str
+            A bar spec of the plan, such as ``"1m"``.
+        ts : int
+            Start of the bars, nanoseconds since 1970 UTC.
+        open, high, low, close, volume : array_like
+            One value for each symbol; volume is 0 where left out.
+        symbols : sequence of str, optional
+            Their names; by default all of the engine's, in order of first use.
+
+        Returns
+        -------
+        int
+            How many bars were taken.
+        """
+        names = list(self.symbols) if symbols is None else [str(name) for name in symbols]
+        columns = [np.asarray(c, np.float64) for c in (open, high, low, close, np.zeros(len(names)) if volume is None else volume)]
+        return self._on_bars(span, ts, names, columns)
+
+    @classmethod
+    def restore(cls, data: bytes, *, rows: Literal["live", "copy"] = "live") -> Engine:
+        """An engine from the bytes of `snapshot`, at the tick where that one was.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are damaged, cut short, newer, or of something else.
+
+        Examples
+        --------
+        >>> from fastcore import EMA, Engine
+        >>> engine = Engine({"ema": EMA(2)})
+        >>> Engine.restore(engine.snapshot()).columns
+        ['ema']
+        """
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"Engine.restore takes the bytes of a snapshot, not {type(data).__name__}")
+        made = cls.__new__(cls)
+        _core.Engine.__init__(made, bytes(data), _copies(rows))
+        return made
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one."""
+        target = os.path.abspath(os.fspath(path))
+        folder = os.path.dirname(target)
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(target)}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(self.snapshot())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, target)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, rows: Literal["live", "copy"] = "live") -> Engine:
+        """An engine from a file that `save` wrote."""
+        with open(path, "rb") as file:
+            return cls.restore(file.read(), rows=rows)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).restore, (self.snapshot(),)
+
+    def __repr__(self) -> str:
+        ledger = self.ledger
+        return f"<Engine of {len(self.columns)} columns, {len(self.symbols)} symbols, {ledger['received']} ticks received>"
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"Engine: {name} must be a whole number, not {value!r}")
+    if value < least:
+        raise InputError(f"Engine: {name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def _copies(rows: str) -> bool:
+    if rows not in ("live", "copy"):
+        raise InputError(f"Engine: rows must be 'live' or 'copy', not {rows!r}")
+    return rows == "copy"
+
+
+def _check_unit(ticks: np.ndarray[Any, np.dtype[np.void]]) -> None:
+    """Refuse a batch whose first time is not in nanoseconds: the rest will not be, either."""
+    if len(ticks) == 0 or ticks["ts"][0] >= 10**17:
+        return
+    first = int(ticks["ts"][0])
+    units = {10**14: "microseconds: multiply by 1_000", 10**11: "milliseconds: multiply by 1_000_000", 0: "seconds: multiply by 1_000_000_000"}
+    unit = next((name for least, name in units.items() if first >= least), "a time before 1970")
+    raise InputError(f"on_ticks: ts={first} must be nanoseconds since 1970 UTC; it looks like {unit}")

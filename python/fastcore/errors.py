@@ -1,0 +1,88 @@
+"""Every exception that the Python side of fastcore raises by its own name.
+
+The tree::
+
+    FastcoreError               anything below; catch this one to catch them all
+    ├── BusyError               (RuntimeError) another thread is inside the object with a batch
+    ├── CapacityError           (ValueError)   more symbols than max_symbols
+    ├── ConfigError             (ValueError)   an indicator or a plan written as text cannot be read
+    ├── FileFeedError           (ValueError)   a tick file cannot be read, or not to its end
+    ├── InputError              (ValueError)   values of the wrong shape, kind or unit
+    ├── MissingExtraError       (ImportError)  an optional dependency is not installed
+    ├── ParameterError          (ValueError)   a parameter outside its range
+    ├── PlanError               (ValueError)   indicators that do not make a plan
+    ├── SnapshotError           (ValueError)   bytes that cannot be restored
+    ├── TickError               (ValueError)   a tick refused where the policy says raise
+    └── UnknownNameError        (KeyError)     no such column, symbol or indicator
+
+Messages are sentences that name the thing, the value and what was expected.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BusyError",
+    "CapacityError",
+    "ConfigError",
+    "FastcoreError",
+    "FileFeedError",
+    "InputError",
+    "MissingExtraError",
+    "ParameterError",
+    "PlanError",
+    "SnapshotError",
+    "TickError",
+    "UnknownNameError",
+]
+
+
+class FastcoreError(Exception):
+    """The base of every exception that fastcore defines."""
+
+
+class BusyError(FastcoreError, RuntimeError):
+    """Another thread is inside the object with a batch: an engine has one owner at a time."""
+
+
+class CapacityError(FastcoreError, ValueError):
+    """More symbols than the engine's `max_symbols`."""
+
+
+class ConfigError(FastcoreError, ValueError):
+    """An indicator or a plan that was written as text cannot be read."""
+
+
+class FileFeedError(FastcoreError, ValueError):
+    """A tick file cannot be read, or not to its end."""
+
+
+class MissingExtraError(FastcoreError, ImportError):
+    """An optional dependency is needed here and is not installed."""
+
+
+class InputError(FastcoreError, ValueError):
+    """Values of the wrong shape, kind or unit."""
+
+
+class ParameterError(FastcoreError, ValueError):
+    """A parameter outside its range, or parameters that do not go together."""
+
+
+class PlanError(FastcoreError, ValueError):
+    """Indicators that do not make a plan: a cycle, an unknown name, a bar spec that is none."""
+
+
+class SnapshotError(FastcoreError, ValueError):
+    """Bytes that cannot be restored: damaged, cut, newer, or of something else."""
+
+
+class TickError(FastcoreError, ValueError):
+    """A tick that was refused, and counted, where the policy asks for an error."""
+
+
+class UnknownNameError(FastcoreError, KeyError):
+    """No such column, symbol or indicator."""
+
+    def __str__(self) -> str:
+        # KeyError shows its argument's repr, which puts a sentence in quotes.
+        return str(self.args[0]) if self.args else ""

@@ -1,0 +1,78 @@
+"""Arrays and frames in, the same kind out: NumPy, lists, pandas, Polars and Arrow.
+
+None of the frame libraries is imported here: a value's own module says what it is, and its own
+methods convert it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Column = npt.NDArray[np.float64]
+Rewrap = Callable[[Column], Any]
+
+
+def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
+    """A column as NumPy takes it, and what turns a result into the column's own kind.
+
+    Parameters
+    ----------
+    values : array_like
+        NumPy array, list or tuple, pandas Series, Polars Series, Arrow Array or ChunkedArray. A null
+        becomes NaN.
+
+    Returns
+    -------
+    tuple
+        The column, without a copy where its layout allows, and a function of a float64 array; None
+        for NumPy arrays, which need none.
+
+    Examples
+    --------
+    >>> column, rewrap = unwrap([1.0, 2.0])
+    >>> rewrap(np.array([3.0]))
+    [3.0]
+    """
+    if type(values) is np.ndarray:
+        return values, None
+    if isinstance(values, (list, tuple)):
+        return np.asarray(values), lambda out: out.tolist()
+    library = type(values).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(values, "index"):
+        return _from_pandas(values)
+    if library == "polars" and hasattr(values, "to_numpy"):
+        return _from_polars(values)
+    if library == "pyarrow" and hasattr(values, "to_numpy"):
+        return _from_arrow(values)
+    return values, None
+
+
+def _from_pandas(series: Any) -> tuple[Any, Rewrap]:
+    kind = getattr(series.dtype, "kind", "O")
+    is_extension = not isinstance(series.dtype, np.dtype)
+    column = series.to_numpy(dtype=np.float64, na_value=np.nan) if is_extension and kind in "iufb" else series.to_numpy()
+    make = type(series)
+    return column, lambda out: make(out, index=series.index, name=series.name)
+
+
+def _from_polars(series: Any) -> tuple[Any, Rewrap]:
+    make = type(series)
+    return series.to_numpy(), lambda out: make(series.name, out)
+
+
+def _from_arrow(array: Any) -> tuple[Any, Rewrap]:
+    import pyarrow as pa  # loaded already: the value is one of its own
+
+    chunked = hasattr(array, "chunks")
+    column = array.to_numpy() if chunked else array.to_numpy(zero_copy_only=False)
+    wrap: Rewrap = (lambda out: pa.chunked_array([out])) if chunked else pa.array
+    return column, wrap
+
+
+def rewrapper(rewraps: list[Rewrap | None]) -> Rewrap | None:
+    """What the results become: the kind of the first input that is not a NumPy array."""
+    return next((rewrap for rewrap in rewraps if rewrap is not None), None)

@@ -1,0 +1,227 @@
+"""The classes and functions of the catalogue: fc.SMA, fc.sma and all others, made from its rows.
+
+Nothing here knows an indicator by name. What differs between two of them is in the native kernel and
+in its catalogue row; a class adds a signature, a docstring and attributes to these.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections import namedtuple
+from collections.abc import Callable
+from typing import Any
+
+from fastcore import _core, frames
+from fastcore.catalogue import Param, Row, _ROWS
+from fastcore.errors import InputError
+
+
+class Indicator(_core.Indicator):
+    """One indicator and its state; the base of every class in the catalogue."""
+
+    __slots__ = ()
+    _row: Row
+
+    def batch(self, *columns: Any) -> Any:
+        """Feed columns from the current state on, as that many calls of `update`.
+
+        Parameters
+        ----------
+        *columns : array_like
+            One column of numbers for each input, of equal length: NumPy, list, pandas, Polars, Arrow.
+
+        Returns
+        -------
+        array_like, or named tuple of them
+            float64, of the inputs' length and kind; NaN while warming up.
+
+        Raises
+        ------
+        InputError
+            If shapes or lengths do not fit; the state is unchanged.
+        """
+        taken = [frames.unwrap(column) for column in columns]
+        results = self._batch(*(column for column, _ in taken))
+        rewrap = frames.rewrapper([rewrap for _, rewrap in taken])
+        if rewrap is not None:
+            results = [rewrap(result) for result in results]
+        return results[0] if len(results) == 1 else type(self).Row._make(results)  # type: ignore[attr-defined]
+
+    def on(self, span: str) -> Indicator:
+        """A fresh one that runs on closed bars of a span such as ``"1m"`` in an engine's plan."""
+        return self._placed(span, list(self.parents))
+
+    def of(self, *columns: str) -> Indicator:
+        """A fresh one that runs on other columns of an engine's plan, one for each input."""
+        for column in columns:
+            if not isinstance(column, str):
+                raise TypeError(f"{self._row['name']}.of: a column must be text, not {column!r}")
+        return self._placed(self.clock, list(columns))
+
+    def copy(self) -> Indicator:
+        """One of its own with the same parameters and state."""
+        return _restore(type(self), self._snapshot(), self.clock, list(self.parents))
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Indicator:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self._snapshot(), self.clock, list(self.parents))
+
+    def __repr__(self) -> str:
+        params = ", ".join(f"{p['name']}={getattr(self, p['name'])!r}" for p in self._row["params"])
+        place = f".on({self.clock!r})" if self.clock else ""
+        parents = f".of({', '.join(map(repr, self.parents))})" if self.parents else ""
+        return f"{self._row['name']}({params}){place}{parents}"
+
+    def _placed(self, clock: str, parents: list[str]) -> Indicator:
+        if not isinstance(clock, str):
+            raise TypeError(f"{self._row['name']}.on: a bar spec must be text such as '1m', not {clock!r}")
+        twin = type(self)(*(getattr(self, p["name"]) for p in self._row["params"]))
+        twin._place(clock, parents)
+        return twin
+
+
+def _restore(cls: type[Indicator], snapshot: bytes, clock: str, parents: list[str]) -> Indicator:
+    """An indicator from its snapshot; what `pickle` and `copy` call."""
+    made = cls.__new__(cls)
+    _core.Indicator.__init__(made, snapshot, clock, parents)
+    return made
+
+
+def _number(owner: str, param: Param, value: Any) -> int | float:
+    """One parameter as the kernel takes it; a TypeError that names it otherwise."""
+    where = f"{owner}.{param['name']}"
+    if isinstance(value, bool):
+        raise TypeError(f"{where} must be a number, not {value!r}")
+    if param["type"] == "int":
+        try:
+            return operator.index(value)
+        except TypeError:
+            raise TypeError(f"{where} must be a whole number, not {value!r}") from None
+    if isinstance(value, str):
+        raise TypeError(f"{where} must be a number, not {value!r}")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{where} must be a number, not {value!r}") from None
+
+
+def _bind(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | float]:
+    """The parameters in declared order, from a call's arguments."""
+    owner, params = row["name"], row["params"]
+    known = ", ".join(p["name"] for p in params) or "none"
+    if len(args) > len(params):
+        raise TypeError(f"{owner} takes {len(params)} parameters ({known}), not {len(args)}")
+    given = {p["name"]: value for p, value in zip(params, args, strict=False)}
+    for name, value in kwargs.items():
+        if name in given:
+            raise TypeError(f"{owner}.{name} is given twice")
+        if all(name != p["name"] for p in params):
+            raise TypeError(f"{owner} has no parameter {name!r}; its parameters are {known}")
+        given[name] = value
+    return [_number(owner, p, given[p["name"]]) if p["name"] in given else p["default"] for p in params]
+
+
+def _signature(row: Row, *first: inspect.Parameter) -> inspect.Signature:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    types = {"int": int, "float": float}
+    params = [inspect.Parameter(p["name"], kind, default=p["default"], annotation=types[p["type"]]) for p in row["params"]]
+    return inspect.Signature([*first, *params])
+
+
+def _params_doc(row: Row) -> str:
+    return "".join(
+        f"{p['name']} : {p['type']}, default {p['default']}\n    {p['doc'][:1].upper()}{p['doc'][1:]}; {p['min']} to {p['max']}.\n"
+        for p in row["params"]
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"\n{title}\n{'-' * len(title)}\n{body}" if body else ""
+
+
+def _make_class(row: Row) -> type[Indicator]:
+    name = row["name"]
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        _core.Indicator.__init__(self, name, _bind(row, args, kwargs))
+
+    __init__.__signature__ = _signature(  # type: ignore[attr-defined]
+        row, inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    )
+    doc = f"{row['doc']}\n\n    {row['formula']}\n" + _section("Parameters", _params_doc(row))
+    doc += _section("Notes", f"Inputs: {', '.join(row['inputs'])}. Source: {row['source']}.\n")
+    body: dict[str, Any] = {
+        "__slots__": (),
+        "__module__": "fastcore",
+        "__doc__": doc,
+        "__init__": __init__,
+        "__signature__": _signature(row),
+        "_row": row,
+    }
+    for i, param in enumerate(row["params"]):
+        body[param["name"]] = property(lambda self, i=i: self._param(i), doc=param["doc"])
+    result = None
+    if len(row["outputs"]) > 1:
+        result = namedtuple(f"{name}Row", [output["name"] for output in row["outputs"]], module=__name__)  # noqa: PYI024
+        body["Row"] = globals()[f"{name}Row"] = result
+    cls = type(name, (Indicator,), body)
+    _core.install(cls, name, result)
+    return cls
+
+
+def _make_function(row: Row, cls: type[Indicator]) -> Callable[..., Any]:
+    inputs = row["inputs"]
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        columns = list(args[: len(inputs)])
+        for name in inputs[len(columns) :]:
+            if name not in kwargs:
+                raise TypeError(f"{function.__name__} needs {', '.join(inputs)}; {name} is missing")
+            columns.append(kwargs.pop(name))
+        return cls(*args[len(inputs) :], **kwargs).batch(*columns)
+
+    function.__name__ = function.__qualname__ = row["name"].lower()
+    function.__module__ = "fastcore"
+    columns = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in inputs]
+    function.__signature__ = _signature(row, *columns)  # type: ignore[attr-defined]
+    columns_doc = f"{', '.join(inputs)} : array_like\n    Columns of equal length: NumPy, list, pandas, Polars or Arrow.\n"
+    outputs = ", ".join(output["name"] for output in row["outputs"])
+    returns = f"array_like, or named tuple of them\n    {outputs}: of the inputs' length and kind, NaN while warming up.\n"
+    function.__doc__ = (
+        f"{row['doc']} From a fresh state.\n\n    {row['formula']}\n"
+        + _section("Parameters", columns_doc + _params_doc(row))
+        + _section("Returns", returns)
+        + _section("Notes", f"Source: {row['source']}.\n")
+    )
+    return function
+
+
+def make(name: str, **params: Any) -> Indicator:
+    """An indicator by the name it has in the catalogue, as a configuration gives it.
+
+    Examples
+    --------
+    >>> make("MACD", fast=5, slow=10)
+    MACD(fast=5, slow=10, signal=9)
+    """
+    from fastcore.catalogue import describe
+
+    cls = globals()[describe(name)["name"]]
+    if not isinstance(cls, type):
+        raise InputError(f"{name!r} is not an indicator")
+    made: Indicator = cls(**params)
+    return made
+
+
+__all__ = ["Indicator", "make"]
+for _row in _ROWS:
+    _class = _make_class(_row)
+    globals()[_row["name"]] = _class
+    globals()[_row["name"].lower()] = _make_function(_row, _class)
+    __all__ += [_row["name"], _row["name"].lower()]
+del _row, _class
