@@ -56,6 +56,9 @@ std::int64_t parse_span(const std::string& text) {
 }
 
 struct Plan::Build {
+  using Cells = std::array<std::uint32_t, max_inputs>;
+  struct Node;
+
   Plan& plan;
   std::unordered_map<std::string, std::size_t> column_of{};      // name -> column
   std::vector<std::size_t> first_column{};                       // by spec
@@ -64,7 +67,20 @@ struct Plan::Build {
   std::vector<std::size_t> clock{};                              // by spec
   std::vector<std::size_t> level{};                              // by spec: length of the longest chain above it
   std::vector<std::uint32_t> cell{};                             // by column: where its value is computed
-  std::vector<bool> runs{};                                      // by spec: false when merged into another
+  std::vector<Node> nodes{};                                     // what runs, parents first
+
+  /// One node to be placed.
+  struct Node {
+    const Kernel* kernel;
+    ParamValues params;
+    std::size_t clock;
+    std::size_t level;
+    Cells inputs;
+    std::uint32_t out;
+  };
+  /// Two nodes of one key would compute the same.
+  using Key = std::tuple<const Kernel*, ParamValues, std::size_t, Cells>;
+  std::map<Key, std::uint32_t> known{};  // key -> first output cell
 
   void name_columns() {
     for (const NodeSpec& spec : plan.specs_) {
@@ -167,9 +183,9 @@ struct Plan::Build {
   }
 
   /// The cells that feed a spec, by input; behind them zeroes.
-  std::array<std::uint32_t, max_inputs> inputs(std::size_t i) const {
+  Cells inputs(std::size_t i) const {
     const NodeSpec& spec = plan.specs_[i];
-    std::array<std::uint32_t, max_inputs> cells{};
+    Cells cells{};
     for (std::size_t k = 0; k < spec.kernel->input_count; ++k) {
       if (spec.parents.empty()) {
         const Clock& one = plan.clocks_[clock[i]];
@@ -181,54 +197,82 @@ struct Plan::Build {
     return cells;
   }
 
-  /// Nodes of equal type, parameters, clock and inputs are one node; the columns of the others are copies.
+  /// Equal nodes are one node, and equal windows one window: what is asked for twice is computed once.
   void merge() {
-    using Key = std::tuple<const Kernel*, ParamValues, std::size_t, std::array<std::uint32_t, max_inputs>>;
-    std::map<Key, std::size_t> known;
     cell.resize(plan.columns_.size());
-    runs.resize(plan.specs_.size());
     plan.copies_.resize(plan.clocks_.size());
     for (const std::size_t i : order) {
       const NodeSpec& spec = plan.specs_[i];
-      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, clock[i], inputs(i)}, i);
-      runs[i] = is_new;
-      for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
-        const auto own = static_cast<std::uint32_t>(first_column[i] + k);
-        const auto from = static_cast<std::uint32_t>(first_column[twin->second] + k);
-        cell[own] = from;
-        if (!is_new) plan.copies_[clock[i]].push_back({from, own});
+      const Cells own_inputs = inputs(i);
+      const auto own = static_cast<std::uint32_t>(first_column[i]);
+      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, clock[i], own_inputs}, own);
+      for (std::uint32_t k = 0; k < spec.kernel->output_count; ++k) {
+        cell[own + k] = twin->second + k;
+        if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
       }
+      // A window and its reader take two levels, so a chain climbs two at a time.
+      if (is_new) nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own});
     }
+    share_windows();
   }
+
+  /// Splits each formula over a window into the window, once for all that ask for it, and a reader. A
+  /// window of a wider summary serves those who need only its first numbers, which have the same bits.
+  void share_windows() {
+    std::vector<Node> windows;
+    const auto wider_first = [](const Node* a, const Node* b) {
+      return a->kernel->sharing->window->output_count > b->kernel->sharing->window->output_count;
+    };
+    std::vector<Node*> formulas;
+    for (Node& node : nodes) {
+      if (node.kernel->sharing != nullptr) formulas.push_back(&node);
+    }
+    std::stable_sort(formulas.begin(), formulas.end(), wider_first);
+    for (Node* const node : formulas) {
+      const Sharing& sharing = *node->kernel->sharing;
+      const ParamValues period{static_cast<double>(sharing.period(node->params))};
+      const auto serves = [&](const Node& w) {
+        return w.params == period && w.clock == node->clock && w.inputs == node->inputs &&
+               (w.kernel == sharing.window || (sharing.window->output_count == means && w.kernel->output_count > means));
+      };
+      auto window = std::find_if(windows.begin(), windows.end(), serves);
+      if (window == windows.end()) {
+        windows.push_back({sharing.window, period, node->clock, node->level - 1, node->inputs, static_cast<std::uint32_t>(plan.cell_count_)});
+        window = windows.end() - 1;
+        plan.cell_count_ += sharing.window->output_count;
+      }
+      node->kernel = sharing.reader;
+      for (std::uint32_t k = 1; k < sharing.reader->input_count; ++k) node->inputs[k] = window->out + k - 1;
+    }
+    nodes.insert(nodes.end(), windows.begin(), windows.end());
+  }
+  /// Numbers in the summary of a mean: a shift and an offset, with which every other summary begins.
+  static constexpr std::size_t means = 2;
 
   /// States of one group lie side by side, groups in the order in which they run.
   void place_states() {
-    std::vector<std::size_t> sequence;
-    for (const std::size_t i : order) {
-      if (runs[i]) sequence.push_back(i);
-    }
     std::map<const Kernel*, std::size_t> rank;
-    for (const std::size_t i : sequence) rank.emplace(plan.specs_[i].kernel, rank.size());
-    std::stable_sort(sequence.begin(), sequence.end(), [&](std::size_t a, std::size_t b) {
-      return std::make_tuple(clock[a], level[a], rank[plan.specs_[a].kernel]) < std::make_tuple(clock[b], level[b], rank[plan.specs_[b].kernel]);
+    for (const Node& node : nodes) rank.emplace(node.kernel, rank.size());
+    std::stable_sort(nodes.begin(), nodes.end(), [&](const Node& a, const Node& b) {
+      return std::make_tuple(a.clock, a.level, rank[a.kernel]) < std::make_tuple(b.clock, b.level, rank[b.kernel]);
     });
     plan.groups_.resize(plan.clocks_.size());
+    plan.wirings_.reserve(nodes.size());  // groups point into it
     std::size_t at = round_up(plan.cell_count_ * sizeof(double));
-    std::size_t last = plan.specs_.size();
-    for (const std::size_t i : sequence) {
-      const NodeSpec& spec = plan.specs_[i];
-      const std::size_t bytes = spec.kernel->bytes(spec.params);
-      auto& groups = plan.groups_[clock[i]];
-      const bool joins = last < plan.specs_.size() && clock[last] == clock[i] && level[last] == level[i] && plan.specs_[last].kernel == spec.kernel;
-      if (!joins) groups.push_back({spec.kernel, {}});
+    const Node* last = nullptr;
+    for (const Node& node : nodes) {
+      const std::size_t bytes = node.kernel->bytes(node.params);
+      auto& groups = plan.groups_[node.clock];
+      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level && last->kernel == node.kernel;
       if (at > std::numeric_limits<std::uint32_t>::max() - bytes) throw PlanError("the plan needs more than 4 GB for each symbol");
-      Wiring wiring{static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(first_column[i]), {}};
-      const auto cells = inputs(i);
-      std::copy(cells.begin(), cells.end(), wiring.in);
-      groups.back().nodes.push_back(wiring);
-      plan.states_.push_back({spec.kernel, spec.params, static_cast<std::uint32_t>(at), bytes});
+      Wiring wiring{static_cast<std::uint32_t>(at), node.out, {}};
+      std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
+      plan.wirings_.push_back(wiring);
+      if (!joins) groups.push_back({node.kernel->step_one, node.kernel->peek_many, &plan.wirings_.back(), 0});
+      if (++groups.back().count > 1) groups.back().step = node.kernel->step_many;
+      plan.states_.push_back({node.kernel, node.params, static_cast<std::uint32_t>(at), bytes});
       at = round_up(at + bytes);
-      last = i;
+      last = &node;
     }
     plan.symbol_bytes_ = at;
   }

@@ -30,7 +30,9 @@ void BarHistory::push(const Bar& bar) noexcept {
 }
 
 Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history)
-    : plan_(std::move(plan)), block_(std::make_shared<Block>(plan_->symbol_bytes())), policy_(policy), name_(std::move(name)) {
+    : policy_(policy), plan_(std::move(plan)), block_(std::make_shared<Block>(plan_->symbol_bytes())), name_(std::move(name)) {
+  cells_ = reinterpret_cast<double*>(block_->data());
+  inputs_ = cells_ + plan_->clocks()[0].cells;
   plan_->make(block_->data());
   for (std::size_t c = 0; c < plan_->clocks().size(); ++c) {
     const Clock& clock = plan_->clocks()[c];
@@ -52,14 +54,12 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
   } else {
     last_ts_ = ts;
   }
-  double* const cells = this->cells();
   if (!bars_.empty()) {
     close_bars(ts);
     for (TimeBars& bars : bars_) bars.add(ts, price, size);
   }
-  double* const inputs = cells + plan_->clocks()[0].cells;
-  inputs[0] = price;
-  inputs[1] = size;
+  inputs_[0] = price;
+  inputs_[1] = size;
   run_clock(0);
   return outcome_ = ledger_.count(outcome);
 }
@@ -95,7 +95,7 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
 }
 
 void Symbol::run_clock(std::size_t clock) noexcept {
-  plan_->step(clock, block_->data(), cells());
+  plan_->step(clock, reinterpret_cast<std::byte*>(cells_), cells_);
   if (!histories_.empty()) histories_[clock].push(cells(), plan_->clocks()[clock].columns);
 }
 

@@ -40,6 +40,13 @@ struct Wiring {
   std::uint32_t in[max_inputs];  ///< cells of the inputs
 };
 
+/// How an indicator that is a formula over one window takes part in sharing it.
+struct Sharing {
+  const struct Kernel* window;  ///< keeps the window; its parameter is the period
+  const struct Kernel* reader;  ///< the formula; inputs are the value and the window's outputs
+  int (*period)(const ParamValues&);
+};
+
 struct Kernel {
   const char* name;
   const char* doc;
@@ -52,6 +59,9 @@ struct Kernel {
   const ParamInfo* params;
   std::size_t param_count;
 
+  /// Null for indicators that are not a formula over one window.
+  const Sharing* sharing;
+
   /// Why these values, each in its range, do not go together; null when they do.
   const char* (*invalid)(const ParamValues&);
   /// Rows until each output's first value.
@@ -62,7 +72,8 @@ struct Kernel {
   void (*make)(std::byte* memory, std::size_t size, const ParamValues&);
   void (*step)(std::byte* state, const double* in, double* out);
   void (*peek)(const std::byte* state, const double* in, double* out);
-  /// `count` nodes of one symbol: inputs from and outputs to its cells.
+  /// One node of a symbol, or `count` of them: inputs from and outputs to its cells.
+  void (*step_one)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   void (*step_many)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   void (*peek_many)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   void (*run)(std::byte* state, const double* const* in, double* const* out, std::size_t n);
@@ -131,6 +142,8 @@ struct KernelOf {
   }
   static void step(std::byte* state, const double* in, double* out) { at(state).step(in, out); }
   static void peek(const std::byte* state, const double* in, double* out) { at(state).peek(in, out); }
+  /// Most groups are of one node; without the loop the registers need not be saved.
+  static void step_one(std::byte* symbol, const Wiring* node, std::size_t, double* cells) { step_many(symbol, node, 1, cells); }
   static void step_many(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
     for (std::size_t i = 0; i < count; ++i) {
       double in[N::input_count];
@@ -167,6 +180,8 @@ struct KernelOf {
     return schema.text();
   }
 
+  static int period(const ParamValues& values) { return T::window(params(values)); }
+
   static std::array<ParamInfo, max_params> describe_params() {
     std::array<ParamInfo, max_params> all{};
     constexpr P defaults{};
@@ -181,6 +196,21 @@ struct KernelOf {
 
 }  // namespace detail
 
+template <class T>
+const Kernel& kernel_of();
+
+namespace detail {
+template <class T>
+const Sharing* sharing_of() {
+  if constexpr (IsWindowed<T>::value) {
+    static const Sharing sharing{&kernel_of<SharedWindow<typename T::Aggregate>>(), &kernel_of<Reader<T>>(), KernelOf<T>::period};
+    return &sharing;
+  } else {
+    return nullptr;
+  }
+}
+}  // namespace detail
+
 /// The kernel of indicator T.
 template <class T>
 const Kernel& kernel_of() {
@@ -189,8 +219,8 @@ const Kernel& kernel_of() {
   static const auto params = K::describe_params();
   static const Kernel kernel{
       spec.name_,        spec.doc_,          spec.formula_,     spec.source_,         spec.inputs_.data(), spec.inputs_.size(),
-      spec.outputs_.data(), spec.outputs_.size(), params.data(), spec.params_.size(), K::invalid,          K::warmup,
-      K::bytes,          K::make,            K::step,           K::peek,              K::step_many,        K::peek_many,
+      spec.outputs_.data(), spec.outputs_.size(), params.data(), spec.params_.size(), detail::sharing_of<T>(), K::invalid,          K::warmup,
+      K::bytes,          K::make,            K::step, K::peek, K::step_one, K::step_many,        K::peek_many,
       K::run,            K::ready,           K::save,           K::load,              K::schema,
   };
   return kernel;

@@ -1,6 +1,7 @@
-// Four doubles at once, and the few operations that plain C++ has not for them. Arithmetic written
-// for `class V` runs on a double (one tick) and on Lanes (four blocks, four symbols) with the same
-// bits in every lane, since each lane does the same IEEE operations in the same order.
+// Several doubles at once, and the few operations that plain C++ has not for them. Arithmetic written
+// for `class V` runs on a double (one tick), on Pair (two averages of one tick) and on Lanes (four
+// blocks) with the same bits in every lane, since each lane does the same IEEE operations in the same
+// order.
 #pragma once
 
 #include <cmath>
@@ -12,6 +13,7 @@
 
 namespace fastcore {
 
+using Pair = double __attribute__((vector_size(16)));
 using Lanes = double __attribute__((vector_size(32)));
 inline constexpr std::size_t lane_count = 4;
 /// Whether the machine this is compiled for has registers of that width: without them four at once
@@ -22,12 +24,78 @@ inline constexpr bool native_lanes = true;
 inline constexpr bool native_lanes = false;
 #endif
 
+/// N doubles as one value: a double, a Pair or Lanes.
+template <std::size_t N>
+struct VectorOf;
+template <>
+struct VectorOf<1> {
+  using type = double;
+};
+template <>
+struct VectorOf<2> {
+  using type = Pair;
+};
+template <>
+struct VectorOf<4> {
+  using type = Lanes;
+};
+
+/// The same number in every lane, or the number itself.
+template <class V>
+inline V broadcast(double x) noexcept {
+  if constexpr (sizeof(V) == sizeof(double)) {
+    return x;
+  } else {
+    return V{} + x;
+  }
+}
+
+/// Neighbours in memory, at any alignment.
+template <class V>
+inline V load(const double* p) noexcept {
+  V x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+template <class V>
+inline void store(double* p, const V& x) noexcept {
+  __builtin_memcpy(p, &x, sizeof x);
+}
+
+/// Four doubles, `stride` apart.
+inline Lanes gather(const double* p, std::size_t stride) noexcept {
+  return Lanes{p[0], p[stride], p[2 * stride], p[3 * stride]};
+}
+inline void scatter(double* p, std::size_t stride, Lanes x) noexcept {
+  p[0] = x[0];
+  p[stride] = x[1];
+  p[2 * stride] = x[2];
+  p[3 * stride] = x[3];
+}
+
 inline double square_root(double x) noexcept { return std::sqrt(x); }
 inline Lanes square_root(Lanes x) noexcept {
 #if defined(__AVX__)
   return _mm256_sqrt_pd(x);  // GCC 12 makes four scalar roots of the line below: 1.0 ns a row in STDDEV
 #else
   return Lanes{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]), std::sqrt(x[3])};
+#endif
+}
+
+/// a * b + c with one rounding, on every machine.
+inline double multiply_add(double a, double b, double c) noexcept { return std::fma(a, b, c); }
+inline Pair multiply_add(Pair a, Pair b, Pair c) noexcept {
+#if defined(__FMA__)
+  return _mm_fmadd_pd(a, b, c);
+#else
+  return Pair{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1])};
+#endif
+}
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) noexcept {
+#if defined(__FMA__)
+  return _mm256_fmadd_pd(a, b, c);
+#else
+  return Lanes{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1]), std::fma(a[2], b[2], c[2]), std::fma(a[3], b[3], c[3])};
 #endif
 }
 
@@ -53,34 +121,5 @@ inline double smaller(double a, double b) noexcept {
 #endif
 }
 inline Lanes smaller(Lanes a, Lanes b) noexcept { return a < b ? a : b; }
-
-/// The same number in every lane, or the number itself.
-template <class V>
-inline V broadcast(double x) noexcept {
-  if constexpr (sizeof(V) == sizeof(double)) {
-    return x;
-  } else {
-    return V{x, x, x, x};
-  }
-}
-
-/// Four doubles, `stride` apart.
-inline Lanes gather(const double* p, std::size_t stride) noexcept {
-  return Lanes{p[0], p[stride], p[2 * stride], p[3 * stride]};
-}
-inline void scatter(double* p, std::size_t stride, Lanes x) noexcept {
-  p[0] = x[0];
-  p[stride] = x[1];
-  p[2 * stride] = x[2];
-  p[3 * stride] = x[3];
-}
-
-/// Four neighbours in memory, at any alignment.
-inline Lanes load(const double* p) noexcept {
-  Lanes x;
-  __builtin_memcpy(&x, p, sizeof x);
-  return x;
-}
-inline void store(double* p, Lanes x) noexcept { __builtin_memcpy(p, &x, sizeof x); }
 
 }  // namespace fastcore

@@ -13,7 +13,7 @@
 
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/quiet_nan.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -37,6 +37,22 @@ template <class T, class In, class Out>
 struct HasRun<T, In, Out, std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
     : std::true_type {};
 
+/// What of T lies in a node: T itself, or a formula with a window of its own.
+template <class T, bool = IsWindowed<T>::value>
+struct BodyOf {
+  using type = T;
+};
+template <class T>
+struct BodyOf<T, true> {
+  using type = Windowed<T>;
+};
+
+/// How many of T's inputs decide whether a row counts: all, unless it says otherwise.
+template <class T, class = void>
+struct CheckedInputs : std::integral_constant<std::size_t, decltype(T::spec())::input_count> {};
+template <class T>
+struct CheckedInputs<T, std::void_t<decltype(T::checked_inputs)>> : std::integral_constant<std::size_t, T::checked_inputs> {};
+
 /// T(params, arena) or T(params), whichever it has.
 template <class T, class P>
 T construct(const P& params, [[maybe_unused]] Arena& arena) {
@@ -53,6 +69,8 @@ T construct(const P& params, [[maybe_unused]] Arena& arena) {
 /// An indicator T with its warm-up, as it lies in an arena.
 template <class T>
 class Node {
+  using Body = typename detail::BodyOf<T>::type;
+
  public:
   using Params = typename decltype(T::spec())::Params;
   static constexpr std::size_t input_count = decltype(T::spec())::input_count;
@@ -62,9 +80,9 @@ class Node {
 
   static_assert(input_count >= 1, "an indicator has inputs: add .inputs(...) to its spec");
   static_assert(output_count >= 1, "an indicator has outputs: add .outputs(...) to its spec");
-  static_assert(std::is_trivially_copyable_v<T>, "a state is copied byte by byte for peek: keep arrays in the arena");
+  static_assert(std::is_trivially_copyable_v<Body>, "a state is copied byte by byte for peek: keep arrays in the arena");
 
-  Node(const Params& params, Arena& arena) : body_(detail::construct<T>(params, arena)), warmup_(warmup(params)) {
+  Node(const Params& params, Arena& arena) : body_(detail::construct<Body>(params, arena)), warmup_(warmup(params)) {
     for (const int rows : warmup_) settled_ = rows > settled_ ? rows : settled_;
   }
 
@@ -118,7 +136,7 @@ class Node {
  private:
   template <std::size_t... I>
   void step(const double* in, double* out, std::index_sequence<I...>) noexcept {
-    if (!(std::isfinite(in[I]) && ...)) {
+    if (!((I >= detail::CheckedInputs<T>::value || std::isfinite(in[I])) && ...)) {
       for (std::size_t k = 0; k < output_count; ++k) out[k] = quiet_nan;
       return;
     }
@@ -129,13 +147,21 @@ class Node {
       out[0] = result;
     } else {
       static_assert(std::is_same_v<Result, std::array<double, output_count>>, "operator() returns one double for each output of the spec");
-      for (std::size_t k = 0; k < output_count; ++k) out[k] = result[k];
+      write(result, out, std::make_index_sequence<output_count>());
     }
-    if (rows_ != settled_) {
-      ++rows_;
-      for (std::size_t k = 0; k < output_count; ++k) {
-        if (rows_ < warmup_[k]) out[k] = quiet_nan;
-      }
+    if (rows_ != settled_) hide(out);
+  }
+
+  template <class Result, std::size_t... K>
+  static void write(const Result& result, double* out, std::index_sequence<K...>) noexcept {
+    ((out[K] = result[K]), ...);
+  }
+
+  /// A row of the warm-up: outputs that are not there yet are NaN.
+  [[gnu::noinline]] void hide(double* out) noexcept {
+    ++rows_;
+    for (std::size_t k = 0; k < output_count; ++k) {
+      if (rows_ < warmup_[k]) out[k] = quiet_nan;
     }
   }
 
@@ -147,7 +173,7 @@ class Node {
   }
 
   void run_finite(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
-    if constexpr (detail::HasRun<T, const Inputs&, const Outputs&>::value) {
+    if constexpr (detail::HasRun<Body, const Inputs&, const Outputs&>::value) {
       body_.run(in, out, n);
       for (std::size_t k = 0; k < output_count; ++k) {
         for (std::size_t i = 0; i < n && rows_ + static_cast<int>(i) + 1 < warmup_[k]; ++i) out[k][i] = quiet_nan;
@@ -169,7 +195,7 @@ class Node {
     }
   }
 
-  T body_;
+  Body body_;
   int rows_ = 0;     // finite rows so far, counted up to `settled_`
   int settled_ = 1;  // from this row on all outputs are there
   std::array<int, output_count> warmup_;

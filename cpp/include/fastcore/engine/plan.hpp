@@ -37,14 +37,18 @@ struct Clock {
 
 /// Nodes of one kernel, level and clock, run by one call.
 struct Group {
-  const Kernel* kernel;
-  std::vector<Wiring> nodes;
+  void (*step)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  void (*peek)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  const Wiring* nodes;
+  std::size_t count;
 };
 
 class Plan {
  public:
   /// Checks and lays out; throws PlanError with a sentence.
   explicit Plan(std::vector<NodeSpec> specs);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
 
   /// Output names in row order: "rsi", or "macd.signal" for one of several.
   const std::vector<std::string>& columns() const noexcept { return columns_; }
@@ -67,12 +71,12 @@ class Plan {
   void make(std::byte* symbol) const;
   /// Runs the nodes of a clock over the inputs in its cells.
   void step(std::size_t clock, std::byte* symbol, double* cells) const noexcept {
-    for (const Group& group : groups_[clock]) group.kernel->step_many(symbol, group.nodes.data(), group.nodes.size(), cells);
+    for (const Group& group : groups_[clock]) group.step(symbol, group.nodes, group.count, cells);
     for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
   }
   /// The same without a trace in the states; `cells` is a scratch copy of the symbol's.
   void peek(std::size_t clock, const std::byte* symbol, double* cells) const noexcept {
-    for (const Group& group : groups_[clock]) group.kernel->peek_many(symbol, group.nodes.data(), group.nodes.size(), cells);
+    for (const Group& group : groups_[clock]) group.peek(symbol, group.nodes, group.count, cells);
     for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
   }
 
@@ -103,6 +107,7 @@ class Plan {
   std::vector<std::vector<Group>> groups_;  // by clock, in an order that respects chaining
   std::vector<std::vector<Copy>> copies_;   // by clock: columns of nodes that were merged into another
   std::vector<State> states_;
+  std::vector<Wiring> wirings_;  // in the order of states_; groups point into it
   std::size_t cell_count_ = 0;
   std::size_t symbol_bytes_ = 0;
 };

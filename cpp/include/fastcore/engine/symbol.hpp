@@ -76,7 +76,7 @@ class Symbol {
   const std::string& name() const noexcept { return name_; }
   const Plan& plan() const noexcept { return *plan_; }
   /// The live row, and after it the input cells.
-  double* cells() const noexcept { return reinterpret_cast<double*>(block_->data()); }
+  double* cells() const noexcept { return cells_; }
   const std::shared_ptr<Block>& block() const noexcept { return block_; }
   Ledger& ledger() noexcept { return ledger_; }
   const Ledger& ledger() const noexcept { return ledger_; }
@@ -99,12 +99,14 @@ class Symbol {
   void run_clock(std::size_t clock) noexcept;
 
   // Hot members first: a tick reads these and the block.
-  std::shared_ptr<const Plan> plan_;
-  std::shared_ptr<Block> block_;
+  double* cells_;   // the block's beginning
+  double* inputs_;  // price and size of the tick, among the cells
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;
   Outcome outcome_ = Outcome::accepted;
+  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Block> block_;
   std::vector<TimeBars> bars_;  // by clock - 1
   std::vector<History> histories_;
   std::vector<BarHistory> closed_;

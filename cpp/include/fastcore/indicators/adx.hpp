@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "fastcore/indicators/trange.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -28,7 +28,10 @@ class Adx {
   static constexpr std::array<int, 3> warmup(const AdxParams& p) { return {2 * p.period, p.period + 1, p.period + 1}; }
 
   explicit Adx(const AdxParams& p) noexcept
-      : plus_(Recurrence::wilder(p.period)), minus_(plus_), true_(plus_), average_(plus_), period_(p.period) {}
+      : moves_({Smoothing::wilder(p.period), Smoothing::wilder(p.period)}),
+        true_(Smoothing::wilder(p.period)),
+        average_(Smoothing::wilder(p.period)),
+        period_(p.period) {}
 
   std::array<double, 3> operator()(double high, double low, double close) noexcept {
     const Movement m = movement(high - high_, low_ - low);
@@ -36,10 +39,9 @@ class Adx {
     high_ = high;
     low_ = low;
     if (rows_ < period_) return begin(m, range);
-    const double plus = plus_(m.plus);
-    const double minus = minus_(m.minus);
+    const Pair moves = moves_(Pair{m.plus, m.minus});
     const double all = true_(range);
-    return index(all > 0.0 ? 100.0 * (plus / all) : 0.0, all > 0.0 ? 100.0 * (minus / all) : 0.0);
+    return index(all > 0.0 ? 100.0 * (moves[0] / all) : 0.0, all > 0.0 ? 100.0 * (moves[1] / all) : 0.0);
   }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
@@ -61,8 +63,7 @@ class Adx {
     archive("sums_minus", sums_.minus);
     archive("sums_true", sum_true_);
     archive("range", range_);
-    archive("plus", plus_);
-    archive("minus", minus_);
+    archive("moves", moves_);
     archive("true", true_);
     archive("average", average_);
   }
@@ -89,8 +90,7 @@ class Adx {
       sum_true_ += range;
     }
     if (++rows_ == period_) {
-      plus_.seed(sums_.plus / period_);
-      minus_.seed(sums_.minus / period_);
+      moves_.seed(Pair{sums_.plus / period_, sums_.minus / period_});
       true_.seed(sum_true_ / period_);
     }
     return {quiet_nan, quiet_nan, quiet_nan};
@@ -109,7 +109,7 @@ class Adx {
     double smooth[chunk_rows];
     directions(in, n, plus, minus);
     range_.run(in, {range}, n);
-    Recurrence::run_each(plus_, minus_, plus, minus, n, out[1], out[2]);
+    moves_.run({plus, minus}, n, {out[1], out[2]});
     true_.run(range, n, smooth);
     double least = 100.0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -142,8 +142,7 @@ class Adx {
   static constexpr double directionless = 1e-14;
 
   Trange range_;
-  Recurrence plus_;
-  Recurrence minus_;
+  Recurrences<2> moves_;  // up and down
   Recurrence true_;
   Recurrence average_;
   Movement sums_{0.0, 0.0};

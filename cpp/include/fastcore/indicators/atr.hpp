@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/indicators/trange.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -25,7 +25,7 @@ class Atr {
   }
   static constexpr int warmup(const AtrParams& p) { return p.period + 1; }
 
-  explicit Atr(const AtrParams& p) noexcept : average_(Recurrence::wilder(p.period)) {}
+  explicit Atr(const AtrParams& p) noexcept : average_(Smoothing::wilder(p.period)) {}
 
   double operator()(double high, double low, double close) noexcept {
     const double range = range_(high, low, close);

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -28,29 +28,18 @@ class Bbands {
   }
   static constexpr int warmup(const BbandsParams& p) { return p.period; }
 
-  Bbands(const BbandsParams& p, Arena& arena) : window_(p.period, arena), inverse_(1.0 / p.period), up_(p.up), down_(p.down) {}
+  using Aggregate = Moments;
+  static constexpr int window(const BbandsParams& p) { return p.period; }
 
-  std::array<double, 3> operator()(double close) noexcept { return bands(window_.push(close)); }
+  explicit Bbands(const BbandsParams& p) noexcept : up_(p.up), down_(p.down) {}
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out, [this](const auto& s, const auto&) { return bands(s); });
-  }
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
+  template <class V>
+  std::array<V, 3> operator()(const Moments::Summary<V>& s, const V&) const noexcept {
+    const V middle = s.mean();
+    return {middle + up_ * s.deviation, middle, middle - down_ * s.deviation};
   }
 
  private:
-  template <class V>
-  std::array<V, 3> bands(const Moments::Summary<V>& s) const noexcept {
-    const V middle = s.mean(inverse_);
-    const V deviation = square_root(s.variance(inverse_));
-    return {middle + up_ * deviation, middle, middle - down_ * deviation};
-  }
-
-  BlockWindow<Moments> window_;
-  double inverse_;
   double up_;
   double down_;
 };

@@ -7,7 +7,7 @@
 #include "fastcore/indicators/typical_price.hpp"
 #include "fastcore/memory/ring.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/window.hpp"
 #include "fastcore/window/deviation.hpp"
 
 namespace fastcore {
@@ -33,7 +33,7 @@ class Cci {
 
   double operator()(double high, double low, double close) noexcept {
     const double price = typical_price(high, low, close);
-    const double mean = window_.push(price).mean(inverse_);
+    const double mean = window_.push(price).mean();
     prices_.push(price);
     return index(prices_.window(), mean, price);
   }
@@ -42,7 +42,7 @@ class Cci {
     double price[chunk_rows];
     double mean[chunk_rows];
     for (std::size_t i = 0; i < n; ++i) price[i] = typical_price(in[0][i], in[1][i], in[2][i]);
-    window_.run(price, n, std::array<double*, 1>{mean}, [this](const auto& s, const auto&) { return s.mean(inverse_); });
+    window_.run(price, n, std::array<double*, 1>{mean}, [](const auto& s, const auto&) { return s.mean(); });
     const std::size_t period = prices_.capacity();
     std::size_t i = 0;
     for (; i < n && i + 1 < period; ++i) {  // windows that reach back before this chunk
@@ -68,7 +68,7 @@ class Cci {
     return distance / (0.015 * deviation);
   }
 
-  BlockWindow<ShiftedSum> window_;
+  Window<ShiftedSum> window_;
   Ring<double> prices_;
   double inverse_;
 };

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -25,7 +25,7 @@ class Dema {
   }
   static constexpr int warmup(const DemaParams& p) { return 2 * p.period - 1; }
 
-  explicit Dema(const DemaParams& p) noexcept : first_(Recurrence::ema(p.period)), second_(Recurrence::ema(p.period)) {}
+  explicit Dema(const DemaParams& p) noexcept : first_(Smoothing::ema(p.period)), second_(Smoothing::ema(p.period)) {}
 
   double operator()(double close) noexcept {
     const double once = first_(close);

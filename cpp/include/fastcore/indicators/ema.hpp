@@ -24,7 +24,7 @@ class Ema {
   }
   static constexpr int warmup(const EmaParams& p) { return p.period; }
 
-  explicit Ema(const EmaParams& p) noexcept : average_(Recurrence::ema(p.period)) {}
+  explicit Ema(const EmaParams& p) noexcept : average_(Smoothing::ema(p.period)) {}
 
   double operator()(double close) noexcept { return average_(close); }
 

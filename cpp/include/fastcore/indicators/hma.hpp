@@ -54,9 +54,9 @@ class Hma {
     return r;
   }
 
-  Wma half_;
-  Wma whole_;
-  Wma last_;
+  Windowed<Wma> half_;
+  Windowed<Wma> whole_;
+  Windowed<Wma> last_;
 };
 
 }  // namespace fastcore

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/window.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -47,7 +47,7 @@ class Kama {
       ++rows_;
       average_ = close;
     } else {
-      average_ += smoothing(move, path) * (close - average_);
+      average_ = std::fma(smoothing(move, path), close - average_, average_);
     }
     return period_ == 1 ? close : average_;
   }
@@ -62,12 +62,12 @@ class Kama {
     double before[chunk_rows];
     step[0] = std::fabs(x[0] - previous_);
     for (std::size_t i = 1; i < n; ++i) step[i] = std::fabs(x[i] - x[i - 1]);
-    path_.run(step, n, std::array<double*, 1>{path}, [](const auto& sum, const auto&) { return sum; });
+    path_.run(step, n, path);
     lag_.run(x, n, before);
     for (std::size_t i = 0; i < n; ++i) step[i] = smoothing(std::fabs(x[i] - before[i]), path[i]);
     double e = average_;
     for (std::size_t i = 0; i < n; ++i) {
-      e += step[i] * (x[i] - e);
+      e = std::fma(step[i], x[i] - e, e);
       average[i] = period_ == 1 ? x[i] : e;
     }
     average_ = e;
@@ -91,7 +91,7 @@ class Kama {
   }
 
   Lag lag_;
-  BlockWindow<Sum> path_;
+  Window<Sum> path_;
   double slow_;
   double span_;
   double previous_ = 0.0;

@@ -1,10 +1,8 @@
 // LINEARREG: the end of the straight line through the last values.
 #pragma once
 
-#include <array>
-
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -24,34 +22,20 @@ class Linearreg {
   }
   static constexpr int warmup(const LinearregParams& p) { return p.period; }
 
-  Linearreg(const LinearregParams& p, Arena& arena) : window_(p.period, arena) {
-    const double n = p.period;
-    inverse_ = 1.0 / n;
-    middle_ = 0.5 * (n + 1.0);
-    reach_ = 6.0 / (n * (n + 1.0));
-  }
+  using Aggregate = Weighted;
+  static constexpr int window(const LinearregParams& p) { return p.period; }
 
-  double operator()(double close) noexcept { return end(window_.push(close)); }
+  explicit Linearreg(const LinearregParams& p) noexcept
+      : middle_(0.5 * (p.period + 1.0)), reach_(6.0 / (p.period * (p.period + 1.0))) {}
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out, [this](const auto& s, const auto&) { return end(s); });
-  }
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
+  template <class V>
+  V operator()(const Weighted::Summary<V>& s, const V&) const noexcept {
+    return s.shift + (s.offset + (s.weighted - s.sum * middle_) * reach_);
   }
 
  private:
-  template <class V>
-  V end(const Weighted::Summary<V>& s) const noexcept {
-    return s.shift + (s.sum * inverse_ + (s.weighted - s.sum * middle_) * reach_);
-  }
-
-  BlockWindow<Weighted> window_;
-  double inverse_;
   double middle_;  // mean of the indices 1..period
-  double reach_;   // half the window over the sum of squared index deviations: n (n^2 - 1) / 12 and (n - 1) / 2
+  double reach_;   // (period - 1) / 2 over the sum of squared index deviations, period (period^2 - 1) / 12
 };
 
 }  // namespace fastcore

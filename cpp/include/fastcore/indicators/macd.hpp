@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -31,31 +31,26 @@ class Macd {
   static constexpr int warmup(const MacdParams& p) { return p.slow + p.signal - 1; }
 
   explicit Macd(const MacdParams& p) noexcept
-      : fast_(Recurrence::ema(p.fast)), slow_(Recurrence::ema(p.slow)), signal_(Recurrence::ema(p.signal)), waiting_(p.slow - p.fast) {}
+      : both_({Smoothing::ema(p.fast), Smoothing::ema(p.slow)}), signal_(Smoothing::ema(p.signal)) {}
 
   std::array<double, 3> operator()(double close) noexcept {
-    const double slow = slow_(close);
-    if (waiting_ > 0) {
-      --waiting_;
-      return {quiet_nan, quiet_nan, quiet_nan};
-    }
-    const double fast = fast_(close);
-    if (!slow_.ready()) return {quiet_nan, quiet_nan, quiet_nan};
-    const double macd = fast - slow;
+    const Pair both = both_(Pair{close, close});
+    if (!both_.ready()) return {quiet_nan, quiet_nan, quiet_nan};
+    const double macd = both[0] - both[1];
     const double signal = signal_(macd);
     return {macd, signal, macd - signal};
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && !slow_.ready(); ++i) {
+    for (; i < n && !both_.ready(); ++i) {
       const auto row = (*this)(in[0][i]);
       for (std::size_t k = 0; k < 3; ++k) out[k][i] = row[k];
     }
     const std::size_t rows = n - i;
     double fast[chunk_rows];
     double slow[chunk_rows];
-    Recurrence::run_both(fast_, slow_, in[0] + i, rows, fast, slow);
+    both_.run({in[0] + i, in[0] + i}, rows, {fast, slow});
     double* const macd = out[0] + i;
     double* const signal = out[1] + i;
     for (std::size_t k = 0; k < rows; ++k) macd[k] = fast[k] - slow[k];
@@ -65,17 +60,13 @@ class Macd {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("waiting", waiting_);
-    archive("fast", fast_);
-    archive("slow", slow_);
+    archive("both", both_);
     archive("signal", signal_);
   }
 
  private:
-  Recurrence fast_;
-  Recurrence slow_;
+  Recurrences<2> both_;  // fast and slow, seeded at the same row
   Recurrence signal_;
-  int waiting_;  // rows until the fast average begins its seed
 };
 
 }  // namespace fastcore

@@ -6,7 +6,7 @@
 
 #include "fastcore/indicators/typical_price.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/window.hpp"
 
 namespace fastcore {
 
@@ -54,9 +54,8 @@ class Mfi {
     for (std::size_t i = 1; i < n; ++i) put(i, price[i - 1]);
     begun_ = true;
     previous_ = price[n - 1];
-    const auto itself = [](const auto& sum, const auto&) { return sum; };
-    rising_.run(rising, n, std::array<double*, 1>{risen}, itself);
-    falling_.run(falling, n, std::array<double*, 1>{fallen}, itself);
+    rising_.run(rising, n, risen);
+    falling_.run(falling, n, fallen);
     for (std::size_t i = 0; i < n; ++i) out[0][i] = share(risen[i], fallen[i]);
   }
 
@@ -86,8 +85,8 @@ class Mfi {
     return all > 0.0 ? 100.0 * (rising / all) : 0.0;
   }
 
-  BlockWindow<Sum> rising_;
-  BlockWindow<Sum> falling_;
+  Window<Sum> rising_;
+  Window<Sum> falling_;
   double previous_ = 0.0;
   bool begun_ = false;
 };

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/window.hpp"
 
 namespace fastcore {
 
@@ -23,9 +23,8 @@ class PriceRange {
   Bounds operator()(double high, double low) noexcept { return {highest_.push(high), lowest_.push(low)}; }
 
   void run(const double* high, const double* low, std::size_t n, double* highest, double* lowest) noexcept {
-    const auto itself = [](const auto& extremum, const auto&) { return extremum; };
-    highest_.run(high, n, std::array<double*, 1>{highest}, itself);
-    lowest_.run(low, n, std::array<double*, 1>{lowest}, itself);
+    highest_.run(high, n, highest);
+    lowest_.run(low, n, lowest);
   }
 
   template <class Archive>
@@ -35,8 +34,8 @@ class PriceRange {
   }
 
  private:
-  BlockWindow<Highest> highest_;
-  BlockWindow<Lowest> lowest_;
+  Window<Highest> highest_;
+  Window<Lowest> lowest_;
 };
 
 }  // namespace fastcore

@@ -24,7 +24,7 @@ class Rma {
   }
   static constexpr int warmup(const RmaParams& p) { return p.period; }
 
-  explicit Rma(const RmaParams& p) noexcept : average_(Recurrence::wilder(p.period)) {}
+  explicit Rma(const RmaParams& p) noexcept : average_(Smoothing::wilder(p.period)) {}
 
   double operator()(double close) noexcept { return average_(close); }
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -25,7 +25,7 @@ class Rsi {
   }
   static constexpr int warmup(const RsiParams& p) { return p.period + 1; }
 
-  explicit Rsi(const RsiParams& p) noexcept : gains_(Recurrence::wilder(p.period)), losses_(Recurrence::wilder(p.period)) {}
+  explicit Rsi(const RsiParams& p) noexcept : moves_({Smoothing::wilder(p.period), Smoothing::wilder(p.period)}) {}
 
   double operator()(double close) noexcept {
     if (!begun_) {
@@ -35,8 +35,8 @@ class Rsi {
     }
     const double change = close - previous_;
     previous_ = close;
-    const double gain = gains_(larger(change, 0.0));
-    return share(gain, losses_(larger(-change, 0.0)));
+    const Pair moves = moves_(Pair{larger(change, 0.0), larger(-change, 0.0)});
+    return share(moves[0], moves[1]);
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
@@ -59,7 +59,7 @@ class Rsi {
       gain[i] = change > 0.0 ? change : 0.0;
       loss[i] = -change > 0.0 ? -change : 0.0;
     }
-    Recurrence::run_each(gains_, losses_, gain, loss, n, gains, losses);
+    moves_.run({gain, loss}, n, {gains, losses});
     for (std::size_t i = 0; i < n; ++i) rsi[i] = share(gains[i], losses[i]);
   }
 
@@ -67,8 +67,7 @@ class Rsi {
   void state(Archive& archive) {
     archive("begun", begun_);
     archive("previous", previous_);
-    archive("gains", gains_);
-    archive("losses", losses_);
+    archive("moves", moves_);
   }
 
  private:
@@ -77,8 +76,7 @@ class Rsi {
     return all > 0.0 ? 100.0 * (gain / all) : 0.0;
   }
 
-  Recurrence gains_;
-  Recurrence losses_;
+  Recurrences<2> moves_;  // gains and losses
   double previous_ = 0.0;
   bool begun_ = false;
 };

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -22,22 +22,15 @@ class Sma {
   }
   static constexpr int warmup(const SmaParams& p) { return p.period; }
 
-  Sma(const SmaParams& p, Arena& arena) : window_(p.period, arena), inverse_(1.0 / p.period) {}
+  using Aggregate = ShiftedSum;
+  static constexpr int window(const SmaParams& p) { return p.period; }
 
-  double operator()(double close) noexcept { return window_.push(close).mean(inverse_); }
+  explicit Sma(const SmaParams&) noexcept {}
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out, [this](const auto& s, const auto&) { return s.mean(inverse_); });
+  template <class V>
+  V operator()(const ShiftedSum::Summary<V>& s, const V&) const noexcept {
+    return s.mean();
   }
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
-  }
-
- private:
-  BlockWindow<ShiftedSum> window_;
-  double inverse_;
 };
 
 }  // namespace fastcore

@@ -1,10 +1,8 @@
 // STDDEV: the population standard deviation of the last values.
 #pragma once
 
-#include <array>
-
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -26,27 +24,17 @@ class Stddev {
   }
   static constexpr int warmup(const StddevParams& p) { return p.period; }
 
-  Stddev(const StddevParams& p, Arena& arena) : window_(p.period, arena), inverse_(1.0 / p.period), factor_(p.nbdev) {}
+  using Aggregate = Moments;
+  static constexpr int window(const StddevParams& p) { return p.period; }
 
-  double operator()(double close) noexcept { return deviation(window_.push(close)); }
+  explicit Stddev(const StddevParams& p) noexcept : factor_(p.nbdev) {}
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out, [this](const auto& s, const auto&) { return deviation(s); });
-  }
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
+  template <class V>
+  V operator()(const Moments::Summary<V>& s, const V&) const noexcept {
+    return s.deviation * factor_;
   }
 
  private:
-  template <class V>
-  V deviation(const Moments::Summary<V>& s) const noexcept {
-    return square_root(s.variance(inverse_)) * factor_;
-  }
-
-  BlockWindow<Moments> window_;
-  double inverse_;
   double factor_;
 };
 

@@ -57,8 +57,8 @@ class Stoch {
   }
 
   PriceRange range_;
-  Sma slowk_;
-  Sma slowd_;
+  Windowed<Sma> slowk_;
+  Windowed<Sma> slowd_;
 };
 
 }  // namespace fastcore

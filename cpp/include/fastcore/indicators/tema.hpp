@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -26,7 +26,7 @@ class Tema {
   static constexpr int warmup(const TemaParams& p) { return 3 * p.period - 2; }
 
   explicit Tema(const TemaParams& p) noexcept
-      : first_(Recurrence::ema(p.period)), second_(Recurrence::ema(p.period)), third_(Recurrence::ema(p.period)) {}
+      : first_(Smoothing::ema(p.period)), second_(Smoothing::ema(p.period)), third_(Smoothing::ema(p.period)) {}
 
   double operator()(double close) noexcept {
     const double once = first_(close);

@@ -6,7 +6,7 @@
 #include "fastcore/indicators/typical_price.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/window.hpp"
 
 namespace fastcore {
 
@@ -36,10 +36,9 @@ class Vwap {
     double value[chunk_rows];
     double values[chunk_rows];
     double volumes[chunk_rows];
-    const auto itself = [](const auto& sum, const auto&) { return sum; };
     for (std::size_t i = 0; i < n; ++i) value[i] = typical_price(in[0][i], in[1][i], in[2][i]) * in[3][i];
-    values_.run(value, n, std::array<double*, 1>{values}, itself);
-    volumes_.run(in[3], n, std::array<double*, 1>{volumes}, itself);
+    values_.run(value, n, values);
+    volumes_.run(in[3], n, volumes);
     for (std::size_t i = 0; i < n; ++i) out[0][i] = mean(values[i], volumes[i]);
   }
 
@@ -52,8 +51,8 @@ class Vwap {
  private:
   static double mean(double value, double volume) noexcept { return volume != 0.0 ? value / volume : quiet_nan; }
 
-  BlockWindow<Sum> values_;
-  BlockWindow<Sum> volumes_;
+  Window<Sum> values_;
+  Window<Sum> volumes_;
 };
 
 }  // namespace fastcore

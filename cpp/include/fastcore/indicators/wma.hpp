@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/blocks.hpp"
+#include "fastcore/window/windowed.hpp"
 
 namespace fastcore {
 
@@ -22,26 +22,17 @@ class Wma {
   }
   static constexpr int warmup(const WmaParams& p) { return p.period; }
 
-  Wma(const WmaParams& p, Arena& arena) : window_(p.period, arena), inverse_(2.0 / (p.period * (p.period + 1.0))) {}
+  using Aggregate = Weighted;
+  static constexpr int window(const WmaParams& p) { return p.period; }
 
-  double operator()(double close) noexcept { return mean(window_.push(close)); }
+  explicit Wma(const WmaParams& p) noexcept : inverse_(2.0 / (p.period * (p.period + 1.0))) {}
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out, [this](const auto& s, const auto&) { return mean(s); });
-  }
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
-  }
-
- private:
   template <class V>
-  V mean(const Weighted::Summary<V>& s) const noexcept {
+  V operator()(const Weighted::Summary<V>& s, const V&) const noexcept {
     return s.shift + s.weighted * inverse_;
   }
 
-  BlockWindow<Weighted> window_;
+ private:
   double inverse_;  // of the sum of the weights
 };
 

@@ -4,9 +4,11 @@
 //
 // Sums are taken about a shift inside the part itself (a prefix's first value, a suffix's last), so
 // a large offset costs no digits, a constant gives exactly the constant, and a part never depends on
-// a value that it does not hold.
+// a value that it does not hold. To combine, the old and the middle part are moved onto the shift of
+// the prefix; what that needs is fixed for a whole block, and kept in Fixed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 
 #include "fastcore/lanes.hpp"
@@ -37,24 +39,31 @@ struct PlainPart {
   }
 };
 
-/// The shift of a part about that of the prefix; 0 when the part is empty, since its shift has then
-/// left the window.
+/// The old part's move, 0 when it is empty, since its shift has then left the window.
 template <class V>
-V rebase(const V& shift, double count, const V& onto) noexcept {
-  return count > 0 ? shift - onto : broadcast<V>(0.0);
+V moved(const V& move, double count) noexcept {
+  return count > 0 ? move : broadcast<V>(0.0);
 }
 
 /// Sum of the values about a shift: for means.
 struct ShiftedSum {
+  static constexpr const char* name = "mean";
   static constexpr std::size_t width = 1;
   template <class V>
   using Part = ShiftedPart<V, width>;
 
   template <class V>
+  struct Fixed {
+    V old_move;
+    V middle;  ///< sum of the middle part about the prefix's shift
+  };
+
+  template <class V>
   struct Summary {
-    V shift;  ///< a value of the window
-    V sum;    ///< of the differences from `shift`
-    V mean(double inverse_count) const noexcept { return shift + sum * inverse_count; }
+    V shift;   ///< a value of the window
+    V offset;  ///< of the mean from `shift`
+    V mean() const noexcept { return shift + offset; }
+    std::array<V, 2> numbers() const noexcept { return {shift, offset}; }
   };
 
   template <class V>
@@ -70,9 +79,12 @@ struct ShiftedSum {
     append(part, x, n);
   }
   template <class V>
-  static Summary<V> combine(const Part<V>& a, double na, const Part<V>& b, double nb, const Part<V>& c) noexcept {
-    const V k = c.shift;
-    return {k, (a.sums[0] + na * rebase(a.shift, na, k)) + (b.sums[0] + nb * rebase(b.shift, nb, k)) + c.sums[0]};
+  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+    return {old.shift - prefix.shift, middle.sums[0] + nb * moved<V>(middle.shift - prefix.shift, nb)};
+  }
+  template <class V>
+  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+    return {c.shift, ((old[0] + na * moved(f.old_move, na)) + f.middle + c.sums[0]) * inverse};
   }
 };
 
@@ -81,6 +93,10 @@ struct Sum {
   static constexpr std::size_t width = 1;
   template <class V>
   using Part = PlainPart<V>;
+  template <class V>
+  struct Fixed {
+    V middle;
+  };
   template <class V>
   using Summary = V;
 
@@ -97,30 +113,38 @@ struct Sum {
     part.sums[0] += x;
   }
   template <class V>
-  static V combine(const Part<V>& a, double na, const Part<V>& b, double nb, const Part<V>& c) noexcept {
-    const V zero = broadcast<V>(0.0);
-    return ((na > 0 ? a.sums[0] : zero) + (nb > 0 ? b.sums[0] : zero)) + c.sums[0];
+  static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>&) noexcept {
+    return {moved(middle.sums[0], nb)};
+  }
+  template <class V>
+  static V combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+    return (moved(old[0], na) + f.middle) + c.sums[0];
   }
 };
 
 /// Sums of the differences from a shift and of their squares: for variances. About a value of the
 /// window the cancellation is at most a factor of the period, whatever the level of the prices.
 struct Moments {
+  static constexpr const char* name = "moments";
   static constexpr std::size_t width = 2;
   template <class V>
   using Part = ShiftedPart<V, width>;
 
   template <class V>
+  struct Fixed {
+    V old_move;
+    V middle;          ///< sum of the middle part about the prefix's shift
+    V middle_squares;  ///< of its squares
+  };
+
+  template <class V>
   struct Summary {
-    V shift;    ///< a value of the window
-    V sum;      ///< of the differences from `shift`
-    V squares;  ///< of their squares
-    V mean(double inverse_count) const noexcept { return shift + sum * inverse_count; }
-    /// Population variance, never negative.
-    V variance(double inverse_count) const noexcept {
-      const V v = (squares - sum * (sum * inverse_count)) * inverse_count;
-      return v > 0.0 ? v : broadcast<V>(0.0);
-    }
+    V shift;      ///< a value of the window
+    V offset;     ///< of the mean from `shift`: the same bits as ShiftedSum's
+    V variance;   ///< of the population, never negative
+    V deviation;  ///< its root
+    V mean() const noexcept { return shift + offset; }
+    std::array<V, 4> numbers() const noexcept { return {shift, offset, variance, deviation}; }
   };
 
   template <class V>
@@ -138,29 +162,46 @@ struct Moments {
     append(part, x, n);
   }
   template <class V>
-  static Summary<V> combine(const Part<V>& a, double na, const Part<V>& b, double nb, const Part<V>& c) noexcept {
-    const V k = c.shift;
-    const V da = rebase(a.shift, na, k);
-    const V db = rebase(b.shift, nb, k);
-    const V a1 = na * da;
-    const V b1 = nb * db;
-    return {k, (a.sums[0] + a1) + (b.sums[0] + b1) + c.sums[0],
-            (a.sums[1] + da * (2.0 * a.sums[0] + a1)) + (b.sums[1] + db * (2.0 * b.sums[0] + b1)) + c.sums[1]};
+  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+    const V move = moved<V>(middle.shift - prefix.shift, nb);
+    const V sum = nb * move;
+    return {old.shift - prefix.shift, middle.sums[0] + sum, middle.sums[1] + move * (2.0 * middle.sums[0] + sum)};
+  }
+  template <class V>
+  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+    const V move = moved(f.old_move, na);
+    const V moves = na * move;
+    const V sum = (old[0] + moves) + f.middle + c.sums[0];
+    const V squares = (old[1] + move * (2.0 * old[0] + moves)) + f.middle_squares + c.sums[1];
+    const V offset = sum * inverse;
+    const V variance = larger((squares - sum * offset) * inverse, broadcast<V>(0.0));
+    return {c.shift, offset, variance, square_root(variance)};
   }
 };
 
 /// Sums of the differences from a shift, plain and weighted by 1 for the oldest value up to n for
 /// the newest: for weighted means and regressions.
 struct Weighted {
+  static constexpr const char* name = "weighted";
   static constexpr std::size_t width = 2;
   template <class V>
   using Part = ShiftedPart<V, width>;
 
   template <class V>
+  struct Fixed {
+    V old_move;
+    V middle;           ///< sum of the middle part about the prefix's shift
+    V middle_weighted;  ///< index-weighted, the index counted in the part
+  };
+
+  template <class V>
   struct Summary {
     V shift;     ///< a value of the window
+    V offset;    ///< of the mean from `shift`: the same bits as ShiftedSum's
     V sum;       ///< of the differences from `shift`
-    V weighted;  ///< of index (1 = oldest) x difference
+    V weighted;  ///< sum of index (1 = oldest) x difference
+    V mean() const noexcept { return shift + offset; }
+    std::array<V, 4> numbers() const noexcept { return {shift, offset, sum, weighted}; }
   };
 
   template <class V>
@@ -179,14 +220,17 @@ struct Weighted {
     part.sums[1] += part.sums[0];  // every index grows by one, and the new value has index 1
   }
   template <class V>
-  static Summary<V> combine(const Part<V>& a, double na, const Part<V>& b, double nb, const Part<V>& c) noexcept {
-    const V k = c.shift;
-    const V da = rebase(a.shift, na, k);
-    const V db = rebase(b.shift, nb, k);
-    return {k, (a.sums[0] + na * da) + (b.sums[0] + nb * db) + c.sums[0],
-            (a.sums[1] + (0.5 * na * (na + 1.0)) * da) +
-                (b.sums[1] + na * b.sums[0] + (nb * (0.5 * (nb + 1.0) + na)) * db) +
-                (c.sums[1] + (na + nb) * c.sums[0])};
+  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+    const V move = moved<V>(middle.shift - prefix.shift, nb);
+    return {old.shift - prefix.shift, middle.sums[0] + nb * move, middle.sums[1] + (0.5 * nb * (nb + 1.0)) * move};
+  }
+  /// The index of a part's values goes on where the part before it ends.
+  template <class V>
+  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
+    const V move = moved(f.old_move, na);
+    const V sum = (old[0] + na * move) + f.middle + c.sums[0];
+    const V weighted = (old[1] + (0.5 * na * (na + 1.0)) * move) + (f.middle_weighted + na * f.middle) + (c.sums[1] + (na + nb) * c.sums[0]);
+    return {c.shift, sum * inverse, sum, weighted};
   }
 };
 
@@ -196,6 +240,10 @@ struct Extremum {
   static constexpr std::size_t width = 1;
   template <class V>
   using Part = PlainPart<V>;
+  template <class V>
+  struct Fixed {
+    V middle;
+  };
   template <class V>
   using Summary = V;
 
@@ -219,10 +267,15 @@ struct Extremum {
   static void prepend(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] = better(part.sums[0], x);
   }
+  /// An empty middle part gives way to the prefix, which begins where it would end.
   template <class V>
-  static V combine(const Part<V>& a, double na, const Part<V>& b, double nb, const Part<V>& c) noexcept {
-    const V newer = nb > 0 ? better(b.sums[0], c.sums[0]) : c.sums[0];
-    return na > 0 ? better(a.sums[0], newer) : newer;
+  static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+    return {nb > 0 ? middle.sums[0] : prefix.sums[0]};
+  }
+  template <class V>
+  static V combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+    const V newer = better(f.middle, c.sums[0]);
+    return na > 0 ? better(old[0], newer) : newer;
   }
 };
 

@@ -16,11 +16,11 @@ inline double absolute_deviations(const double* x, std::size_t n, double centre)
   Lanes b = broadcast<Lanes>(0.0);
   std::size_t i = 0;
   for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
-    a += absolute(load(x + i) - about);
-    b += absolute(load(x + i + lane_count) - about);
+    a += absolute(load<Lanes>(x + i) - about);
+    b += absolute(load<Lanes>(x + i + lane_count) - about);
   }
   if (i + lane_count <= n) {
-    a += absolute(load(x + i) - about);
+    a += absolute(load<Lanes>(x + i) - about);
     i += lane_count;
   }
   const Lanes both = a + b;

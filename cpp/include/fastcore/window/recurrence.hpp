@@ -8,6 +8,7 @@
 // same expression on each tick gives the same bits. fma is explicit: it rounds alike on every machine.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
@@ -17,88 +18,71 @@
 
 namespace fastcore {
 
-/// e += a (x - e), seeded with the mean of the first `period` values unless `seed` comes first.
-class Recurrence {
- public:
-  /// Smoothing factor 0 < a <= 1; `period` >= 1 values make the seed.
-  Recurrence(double a, int period) noexcept : period_(period) {
-    assert(a > 0.0 && a <= 1.0 && period >= 1);
-    const double b = 1.0 - a;
-    c_[0] = a;
-    for (int k = 1; k < 4; ++k) c_[k] = c_[k - 1] * b;
-    g_ = ((c_[3] + c_[2]) + c_[1]) + c_[0];
-  }
+/// Smoothing factor 0 < a <= 1, and the values whose mean is the seed.
+struct Smoothing {
+  double a;
+  int period;
+
   /// The exponential average of the field: a = 2 / (period + 1).
-  static Recurrence ema(int period) noexcept { return {2.0 / (period + 1.0), period}; }
+  static constexpr Smoothing ema(int period) noexcept { return {2.0 / (period + 1.0), period}; }
   /// Wilder's: a = 1 / period.
-  static Recurrence wilder(int period) noexcept { return {1.0 / period, period}; }
+  static constexpr Smoothing wilder(int period) noexcept { return {1.0 / period, period}; }
+};
 
-  /// Takes the next value; NaN until the seed is complete.
-  double operator()(double x) noexcept {
-    if (rows_ >= settled) {
-      const double e = ahead(x, x_[(at_ - 1) & 3], x_[(at_ - 2) & 3], x_[(at_ - 3) & 3], e_[at_ & 3]);
-      keep(x, e);
-      return e;
+/// N (1, 2 or 4) averages that step together and whose seeds are complete at the same row: that of the
+/// longest period, so a shorter one begins its seed later.
+template <std::size_t N>
+class Recurrences {
+ public:
+  using V = typename VectorOf<N>::type;
+
+  explicit Recurrences(const std::array<Smoothing, N>& all) noexcept {
+    for (std::size_t i = 0; i < N; ++i) {
+      assert(all[i].a > 0.0 && all[i].a <= 1.0 && all[i].period >= 1);
+      const double b = 1.0 - all[i].a;
+      c_[i] = all[i].a;
+      for (std::size_t k = 1; k < 4; ++k) c_[k * N + i] = c_[(k - 1) * N + i] * b;
+      g_[i] = ((c_[3 * N + i] + c_[2 * N + i]) + c_[N + i]) + c_[i];
+      period_[i] = all[i].period;
+      if (all[i].period > longest_) longest_ = all[i].period;
     }
-    return begin(x);
   }
 
-  /// Starts from `e` instead of a mean; the next value is smoothed into it.
-  void seed(double e) noexcept {
-    keep(e, e);
+  /// Takes the next value of each; NaN until the seeds are complete.
+  [[gnu::always_inline]] V operator()(V x) noexcept {
+    if (rows_ < settled) return begin(x);
+    const std::size_t at = at_;
+    const double* const inputs = x_ + at * N;
+    const V e = ahead(x, load<V>(inputs + 3 * N), load<V>(inputs + 2 * N), load<V>(inputs + N), load<V>(e_ + at * N));
+    keep(at, x, e);
+    return e;
+  }
+
+  /// Starts from `e` instead of means; the next values are smoothed into it.
+  void seed(const V& e) noexcept {
+    keep(at_, e, e);
     rows_ = 1;
   }
 
-  /// As n calls; x and out do not overlap.
-  void run(const double* x, std::size_t n, double* out) noexcept {
+  /// As n calls with the columns x; no column of x and out overlaps another.
+  void run(const std::array<const double*, N>& x, std::size_t n, const std::array<double*, N>& out) noexcept {
     std::size_t i = 0;
-    while (i < n && rows_ < settled) {
-      out[i] = begin(x[i]);
-      ++i;
-    }
+    for (; i < n && rows_ < settled; ++i) by_row(x, i, out);
     if (i + lane_count <= n) {
-      LaneRun lanes(*this, x + i);
-      lanes.begin(out + i);
+      std::array<LaneRun, N> lanes = make_runs(x, i, std::make_index_sequence<N>());
       const std::size_t from = i;
-      for (i += lane_count; i + lane_count <= n; i += lane_count) lanes.step(x + i, out + i);
-      lanes.end(x + from, i - from);
-    }
-    for (; i < n; ++i) out[i] = (*this)(x[i]);
-  }
-
-  /// Two averages of one series side by side: neither waits for the other's latency.
-  static void run_both(Recurrence& a, Recurrence& b, const double* x, std::size_t n, double* out_a, double* out_b) noexcept {
-    run_each(a, b, x, x, n, out_a, out_b);
-  }
-  /// Two averages of two series side by side.
-  static void run_each(Recurrence& a, Recurrence& b, const double* x, const double* y, std::size_t n, double* out_a, double* out_b) noexcept {
-    std::size_t i = 0;
-    for (; i < n && (a.rows_ < settled || b.rows_ < settled); ++i) {
-      out_a[i] = a(x[i]);
-      out_b[i] = b(y[i]);
-    }
-    if (i + lane_count <= n) {
-      LaneRun first(a, x + i);
-      LaneRun second(b, y + i);
-      first.begin(out_a + i);
-      second.begin(out_b + i);
-      const std::size_t from = i;
+      for (std::size_t k = 0; k < N; ++k) lanes[k].begin(out[k] + i);
       for (i += lane_count; i + lane_count <= n; i += lane_count) {
-        first.step(x + i, out_a + i);
-        second.step(y + i, out_b + i);
+        for (std::size_t k = 0; k < N; ++k) lanes[k].step(x[k] + i, out[k] + i);
       }
-      first.end(x + from, i - from);
-      second.end(y + from, i - from);
+      for (std::size_t k = 0; k < N; ++k) lanes[k].end(*this, k, x[k] + from, i - from);
     }
-    for (; i < n; ++i) {
-      out_a[i] = a(x[i]);
-      out_b[i] = b(y[i]);
-    }
+    for (; i < n; ++i) by_row(x, i, out);
   }
 
   bool ready() const noexcept { return rows_ > 0; }
-  /// The average now; meaningless before `ready`.
-  double value() const noexcept { return e_[(at_ - 1) & 3]; }
+  /// The averages now; meaningless before `ready`.
+  V value() const noexcept { return load<V>(e_ + ((at_ + 3) & 3) * N); }
 
   template <class Archive>
   void state(Archive& archive) {
@@ -106,100 +90,131 @@ class Recurrence {
     archive("rows", rows_);
     archive("at", at_);
     if constexpr (Archive::loading) {
-      if (rows_ < 0 || rows_ > settled || seeding_ < 0 || seeding_ > period_ || at_ > 3) archive.fail("a recurrence's position is outside its range");
+      if (rows_ < 0 || rows_ > settled || seeding_ < 0 || seeding_ > longest_ || at_ > 3) archive.fail("a recurrence's position is outside its range");
     }
-    archive("shift", shift_);
-    archive("sum", sum_);
-    archive.array("e", e_, 4);
-    archive.array("x", x_, 4);
+    archive.array("shift", shift_, N);
+    archive.array("sum", sum_, N);
+    archive.array("e", e_, 4 * N);
+    archive.array("x", x_, 4 * N);
+    if constexpr (Archive::loading) {
+      for (std::size_t k = 0; k < 4 * N; ++k) x_[4 * N + k] = x_[k];
+    }
   }
 
  private:
   // Rows after the seed until four outputs and three inputs are there.
   static constexpr int settled = 4;
 
-  template <class V>
-  static V multiply_add(const V& a, const V& b, const V& c) noexcept {
-    if constexpr (sizeof(V) == sizeof(double)) {
-      return std::fma(a, b, c);
-    } else {
-#if defined(__FMA__)
-      return _mm256_fmadd_pd(a, b, c);
-#else
-      return V{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1]), std::fma(a[2], b[2], c[2]), std::fma(a[3], b[3], c[3])};
-#endif
-    }
+  template <class W>
+  static W look_ahead(const W& x, const W& x1, const W& x2, const W& x3, const W& e4, const W& c1, const W& c2, const W& c3, const W& g) noexcept {
+    const W w = multiply_add(c3, x3 - x, multiply_add(c2, x2 - x, c1 * (x1 - x)));
+    return e4 + multiply_add(g, x - e4, w);
   }
-
-  template <class V>
   V ahead(const V& x, const V& x1, const V& x2, const V& x3, const V& e4) const noexcept {
-    const V c2 = broadcast<V>(c_[2]);
-    const V c3 = broadcast<V>(c_[3]);
-    const V w = multiply_add<V>(c3, x3 - x, multiply_add<V>(c2, x2 - x, c_[1] * (x1 - x)));
-    return e4 + multiply_add<V>(broadcast<V>(g_), x - e4, w);
+    return look_ahead<V>(x, x1, x2, x3, e4, load<V>(c_ + N), load<V>(c_ + 2 * N), load<V>(c_ + 3 * N), load<V>(g_));
   }
 
-  void keep(double x, double e) noexcept {
-    x_[at_ & 3] = x;
-    e_[at_ & 3] = e;
-    at_ = (at_ + 1) & 3;
+  /// `at` is at_, handed in so that the stores need not be assumed to change it.
+  void keep(std::size_t at, const V& x, const V& e) noexcept {
+    at_ = (at + 1) & 3;
+    store(x_ + at * N, x);
+    store(x_ + (at + 4) * N, x);
+    store(e_ + at * N, e);
   }
 
   /// The mean of the first values about the first of them, then the plain form until `settled`.
-  double begin(double x) noexcept {
+  [[gnu::noinline]] V begin(V x) noexcept {
+    double now[N];
+    double e[N];
+    store(now, x);
+    store(e, value());
     if (rows_ == 0) {
-      if (seeding_ == 0) shift_ = x;
-      sum_ += x - shift_;
-      if (++seeding_ < period_) return quiet_nan;
-      keep(x, shift_ + sum_ / period_);
+      ++seeding_;
+      for (std::size_t i = 0; i < N; ++i) {
+        const int place = seeding_ - (longest_ - period_[i]);
+        if (place == 1) shift_[i] = now[i];
+        if (place >= 1) sum_[i] += now[i] - shift_[i];
+        e[i] = shift_[i] + sum_[i] / period_[i];
+      }
+      if (seeding_ < longest_) return broadcast<V>(quiet_nan);
     } else {
-      keep(x, std::fma(c_[0], x - value(), value()));
+      for (std::size_t i = 0; i < N; ++i) e[i] = std::fma(c_[i], now[i] - e[i], e[i]);
     }
+    keep(at_, x, load<V>(e));
     ++rows_;
     return value();
   }
 
-  /// Groups of four settled rows, with the last four outputs in a register.
+  void by_row(const std::array<const double*, N>& x, std::size_t i, const std::array<double*, N>& out) noexcept {
+    double row[N];
+    for (std::size_t k = 0; k < N; ++k) row[k] = x[k][i];
+    store(row, (*this)(load<V>(row)));
+    for (std::size_t k = 0; k < N; ++k) out[k][i] = row[k];
+  }
+
+  /// Groups of four settled rows of one average, with the last four outputs in a register.
   class LaneRun {
    public:
-    LaneRun(Recurrence& owner, const double* x) noexcept : owner_(owner) {
-      const unsigned at = owner.at_;
+    LaneRun(const Recurrences& owner, std::size_t which, const double* x) noexcept
+        : c1_(broadcast<Lanes>(owner.c_[N + which])),
+          c2_(broadcast<Lanes>(owner.c_[2 * N + which])),
+          c3_(broadcast<Lanes>(owner.c_[3 * N + which])),
+          g_(broadcast<Lanes>(owner.g_[which])) {
       for (unsigned k = 0; k < lane_count; ++k) {
-        around_[k] = owner.x_[(at + k) & 3];
+        e_[k] = owner.e_[((owner.at_ + k) & 3) * N + which];
+        around_[k] = owner.x_[(owner.at_ + k) * N + which];
         around_[lane_count + k] = x[k];
       }
-      e_ = Lanes{owner.e_[at & 3], owner.e_[(at + 1) & 3], owner.e_[(at + 2) & 3], owner.e_[(at + 3) & 3]};
     }
     /// The first group, whose inputs reach back before x.
     void begin(double* out) noexcept { step(around_ + lane_count, out); }
     void step(const double* x, double* out) noexcept {
-      e_ = owner_.ahead<Lanes>(load(x), load(x - 1), load(x - 2), load(x - 3), e_);
+      e_ = look_ahead<Lanes>(load<Lanes>(x), load<Lanes>(x - 1), load<Lanes>(x - 2), load<Lanes>(x - 3), e_, c1_, c2_, c3_, g_);
       store(out, e_);
     }
-    /// Leaves the state as `rows` calls with x[0..rows) would; a multiple of four, so the position stays.
-    void end(const double* x, std::size_t rows) noexcept {
+    /// Leaves the owner as `rows` calls with x[0..rows) would; a multiple of four, so the position stays.
+    void end(Recurrences& owner, std::size_t which, const double* x, std::size_t rows) const noexcept {
       for (unsigned k = 0; k < lane_count; ++k) {
-        owner_.x_[(owner_.at_ + k) & 3] = x[rows - lane_count + k];
-        owner_.e_[(owner_.at_ + k) & 3] = e_[k];
+        const unsigned at = (owner.at_ + k) & 3;
+        owner.x_[at * N + which] = owner.x_[(at + 4) * N + which] = x[rows - lane_count + k];
+        owner.e_[at * N + which] = e_[k];
       }
     }
 
    private:
-    Recurrence& owner_;
+    Lanes c1_;
+    Lanes c2_;
+    Lanes c3_;
+    Lanes g_;
     Lanes e_;
     double around_[2 * lane_count];  // the inputs before x and the first group
   };
 
-  double c_[4];  // a b^k
-  double g_;     // their sum, 1 - b^4
-  double e_[4] = {};
-  double x_[4] = {};
-  double shift_ = 0.0;
-  double sum_ = 0.0;
-  unsigned at_ = 0;  // where the next row goes, and row n-4 lies
-  int rows_ = 0;     // since the seed, counted up to `settled`
-  int seeding_ = 0;  // values in the seed so far
-  int period_;
+  template <std::size_t... K>
+  std::array<LaneRun, N> make_runs(const std::array<const double*, N>& x, std::size_t i, std::index_sequence<K...>) const noexcept {
+    return {LaneRun(*this, K, x[K] + i)...};
+  }
+
+  // Rows of N numbers, one for each average.
+  double c_[4 * N];         // a b^k
+  double g_[N];             // their sum, 1 - b^4
+  double e_[4 * N] = {};    // the last four outputs, from the oldest at at_ on
+  double x_[8 * N] = {};    // twice the last four inputs: the one k rows ago is at at_ + 4 - k, without a wrap
+  std::size_t at_ = 0;      // where the next row goes, and row n-4 lies
+  int rows_ = 0;            // since the seed, counted up to `settled`
+  int seeding_ = 0;         // values in the longest seed so far
+  int longest_ = 0;
+  int period_[N];
+  double shift_[N] = {};
+  double sum_[N] = {};
+};
+
+/// One average.
+class Recurrence : public Recurrences<1> {
+ public:
+  explicit Recurrence(const Smoothing& smoothing) noexcept : Recurrences<1>({smoothing}) {}
+  using Recurrences<1>::run;
+  void run(const double* x, std::size_t n, double* out) noexcept { Recurrences<1>::run({x}, n, {out}); }
 };
 
 }  // namespace fastcore

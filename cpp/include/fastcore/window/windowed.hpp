@@ -1,0 +1,107 @@
+// Indicators that are a formula over one window. They declare which aggregate they need of how many
+// values, and a formula over its summary; who keeps the window is decided elsewhere. On its own an
+// indicator has one to itself; in an engine all that ask for the same window share it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <type_traits>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/window.hpp"
+
+namespace fastcore {
+
+/// Whether T is a formula over one window.
+template <class T, class = void>
+struct IsWindowed : std::false_type {};
+template <class T>
+struct IsWindowed<T, std::void_t<typename T::Aggregate>> : std::true_type {};
+
+/// A formula T with a window of its own.
+template <class T>
+class Windowed {
+ public:
+  using Params = typename decltype(T::spec())::Params;
+  static constexpr std::size_t outputs = decltype(T::spec())::output_count;
+
+  Windowed(const Params& params, Arena& arena) : window_(T::window(params), arena), formula_(params) {}
+
+  auto operator()(double x) noexcept { return formula_(window_.push(x), x); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, outputs>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out, formula_);
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  Window<typename T::Aggregate> window_;
+  T formula_;
+};
+
+/// A window that others read: its outputs are the numbers of the summary.
+struct WindowParams {
+  int period = 1;
+};
+template <class Aggregate>
+class SharedWindow {
+ public:
+  using Summary = typename Aggregate::template Summary<double>;
+  static constexpr std::size_t numbers = sizeof(Summary) / sizeof(double);
+
+  static constexpr auto spec() {
+    Spec<WindowParams, 1, numbers, 1> s{Aggregate::name, "A window that several indicators read.", "", "", {"close"}, {}, {}};
+    s.params_[0] = param("period", &WindowParams::period, 1, longest_period, "values in the window");
+    return s;
+  }
+  static constexpr int warmup(const WindowParams&) { return 1; }
+
+  SharedWindow(const WindowParams& p, Arena& arena) : window_(p.period, arena) {}
+
+  std::array<double, numbers> operator()(double x) noexcept { return window_.push(x).numbers(); }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  Window<Aggregate> window_;
+};
+
+/// A formula T that reads a shared window: inputs are the value and the numbers of the summary.
+template <class T>
+class Reader {
+ public:
+  using Params = typename decltype(T::spec())::Params;
+  using Summary = typename T::Aggregate::template Summary<double>;
+  static constexpr std::size_t numbers = sizeof(Summary) / sizeof(double);
+  /// A summary that has overflowed is the formula's business; only the value decides whether a row counts.
+  static constexpr std::size_t checked_inputs = 1;
+
+  static constexpr auto spec() {
+    constexpr auto own = T::spec();
+    return Spec<Params, 1 + numbers, outputs, decltype(own)::param_count>{own.name_, own.doc_, "", "", {}, own.outputs_, own.params_};
+  }
+  static constexpr int warmup(const Params& p) { return T::warmup(p); }
+
+  explicit Reader(const Params& params) : formula_(params) {}
+
+  template <class... Numbers>
+  auto operator()(double x, Numbers... summary) noexcept {
+    return formula_(Summary{summary...}, x);
+  }
+
+  template <class Archive>
+  void state(Archive&) {}
+
+ private:
+  static constexpr std::size_t outputs = decltype(T::spec())::output_count;
+  T formula_;
+};
+
+}  // namespace fastcore
