@@ -5,9 +5,11 @@
 #include <charconv>
 #include <limits>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 
+#include "fastcore/catalogue.hpp"
 #include "fastcore/check.hpp"
 
 namespace fastcore {
@@ -77,6 +79,7 @@ struct Plan::Build {
     std::size_t level;
     Cells inputs;
     std::uint32_t out;
+    bool chained = false;  // of other columns
   };
   /// Two nodes of one key would compute the same.
   using Key = std::tuple<const Kernel*, ParamValues, std::size_t, Cells>;
@@ -211,43 +214,49 @@ struct Plan::Build {
         if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
       }
       // A window and its reader take two levels, so a chain climbs two at a time.
-      if (is_new) nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own});
+      if (is_new) nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own, !spec.parents.empty()});
     }
     share_windows();
   }
 
-  /// Splits each formula over a window into the window, once for all that ask for it, and a reader. A
-  /// window of a wider summary serves those who need only its first numbers, which have the same bits.
+  /// Splits each formula over a window into the window, once for all that ask for it, and a reader. The
+  /// window is the narrowest that gives every number asked of it; all give the same bits.
   void share_windows() {
-    std::vector<Node> windows;
-    const auto wider_first = [](const Node* a, const Node* b) {
-      return a->kernel->sharing->window->output_count > b->kernel->sharing->window->output_count;
-    };
-    std::vector<Node*> formulas;
-    for (Node& node : nodes) {
-      if (node.kernel->sharing != nullptr) formulas.push_back(&node);
+    using WindowKey = std::tuple<std::size_t, Cells, int>;  // clock, input, period
+    std::map<WindowKey, std::vector<std::size_t>> readers;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i].kernel->sharing == nullptr) continue;
+      readers[{nodes[i].clock, nodes[i].inputs, nodes[i].kernel->sharing->period(nodes[i].params)}].push_back(i);
     }
-    std::stable_sort(formulas.begin(), formulas.end(), wider_first);
-    for (Node* const node : formulas) {
-      const Sharing& sharing = *node->kernel->sharing;
-      const ParamValues period{static_cast<double>(sharing.period(node->params))};
-      const auto serves = [&](const Node& w) {
-        return w.params == period && w.clock == node->clock && w.inputs == node->inputs &&
-               (w.kernel == sharing.window || (sharing.window->output_count == means && w.kernel->output_count > means));
-      };
-      auto window = std::find_if(windows.begin(), windows.end(), serves);
-      if (window == windows.end()) {
-        windows.push_back({sharing.window, period, node->clock, node->level - 1, node->inputs, static_cast<std::uint32_t>(plan.cell_count_)});
-        window = windows.end() - 1;
-        plan.cell_count_ += sharing.window->output_count;
+    for (const auto& [key, members] : readers) {
+      std::set<Number> needed;
+      for (const std::size_t i : members) {
+        const Sharing& sharing = *nodes[i].kernel->sharing;
+        needed.insert(sharing.needs, sharing.needs + sharing.need_count);
       }
-      node->kernel = sharing.reader;
-      for (std::uint32_t k = 1; k < sharing.reader->input_count; ++k) node->inputs[k] = window->out + k - 1;
+      const WindowKernel& window = narrowest_window(needed);
+      const auto first = static_cast<std::uint32_t>(plan.cell_count_);
+      plan.cell_count_ += window.give_count;
+      const Node& any = nodes[members.front()];
+      nodes.push_back({window.kernel, {static_cast<double>(std::get<2>(key))}, any.clock, any.level - 1, any.inputs, first, any.chained});
+      for (const std::size_t i : members) {
+        const Sharing& sharing = *nodes[i].kernel->sharing;
+        for (std::size_t k = 0; k < sharing.need_count; ++k) {
+          const Number* const at = std::find(window.gives, window.gives + window.give_count, sharing.needs[k]);
+          nodes[i].inputs[k + 1] = first + static_cast<std::uint32_t>(at - window.gives);
+        }
+        nodes[i].kernel = sharing.reader;
+      }
     }
-    nodes.insert(nodes.end(), windows.begin(), windows.end());
   }
-  /// Numbers in the summary of a mean: a shift and an offset, with which every other summary begins.
-  static constexpr std::size_t means = 2;
+
+  static const WindowKernel& narrowest_window(const std::set<Number>& needed) {
+    for (const WindowKernel& window : window_kernels()) {
+      const std::set<Number> given(window.gives, window.gives + window.give_count);
+      if (std::includes(given.begin(), given.end(), needed.begin(), needed.end())) return window;
+    }
+    throw std::logic_error("no window gives all the numbers that its readers need");
+  }
 
   /// States of one group lie side by side, groups in the order in which they run.
   void place_states() {
@@ -263,14 +272,17 @@ struct Plan::Build {
     for (const Node& node : nodes) {
       const std::size_t bytes = node.kernel->bytes(node.params);
       auto& groups = plan.groups_[node.clock];
-      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level && last->kernel == node.kernel;
+      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level && last->kernel == node.kernel && last->chained == node.chained;
       if (at > std::numeric_limits<std::uint32_t>::max() - bytes) throw PlanError("the plan needs more than 4 GB for each symbol");
       Wiring wiring{static_cast<std::uint32_t>(at), node.out, {}};
       std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
       plan.wirings_.push_back(wiring);
-      if (!joins) groups.push_back({node.kernel->step_one, node.kernel->peek_many, &plan.wirings_.back(), 0});
-      if (++groups.back().count > 1) groups.back().step = node.kernel->step_many;
-      plan.states_.push_back({node.kernel, node.params, static_cast<std::uint32_t>(at), bytes});
+      if (!joins) groups.push_back({nullptr, nullptr, node.kernel->peek_many, &plan.wirings_.back(), 0});
+      Group& group = groups.back();
+      ++group.count;
+      group.step = group.count == 1 ? node.kernel->step_one : node.kernel->step_many;
+      group.settled = node.chained ? group.step : (group.count == 1 ? node.kernel->settled_one : node.kernel->settled_many);
+      plan.states_.push_back({node.kernel, node.params, node.clock, static_cast<std::uint32_t>(at), bytes});
       at = round_up(at + bytes);
       last = &node;
     }
@@ -303,6 +315,10 @@ std::size_t Plan::clock(const std::string& text) const {
     known.push_back(clocks_[c].text);
   }
   throw PlanError("no indicator runs on bars of " + quoted(text) + "; the engine has " + (known.empty() ? "no bars" : listed(known)));
+}
+
+bool Plan::ready(std::size_t clock, const std::byte* symbol) const noexcept {
+  return std::all_of(states_.begin(), states_.end(), [&](const State& s) { return s.clock != clock || s.kernel->ready(symbol + s.offset); });
 }
 
 void Plan::make(std::byte* symbol) const {

@@ -54,6 +54,13 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
   } else {
     last_ts_ = ts;
   }
+  if (first_ != nullptr) {
+    inputs_[0] = price;
+    inputs_[1] = size;
+    auto* const symbol = reinterpret_cast<std::byte*>(cells_);
+    for (const Group* group = first_; group != last_; ++group) group->settled(symbol, group->nodes, group->count, cells_);
+    return outcome_ = ledger_.count(outcome);
+  }
   if (!bars_.empty()) {
     close_bars(ts);
     for (TimeBars& bars : bars_) bars.add(ts, price, size);
@@ -95,7 +102,17 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
 }
 
 void Symbol::run_clock(std::size_t clock) noexcept {
-  plan_->step(clock, reinterpret_cast<std::byte*>(cells_), cells_);
+  auto* const symbol = reinterpret_cast<std::byte*>(cells_);
+  const std::uint64_t bit = clock < 64 ? std::uint64_t{1} << clock : 0;
+  const bool settled = (settled_ & bit) != 0;
+  plan_->step(clock, symbol, cells_, settled);
+  if (!settled && plan_->ready(clock, symbol)) {
+    settled_ |= bit;
+    if (clock == 0 && bars_.empty() && histories_.empty() && !plan_->copies(0)) {
+      first_ = plan_->groups(0).data();
+      last_ = first_ + plan_->groups(0).size();
+    }
+  }
   if (!histories_.empty()) histories_[clock].push(cells(), plan_->clocks()[clock].columns);
 }
 
@@ -150,6 +167,8 @@ void Symbol::load(ByteReader& in) {
   in.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->load_states(block_->data(), in);
+  settled_ = 0;
+  first_ = last_ = nullptr;
 }
 
 }  // namespace fastcore

@@ -17,6 +17,16 @@ struct CatalogueEntry {
 /// Every indicator, once.
 const std::vector<CatalogueEntry>& catalogue();
 
+/// A kernel that keeps a window for others to read, and the numbers it gives.
+struct WindowKernel {
+  const Kernel* kernel;
+  const Number* gives;
+  std::size_t give_count;
+};
+
+/// All of them, narrowest first.
+const std::vector<WindowKernel>& window_kernels();
+
 /// The kernel of that name, or null.
 const Kernel* find_kernel(std::string_view name) noexcept;
 

@@ -40,10 +40,13 @@ struct Wiring {
   std::uint32_t in[max_inputs];  ///< cells of the inputs
 };
 
+using StepNodes = void (*)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+
 /// How an indicator that is a formula over one window takes part in sharing it.
 struct Sharing {
-  const struct Kernel* window;  ///< keeps the window; its parameter is the period
-  const struct Kernel* reader;  ///< the formula; inputs are the value and the window's outputs
+  const struct Kernel* reader;  ///< the formula; inputs are the value and the numbers it needs
+  const Number* needs;          ///< of a summary, in the order of the reader's inputs
+  std::size_t need_count;
   int (*period)(const ParamValues&);
 };
 
@@ -72,9 +75,12 @@ struct Kernel {
   void (*make)(std::byte* memory, std::size_t size, const ParamValues&);
   void (*step)(std::byte* state, const double* in, double* out);
   void (*peek)(const std::byte* state, const double* in, double* out);
-  /// One node of a symbol, or `count` of them: inputs from and outputs to its cells.
-  void (*step_one)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
-  void (*step_many)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  /// One node of a symbol, or `count` of them: inputs from and outputs to its cells. The settled ones are
+  /// for nodes that are ready and inputs that are finite.
+  StepNodes step_one;
+  StepNodes step_many;
+  StepNodes settled_one;
+  StepNodes settled_many;
   void (*peek_many)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   void (*run)(std::byte* state, const double* const* in, double* const* out, std::size_t n);
   bool (*ready)(const std::byte* state);
@@ -142,14 +148,24 @@ struct KernelOf {
   }
   static void step(std::byte* state, const double* in, double* out) { at(state).step(in, out); }
   static void peek(const std::byte* state, const double* in, double* out) { at(state).peek(in, out); }
-  /// Most groups are of one node; without the loop the registers need not be saved.
-  static void step_one(std::byte* symbol, const Wiring* node, std::size_t, double* cells) { step_many(symbol, node, 1, cells); }
-  static void step_many(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
-    for (std::size_t i = 0; i < count; ++i) {
-      double in[N::input_count];
-      for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[nodes[i].in[k]];
-      at(symbol + nodes[i].state).step(in, cells + nodes[i].out);
+  template <bool Settled>
+  static void step_node(std::byte* symbol, const Wiring& node, double* cells) {
+    double in[N::input_count];
+    for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[node.in[k]];
+    if constexpr (Settled) {
+      at(symbol + node.state).step_settled(in, cells + node.out);
+    } else {
+      at(symbol + node.state).step(in, cells + node.out);
     }
+  }
+  /// Most groups are of one node; without the loop the registers need not be saved.
+  template <bool Settled>
+  static void step_one(std::byte* symbol, const Wiring* node, std::size_t, double* cells) {
+    step_node<Settled>(symbol, *node, cells);
+  }
+  template <bool Settled>
+  static void step_many(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
+    for (std::size_t i = 0; i < count; ++i) step_node<Settled>(symbol, nodes[i], cells);
   }
   static void peek_many(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -203,7 +219,7 @@ namespace detail {
 template <class T>
 const Sharing* sharing_of() {
   if constexpr (IsWindowed<T>::value) {
-    static const Sharing sharing{&kernel_of<SharedWindow<typename T::Aggregate>>(), &kernel_of<Reader<T>>(), KernelOf<T>::period};
+    static const Sharing sharing{&kernel_of<Reader<T>>(), T::Aggregate::gives.data(), T::Aggregate::gives.size(), KernelOf<T>::period};
     return &sharing;
   } else {
     return nullptr;
@@ -220,7 +236,7 @@ const Kernel& kernel_of() {
   static const Kernel kernel{
       spec.name_,        spec.doc_,          spec.formula_,     spec.source_,         spec.inputs_.data(), spec.inputs_.size(),
       spec.outputs_.data(), spec.outputs_.size(), params.data(), spec.params_.size(), detail::sharing_of<T>(), K::invalid,          K::warmup,
-      K::bytes,          K::make,            K::step, K::peek, K::step_one, K::step_many,        K::peek_many,
+      K::bytes,          K::make,            K::step, K::peek, K::template step_one<false>, K::template step_many<false>, K::template step_one<true>, K::template step_many<true>,        K::peek_many,
       K::run,            K::ready,           K::save,           K::load,              K::schema,
   };
   return kernel;

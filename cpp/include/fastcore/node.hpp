@@ -6,8 +6,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -19,16 +17,18 @@ namespace fastcore {
 
 namespace detail {
 
-/// Whether all of x[0..n) are finite; on the bits, so that it vectorises.
+/// Whether all of x[0..n) are finite: of an infinity or NaN even the difference from itself is NaN.
 inline bool all_finite(const double* x, std::size_t n) noexcept {
-  constexpr std::uint64_t exponent = 0x7ff0000000000000U;
-  std::uint64_t bad = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    std::uint64_t bits;
-    std::memcpy(&bits, x + i, sizeof bits);
-    bad |= static_cast<std::uint64_t>((bits & exponent) == exponent);
+  using Mask = long long __attribute__((vector_size(32)));
+  Mask bad = {};
+  std::size_t i = 0;
+  for (; i + lane_count <= n; i += lane_count) {
+    const Lanes v = load<Lanes>(x + i);
+    bad |= (v - v) != 0.0;
   }
-  return bad == 0;
+  bool finite = (bad[0] | bad[1] | bad[2] | bad[3]) == 0;
+  for (; i < n; ++i) finite = finite && std::isfinite(x[i]);
+  return finite;
 }
 
 template <class T, class In, class Out, class = void>
@@ -100,7 +100,17 @@ class Node {
   }
 
   /// Takes one row of inputs and writes one row of outputs.
-  void step(const double* in, double* out) noexcept { step(in, out, std::make_index_sequence<input_count>()); }
+  void step(const double* in, double* out) noexcept {
+    if (finite_row(in, std::make_index_sequence<input_count>())) {
+      step_settled(in, out);
+      if (rows_ != settled_) hide(out);
+    } else {
+      for (std::size_t k = 0; k < output_count; ++k) out[k] = quiet_nan;
+    }
+  }
+
+  /// The same, when it is known that the inputs are finite and the node is ready.
+  void step_settled(const double* in, double* out) noexcept { put_row(in, out, std::make_index_sequence<input_count>()); }
 
   /// What `step` would write; the state stays.
   void peek(const double* in, double* out) const noexcept {
@@ -110,8 +120,10 @@ class Node {
 
   /// As n steps over columns, faster.
   void run(Inputs in, Outputs out, std::size_t n) noexcept {
-    for (std::size_t done = 0; done < n; done += chunk_rows) {
-      const std::size_t rows = n - done < chunk_rows ? n - done : chunk_rows;
+    // A window gains by longer chunks, whose last rows make no group; others by staying in the cache.
+    constexpr std::size_t most = IsWindowed<T>::value ? chunk_rows : chunk_rows / 2;
+    for (std::size_t done = 0; done < n; done += most) {
+      const std::size_t rows = n - done < most ? n - done : most;
       if (finite(in, rows)) {
         run_finite(in, out, rows);
       } else {
@@ -135,11 +147,12 @@ class Node {
 
  private:
   template <std::size_t... I>
-  void step(const double* in, double* out, std::index_sequence<I...>) noexcept {
-    if (!((I >= detail::CheckedInputs<T>::value || std::isfinite(in[I])) && ...)) {
-      for (std::size_t k = 0; k < output_count; ++k) out[k] = quiet_nan;
-      return;
-    }
+  static bool finite_row(const double* in, std::index_sequence<I...>) noexcept {
+    return ((I >= detail::CheckedInputs<T>::value || std::isfinite(in[I])) && ...);
+  }
+
+  template <std::size_t... I>
+  void put_row(const double* in, double* out, std::index_sequence<I...>) noexcept {
     const auto result = body_(in[I]...);
     using Result = std::remove_const_t<decltype(result)>;
     if constexpr (std::is_same_v<Result, double>) {
@@ -149,7 +162,6 @@ class Node {
       static_assert(std::is_same_v<Result, std::array<double, output_count>>, "operator() returns one double for each output of the spec");
       write(result, out, std::make_index_sequence<output_count>());
     }
-    if (rows_ != settled_) hide(out);
   }
 
   template <class Result, std::size_t... K>
@@ -158,7 +170,7 @@ class Node {
   }
 
   /// A row of the warm-up: outputs that are not there yet are NaN.
-  [[gnu::noinline]] void hide(double* out) noexcept {
+  [[gnu::cold, gnu::noinline]] void hide(double* out) noexcept {
     ++rows_;
     for (std::size_t k = 0; k < output_count; ++k) {
       if (rows_ < warmup_[k]) out[k] = quiet_nan;

@@ -37,7 +37,8 @@ struct Clock {
 
 /// Nodes of one kernel, level and clock, run by one call.
 struct Group {
-  void (*step)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  StepNodes step;
+  StepNodes settled;  ///< the same as `step` for nodes of other columns, which may be NaN at any time
   void (*peek)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   const Wiring* nodes;
   std::size_t count;
@@ -69,9 +70,13 @@ class Plan {
 
   /// Makes the states in a symbol's zeroed block and fills its row with NaN.
   void make(std::byte* symbol) const;
-  /// Runs the nodes of a clock over the inputs in its cells.
-  void step(std::size_t clock, std::byte* symbol, double* cells) const noexcept {
-    for (const Group& group : groups_[clock]) group.step(symbol, group.nodes, group.count, cells);
+  /// Runs the nodes of a clock over the finite inputs in its cells; `settled` when all are ready.
+  void step(std::size_t clock, std::byte* symbol, double* cells, bool settled) const noexcept {
+    if (settled) {
+      for (const Group& group : groups_[clock]) group.settled(symbol, group.nodes, group.count, cells);
+    } else {
+      for (const Group& group : groups_[clock]) group.step(symbol, group.nodes, group.count, cells);
+    }
     for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
   }
   /// The same without a trace in the states; `cells` is a scratch copy of the symbol's.
@@ -79,6 +84,13 @@ class Plan {
     for (const Group& group : groups_[clock]) group.peek(symbol, group.nodes, group.count, cells);
     for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
   }
+
+  /// What runs at a tick, in order, when nothing else is to be done for one.
+  const std::vector<Group>& groups(std::size_t clock) const noexcept { return groups_[clock]; }
+  /// Whether a clock has columns that are copies of others.
+  bool copies(std::size_t clock) const noexcept { return !copies_[clock].empty(); }
+  /// Whether all nodes of a clock have given their first values.
+  bool ready(std::size_t clock, const std::byte* symbol) const noexcept;
 
   void save_states(std::byte* symbol, ByteWriter& out) const {
     for (const State& s : states_) s.kernel->save(symbol + s.offset, out);
@@ -91,6 +103,7 @@ class Plan {
   struct State {
     const Kernel* kernel;
     ParamValues params;
+    std::size_t clock;
     std::uint32_t offset;
     std::size_t bytes;
   };

@@ -99,12 +99,15 @@ class Symbol {
   void run_clock(std::size_t clock) noexcept;
 
   // Hot members first: a tick reads these and the block.
-  double* cells_;   // the block's beginning
-  double* inputs_;  // price and size of the tick, among the cells
+  double* cells_;                // the block's beginning
+  double* inputs_;               // price and size of the tick, among the cells
+  const Group* first_ = nullptr;  // what runs at a tick, once that is all there is to do: no bars, no
+  const Group* last_ = nullptr;   // history, no copied columns, and every node ready
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;
   Outcome outcome_ = Outcome::accepted;
+  std::uint64_t settled_ = 0;  // a bit for each of the first 64 clocks: all its nodes are ready
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Block> block_;
   std::vector<TimeBars> bars_;  // by clock - 1

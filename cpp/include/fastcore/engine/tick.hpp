@@ -1,9 +1,9 @@
 // What goes in: a tick, and the rules by which a symbol takes or refuses it.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace fastcore {
 
@@ -32,7 +32,7 @@ struct Policy {
   InvalidRule invalid = InvalidRule::drop;
 };
 
-inline bool valid_price(double price) noexcept { return price > 0.0 && std::isfinite(price); }
-inline bool valid_size(double size) noexcept { return size >= 0.0 && std::isfinite(size); }
+inline bool valid_price(double price) noexcept { return price > 0.0 && price <= std::numeric_limits<double>::max(); }
+inline bool valid_size(double size) noexcept { return size >= 0.0 && size <= std::numeric_limits<double>::max(); }
 
 }  // namespace fastcore

@@ -15,6 +15,10 @@
 
 namespace fastcore {
 
+/// The numbers that a summary can hold. An aggregate lists which it gives, in the order in which it
+/// gives them, so that a wider window can serve the readers of a narrower one.
+enum class Number : unsigned char { shift, offset, variance, deviation, sum, weighted };
+
 /// Sums of a part, and the value about which they are taken.
 template <class V, std::size_t Width>
 struct ShiftedPart {
@@ -39,15 +43,17 @@ struct PlainPart {
   }
 };
 
-/// The old part's move, 0 when it is empty, since its shift has then left the window.
-template <class V>
-V moved(const V& move, double count) noexcept {
-  return count > 0 ? move : broadcast<V>(0.0);
+/// The old part's move, 0 when it is empty, since its shift has then left the window. Counts are one
+/// number for all lanes, or one for each.
+template <class V, class Count>
+V moved(const V& move, const Count& count) noexcept {
+  return count > 0.0 ? move : broadcast<V>(0.0);
 }
 
 /// Sum of the values about a shift: for means.
 struct ShiftedSum {
   static constexpr const char* name = "mean";
+  static constexpr std::array gives = {Number::shift, Number::offset};
   static constexpr std::size_t width = 1;
   template <class V>
   using Part = ShiftedPart<V, width>;
@@ -82,8 +88,8 @@ struct ShiftedSum {
   static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     return {old.shift - prefix.shift, middle.sums[0] + nb * moved<V>(middle.shift - prefix.shift, nb)};
   }
-  template <class V>
-  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+  template <class V, class Count>
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
     return {c.shift, ((old[0] + na * moved(f.old_move, na)) + f.middle + c.sums[0]) * inverse};
   }
 };
@@ -116,8 +122,8 @@ struct Sum {
   static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>&) noexcept {
     return {moved(middle.sums[0], nb)};
   }
-  template <class V>
-  static V combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  template <class V, class Count>
+  static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
     return (moved(old[0], na) + f.middle) + c.sums[0];
   }
 };
@@ -126,6 +132,7 @@ struct Sum {
 /// window the cancellation is at most a factor of the period, whatever the level of the prices.
 struct Moments {
   static constexpr const char* name = "moments";
+  static constexpr std::array gives = {Number::shift, Number::offset, Number::variance, Number::deviation};
   static constexpr std::size_t width = 2;
   template <class V>
   using Part = ShiftedPart<V, width>;
@@ -167,8 +174,8 @@ struct Moments {
     const V sum = nb * move;
     return {old.shift - prefix.shift, middle.sums[0] + sum, middle.sums[1] + move * (2.0 * middle.sums[0] + sum)};
   }
-  template <class V>
-  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+  template <class V, class Count>
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V moves = na * move;
     const V sum = (old[0] + moves) + f.middle + c.sums[0];
@@ -183,6 +190,7 @@ struct Moments {
 /// the newest: for weighted means and regressions.
 struct Weighted {
   static constexpr const char* name = "weighted";
+  static constexpr std::array gives = {Number::shift, Number::offset, Number::sum, Number::weighted};
   static constexpr std::size_t width = 2;
   template <class V>
   using Part = ShiftedPart<V, width>;
@@ -225,12 +233,84 @@ struct Weighted {
     return {old.shift - prefix.shift, middle.sums[0] + nb * move, middle.sums[1] + (0.5 * nb * (nb + 1.0)) * move};
   }
   /// The index of a part's values goes on where the part before it ends.
-  template <class V>
-  static Summary<V> combine(const V* old, double na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
+  template <class V, class Count>
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V sum = (old[0] + na * move) + f.middle + c.sums[0];
     const V weighted = (old[1] + (0.5 * na * (na + 1.0)) * move) + (f.middle_weighted + na * f.middle) + (c.sums[1] + (na + nb) * c.sums[0]);
     return {c.shift, sum * inverse, sum, weighted};
+  }
+};
+
+/// Moments and Weighted in one window, for plans that ask for both: the same bits as theirs.
+struct MomentsWeighted {
+  static constexpr const char* name = "moments_weighted";
+  static constexpr std::array gives = {Number::shift,     Number::offset, Number::variance,
+                                       Number::deviation, Number::sum,    Number::weighted};
+  static constexpr std::size_t width = 3;
+  template <class V>
+  using Part = ShiftedPart<V, width>;
+
+  template <class V>
+  struct Fixed {
+    V old_move;
+    V middle;
+    V middle_squares;
+    V middle_weighted;
+  };
+
+  template <class V>
+  struct Summary {
+    V shift;
+    V offset;
+    V variance;
+    V deviation;
+    V sum;
+    V weighted;
+    std::array<V, 6> numbers() const noexcept { return {shift, offset, variance, deviation, sum, weighted}; }
+  };
+
+  template <class V>
+  static Part<V> start(const V& x) noexcept {
+    const V zero = broadcast<V>(0.0);
+    return {x, {zero, zero, zero}};
+  }
+  template <class V>
+  static void append(Part<V>& part, const V& x, double n) noexcept {
+    const V d = x - part.shift;
+    part.sums[0] += d;
+    part.sums[1] += d * d;
+    part.sums[2] += n * d;
+  }
+  template <class V>
+  static void prepend(Part<V>& part, const V& x, double) noexcept {
+    const V d = x - part.shift;
+    part.sums[0] += d;
+    part.sums[1] += d * d;
+    part.sums[2] += part.sums[0];
+  }
+  template <class V>
+  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+    const auto m = Moments::fix<V>(moments(old), moments(middle), nb, moments(prefix));
+    const auto w = Weighted::fix<V>(weighted(old), weighted(middle), nb, weighted(prefix));
+    return {m.old_move, m.middle, m.middle_squares, w.middle_weighted};
+  }
+  template <class V, class Count>
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
+    const V old_weighted[2] = {old[0], old[2]};
+    const auto m = Moments::combine<V>(old, na, {f.old_move, f.middle, f.middle_squares}, nb, moments(c), inverse);
+    const auto w = Weighted::combine<V>(old_weighted, na, {f.old_move, f.middle, f.middle_weighted}, nb, weighted(c), inverse);
+    return {m.shift, m.offset, m.variance, m.deviation, w.sum, w.weighted};
+  }
+
+ private:
+  template <class V>
+  static Moments::Part<V> moments(const Part<V>& part) noexcept {
+    return {part.shift, {part.sums[0], part.sums[1]}};
+  }
+  template <class V>
+  static Weighted::Part<V> weighted(const Part<V>& part) noexcept {
+    return {part.shift, {part.sums[0], part.sums[2]}};
   }
 };
 
@@ -272,10 +352,10 @@ struct Extremum {
   static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     return {nb > 0 ? middle.sums[0] : prefix.sums[0]};
   }
-  template <class V>
-  static V combine(const V* old, double na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  template <class V, class Count>
+  static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
     const V newer = better(f.middle, c.sums[0]);
-    return na > 0 ? better(old[0], newer) : newer;
+    return na > 0.0 ? better(old[0], newer) : newer;
   }
 };
 

@@ -52,18 +52,18 @@ class BlockWindow {
     const double mirrored = middle_values_[block_ - n];
     current_[n - 1] = x;
     filled_ = n;
+    Part<double> prefix = prefix_;  // copies, so that no store need be assumed to change them
+    Part<double> suffix = suffix_;
     if (n == 1) {
-      begin(x, mirrored);
+      prefix = Aggregate::start(x);
+      suffix = Aggregate::start(mirrored);
+      fixed_ = Aggregate::fix(old_, middle_, whole_, prefix);
     } else {
-      Part<double> prefix = prefix_;  // copies, so that no store need be assumed to change them
-      Part<double> suffix = suffix_;
       Aggregate::append(prefix, x, count);
       Aggregate::prepend(suffix, mirrored, count);
-      prefix_ = prefix;
-      suffix_ = suffix;
     }
-    const Part<double> prefix = prefix_;
-    const Part<double> suffix = suffix_;
+    prefix_ = prefix;
+    suffix_ = suffix;
     const auto fixed = fixed_;
     double old[width];
     for (Index k = 0; k < width; ++k) old[k] = shrinking_[n * width + k];
@@ -117,6 +117,8 @@ class BlockWindow {
 
   template <class V>
   using Part = typename Aggregate::template Part<V>;
+  template <class V>
+  using Fixed = typename Aggregate::template Fixed<V>;
 
   static constexpr std::size_t size(Index n) noexcept { return static_cast<std::size_t>(n); }
   /// One row more than there are suffixes, since the first and the last tick of a block need an index.
@@ -126,15 +128,8 @@ class BlockWindow {
   /// Values of the old block in the window at the n-th tick of a block.
   double suffix_length(double n) const noexcept { return rest_ - n; }
 
-  /// The first tick of a block.
-  [[gnu::noinline]] void begin(double x, double mirrored) noexcept {
-    prefix_ = Aggregate::start(x);
-    suffix_ = Aggregate::start(mirrored);
-    fixed_ = Aggregate::fix(old_, middle_, whole_, prefix_);
-  }
-
   /// The current block is full: it becomes the middle one, and the middle one the old.
-  [[gnu::noinline]] void rotate() noexcept {
+  void rotate() noexcept {
     middle_ = prefix_;
     old_ = suffix_;
     std::swap(current_, middle_values_);
@@ -146,22 +141,17 @@ class BlockWindow {
   template <std::size_t Outputs, class Finish>
   void run_group(const double* __restrict x, const std::array<double*, Outputs>& out, std::size_t base, const Finish& finish) noexcept {
     const std::size_t b = size(block_);
-    Lanes scanned[largest_block][width];
-    // Row n holds the suffixes of length n + 1: first that of the old block, then those of the four
-    // blocks that are the lanes' middle ones. Lane q's old block is the middle block of lane q - 1,
-    // so reading a row from its start shifts the lanes into place.
-    double suffixes[largest_block + 1][width][lane_count + 1];
-    const double* const last = current_;  // the block before x
-    for (Index n = 1; n <= block_; ++n) {
-      for (Index k = 0; k < width; ++k) suffixes[n - 1][k][0] = growing_[row(n) + k];
-    }
+    Lanes prefixes[largest_block][width];
+    Lanes suffixes[largest_block + 1][width];  // row n: of length n, of the lanes' middle blocks
+    for (Lanes& empty : suffixes[0]) empty = broadcast<Lanes>(0.0);
+    const double* const last = current_;            // the block before x
     const auto mirror = [&](std::size_t n) { return Lanes{last[b - n], x[b - n], x[2 * b - n], x[3 * b - n]}; };
     Part<Lanes> prefix = Aggregate::template start<Lanes>(gather(x, b));
     Part<Lanes> suffix = Aggregate::template start<Lanes>(mirror(1));
     for (std::size_t n = 1;; ++n) {
       for (Index k = 0; k < width; ++k) {
-        scanned[n - 1][k] = prefix.sums[k];
-        store(&suffixes[n - 1][k][1], suffix.sums[k]);
+        prefixes[n - 1][k] = prefix.sums[k];
+        suffixes[n][k] = suffix.sums[k];
       }
       if (n == b) break;
       Aggregate::template append<Lanes>(prefix, gather(x + n, b), static_cast<double>(n + 1));
@@ -169,18 +159,19 @@ class BlockWindow {
     }
     const auto fixed = Aggregate::template fix<Lanes>(shifted_in(suffix_, suffix), shifted_in(prefix_, prefix), whole_, prefix);
     double length = suffix_length(1.0);
-    Index shorter = period_ - block_ - 2;
+    Index shorter = period_ - block_ - 1;
     for (std::size_t i = 0; i < b; ++i, length -= 1.0, --shorter) {
       Lanes old[width];
       for (Index k = 0; k < width; ++k) {
-        prefix.sums[k] = scanned[i][k];
-        old[k] = shorter >= 0 ? load<Lanes>(suffixes[shorter][k]) : broadcast<Lanes>(0.0);
+        prefix.sums[k] = prefixes[i][k];
+        // Lane q's old block is the middle block of lane q - 1.
+        old[k] = shift_in(growing_[row(shorter) + k], suffixes[shorter][k]);
       }
       spread(out, base + i, b, finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, prefix, inverse_), gather(x + i, b)));
     }
     settle(x + 3 * b, prefix, suffix);
     for (Index n = 1; n <= block_; ++n) {
-      for (Index k = 0; k < width; ++k) growing_[row(n) + k] = suffixes[n - 1][k][lane_count];
+      for (Index k = 0; k < width; ++k) growing_[row(n) + k] = suffixes[n][k][lane_count - 1];
     }
   }
 
@@ -200,7 +191,9 @@ class BlockWindow {
   template <std::size_t Outputs, class Finish>
   std::size_t run_strip(const double* __restrict x, std::size_t n, const std::array<double*, Outputs>& out, std::size_t base,
                         const Finish& finish) noexcept {
-    const auto rows = static_cast<Index>(n) < block_ - filled_ ? static_cast<Index>(n) : block_ - filled_;
+    const Index room = block_ - filled_;
+    const Index rows = n < size(room) ? static_cast<Index>(n) : room;
+    if (rows <= 0 || rows > static_cast<Index>(chunk_rows)) return 0;
     double scanned[width][chunk_rows];
     double olds[width][chunk_rows];
     Part<double> prefix = prefix_;
@@ -218,15 +211,27 @@ class BlockWindow {
     std::memcpy(current_ + filled_, x, size(rows) * sizeof(double));
     prefix_ = prefix;
     suffix_ = suffix;
-    const auto fixed = fixed_;
     const double first = suffix_length(static_cast<double>(filled_ + 1));
-    for (Index i = 0; i < rows; ++i) {
+    Index i = 0;
+    const auto every_fixed = in_all_lanes<Fixed<Lanes>>(fixed_);
+    Part<Lanes> every_prefix = in_all_lanes<Part<Lanes>>(prefix_);
+    for (; i + static_cast<Index>(lane_count) <= rows; i += static_cast<Index>(lane_count)) {
+      Lanes old[width];
+      for (Index k = 0; k < width; ++k) {
+        every_prefix.sums[k] = load<Lanes>(scanned[k] + i);
+        old[k] = load<Lanes>(olds[k] + i);
+      }
+      const Lanes length = first - (Lanes{0.0, 1.0, 2.0, 3.0} + static_cast<double>(i));
+      put(out, base + size(i), finish(Aggregate::template combine<Lanes>(old, length, every_fixed, whole_, every_prefix, inverse_), load<Lanes>(x + i)));
+    }
+    for (; i < rows; ++i) {
       double old[width];
       for (Index k = 0; k < width; ++k) {
         prefix.sums[k] = scanned[k][i];
         old[k] = olds[k][i];
       }
-      put(out, base + size(i), finish(Aggregate::template combine<double>(old, first - static_cast<double>(i), fixed, whole_, prefix, inverse_), x[i]));
+      const double length = first - static_cast<double>(i);
+      put(out, base + size(i), finish(Aggregate::template combine<double>(old, length, fixed_, whole_, prefix, inverse_), x[i]));
     }
     filled_ += rows;
     return size(rows);
@@ -238,8 +243,18 @@ class BlockWindow {
     const auto* const from = reinterpret_cast<const double*>(&first);
     Part<Lanes> moved = rest;
     auto* const to = reinterpret_cast<Lanes*>(&moved);
-    for (std::size_t i = 0; i < numbers; ++i) to[i] = Lanes{from[i], to[i][0], to[i][1], to[i][2]};
+    for (std::size_t i = 0; i < numbers; ++i) to[i] = shift_in(from[i], to[i]);
     return moved;
+  }
+  /// The same numbers in every lane.
+  template <class Wide, class Narrow>
+  static Wide in_all_lanes(const Narrow& one) noexcept {
+    constexpr std::size_t numbers = sizeof(Narrow) / sizeof(double);
+    const auto* const from = reinterpret_cast<const double*>(&one);
+    Wide all;
+    auto* const to = reinterpret_cast<Lanes*>(&all);
+    for (std::size_t i = 0; i < numbers; ++i) to[i] = broadcast<Lanes>(from[i]);
+    return all;
   }
   static void take_lane(Part<double>& part, const Part<Lanes>& lanes, std::size_t lane) noexcept {
     constexpr std::size_t numbers = sizeof(Part<double>) / sizeof(double);
@@ -262,7 +277,7 @@ class BlockWindow {
   Part<double> middle_{};
   Part<double> suffix_{};
   Part<double> old_{};
-  typename Aggregate::template Fixed<double> fixed_{};  // of the current block; follows from the parts
+  Fixed<double> fixed_{};  // of the current block; follows from the parts
 };
 
 }  // namespace fastcore

@@ -9,7 +9,7 @@
 namespace fastcore {
 
 /// Rows that one `run` may take: what they need on the way lies on the stack and in the first-level cache.
-inline constexpr std::size_t chunk_rows = 512;
+inline constexpr std::size_t chunk_rows = 1024;
 
 /// Writes one row, or four neighbouring rows, of results: a value, or an array of them.
 template <class V>

@@ -1,8 +1,8 @@
 // Exponential smoothing, e += a (x - e), without waiting for itself. The plain form is bound by the
 // latency of its multiply and add; written four rows ahead,
 //
-//      e[n] = E + fma(g, x[n] - E, w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
-//      w = ab (x[n-1] - x[n]) + ab^2 (x[n-2] - x[n]) + ab^3 (x[n-3] - x[n]),    b = 1 - a,
+//      e[n] = E + fma(g, x[n] - E, -w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
+//      w = ab (x[n] - x[n-1]) + ab^2 (x[n] - x[n-2]) + ab^3 (x[n] - x[n-3]),    b = 1 - a,
 //
 // four chains run side by side (bench `batch/EMA`), a constant gives exactly the constant, and the
 // same expression on each tick gives the same bits. fma is explicit: it rounds alike on every machine.
@@ -12,6 +12,7 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
@@ -50,7 +51,7 @@ class Recurrences {
 
   /// Takes the next value of each; NaN until the seeds are complete.
   [[gnu::always_inline]] V operator()(V x) noexcept {
-    if (rows_ < settled) return begin(x);
+    if (__builtin_expect(rows_ < settled, 0)) return begin(x);
     const std::size_t at = at_;
     const double* const inputs = x_ + at * N;
     const V e = ahead(x, load<V>(inputs + 3 * N), load<V>(inputs + 2 * N), load<V>(inputs + N), load<V>(e_ + at * N));
@@ -73,6 +74,7 @@ class Recurrences {
       const std::size_t from = i;
       for (std::size_t k = 0; k < N; ++k) lanes[k].begin(out[k] + i);
       for (i += lane_count; i + lane_count <= n; i += lane_count) {
+#pragma GCC unroll 4
         for (std::size_t k = 0; k < N; ++k) lanes[k].step(x[k] + i, out[k] + i);
       }
       for (std::size_t k = 0; k < N; ++k) lanes[k].end(*this, k, x[k] + from, i - from);
@@ -107,8 +109,8 @@ class Recurrences {
 
   template <class W>
   static W look_ahead(const W& x, const W& x1, const W& x2, const W& x3, const W& e4, const W& c1, const W& c2, const W& c3, const W& g) noexcept {
-    const W w = multiply_add(c3, x3 - x, multiply_add(c2, x2 - x, c1 * (x1 - x)));
-    return e4 + multiply_add(g, x - e4, w);
+    const W w = multiply_add(c3, x - x3, multiply_add(c2, x - x2, c1 * (x - x1)));
+    return e4 + multiply_add(g, x - e4, -w);
   }
   V ahead(const V& x, const V& x1, const V& x2, const V& x3, const V& e4) const noexcept {
     return look_ahead<V>(x, x1, x2, x3, e4, load<V>(c_ + N), load<V>(c_ + 2 * N), load<V>(c_ + 3 * N), load<V>(g_));
@@ -123,7 +125,7 @@ class Recurrences {
   }
 
   /// The mean of the first values about the first of them, then the plain form until `settled`.
-  [[gnu::noinline]] V begin(V x) noexcept {
+  [[gnu::cold, gnu::noinline]] V begin(V x) noexcept {
     double now[N];
     double e[N];
     store(now, x);

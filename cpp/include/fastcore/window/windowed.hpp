@@ -50,8 +50,7 @@ struct WindowParams {
 template <class Aggregate>
 class SharedWindow {
  public:
-  using Summary = typename Aggregate::template Summary<double>;
-  static constexpr std::size_t numbers = sizeof(Summary) / sizeof(double);
+  static constexpr std::size_t numbers = Aggregate::gives.size();
 
   static constexpr auto spec() {
     Spec<WindowParams, 1, numbers, 1> s{Aggregate::name, "A window that several indicators read.", "", "", {"close"}, {}, {}};
@@ -79,7 +78,7 @@ class Reader {
  public:
   using Params = typename decltype(T::spec())::Params;
   using Summary = typename T::Aggregate::template Summary<double>;
-  static constexpr std::size_t numbers = sizeof(Summary) / sizeof(double);
+  static constexpr std::size_t numbers = T::Aggregate::gives.size();
   /// A summary that has overflowed is the formula's business; only the value decides whether a row counts.
   static constexpr std::size_t checked_inputs = 1;
 
