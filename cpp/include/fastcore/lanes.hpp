@@ -107,7 +107,10 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) noexcept {
 }
 
 inline double absolute(double x) noexcept { return std::fabs(x); }
-inline Lanes absolute(Lanes x) noexcept { return x < 0.0 ? -x : x; }
+inline Lanes absolute(Lanes x) noexcept {
+  using Bits = long long __attribute__((vector_size(32)));
+  return reinterpret_cast<Lanes>(reinterpret_cast<Bits>(x) & 0x7fffffffffffffffLL);
+}
 
 /// a > b ? a : b, without a branch: which of two prices is larger is what a predictor cannot know.
 inline double larger(double a, double b) noexcept {
@@ -117,7 +120,13 @@ inline double larger(double a, double b) noexcept {
   return a > b ? a : b;
 #endif
 }
-inline Lanes larger(Lanes a, Lanes b) noexcept { return a > b ? a : b; }
+inline Lanes larger(Lanes a, Lanes b) noexcept {
+#if defined(__AVX__)
+  return _mm256_max_pd(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
 
 /// a < b ? a : b, without a branch.
 inline double smaller(double a, double b) noexcept {
@@ -127,6 +136,12 @@ inline double smaller(double a, double b) noexcept {
   return a < b ? a : b;
 #endif
 }
-inline Lanes smaller(Lanes a, Lanes b) noexcept { return a < b ? a : b; }
+inline Lanes smaller(Lanes a, Lanes b) noexcept {
+#if defined(__AVX__)
+  return _mm256_min_pd(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
 
 }  // namespace fastcore

@@ -17,16 +17,18 @@ namespace fastcore {
 
 namespace detail {
 
-/// Whether all of x[0..n) are finite: of an infinity or NaN even the difference from itself is NaN.
+/// Whether all of x[0..n) are finite. A finite number less itself is +0, whose bits are all zero; an
+/// infinity or NaN leaves a NaN, whose bits are not.
 inline bool all_finite(const double* x, std::size_t n) noexcept {
-  using Mask = long long __attribute__((vector_size(32)));
-  Mask bad = {};
+  using Bits = long long __attribute__((vector_size(32)));
+  Bits left = {};
   std::size_t i = 0;
-  for (; i + lane_count <= n; i += lane_count) {
+  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
     const Lanes v = load<Lanes>(x + i);
-    bad |= (v - v) != 0.0;
+    const Lanes w = load<Lanes>(x + i + lane_count);
+    left |= reinterpret_cast<Bits>(v - v) | reinterpret_cast<Bits>(w - w);
   }
-  bool finite = (bad[0] | bad[1] | bad[2] | bad[3]) == 0;
+  bool finite = (left[0] | left[1] | left[2] | left[3]) == 0;
   for (; i < n; ++i) finite = finite && std::isfinite(x[i]);
   return finite;
 }

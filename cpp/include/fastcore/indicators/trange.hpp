@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 
 #include "fastcore/spec.hpp"
 #include "fastcore/lanes.hpp"
@@ -31,9 +30,17 @@ class Trange {
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     if (n == 0) return;
-    out[0][0] = range(in[0][0], in[1][0], close_);
-    for (std::size_t i = 1; i < n; ++i) out[0][i] = range(in[0][i], in[1][i], in[2][i - 1]);
-    close_ = in[2][n - 1];
+    const double* const __restrict high = in[0];
+    const double* const __restrict low = in[1];
+    const double* const __restrict close = in[2];
+    double* const __restrict trange = out[0];
+    trange[0] = range(high[0], low[0], close_);
+    std::size_t i = 1;
+    for (; i + lane_count <= n; i += lane_count) {
+      store(trange + i, range(load<Lanes>(high + i), load<Lanes>(low + i), load<Lanes>(close + i - 1)));
+    }
+    for (; i < n; ++i) trange[i] = range(high[i], low[i], close[i - 1]);
+    close_ = close[n - 1];
   }
 
   template <class Archive>
@@ -42,12 +49,9 @@ class Trange {
   }
 
  private:
-  static double range(double high, double low, double before) noexcept {
-    const double up = std::fabs(high - before);
-    const double down = std::fabs(low - before);
-    const double gap = up > down ? up : down;
-    const double bar = high - low;
-    return bar > gap ? bar : gap;
+  template <class V>
+  static V range(V high, V low, V before) noexcept {
+    return larger(high - low, larger(absolute(high - before), absolute(low - before)));
   }
 
   double close_ = 0.0;

@@ -1,7 +1,7 @@
 // Exponential smoothing, e += a (x - e), without waiting for itself. The plain form is bound by the
 // latency of its multiply and add; written four rows ahead,
 //
-//      e[n] = E + fma(g, x[n] - E, -w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
+//      e[n] = fma(g, x[n] - E, E - w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
 //      w = ab (x[n] - x[n-1]) + ab^2 (x[n] - x[n-2]) + ab^3 (x[n] - x[n-3]),    b = 1 - a,
 //
 // four chains run side by side (bench `batch/EMA`), a constant gives exactly the constant, and the
@@ -110,7 +110,7 @@ class Recurrences {
   template <class W>
   static W look_ahead(const W& x, const W& x1, const W& x2, const W& x3, const W& e4, const W& c1, const W& c2, const W& c3, const W& g) noexcept {
     const W w = multiply_add(c3, x - x3, multiply_add(c2, x - x2, c1 * (x - x1)));
-    return e4 + multiply_add(g, x - e4, -w);
+    return multiply_add(g, x - e4, e4 - w);
   }
   V ahead(const V& x, const V& x1, const V& x2, const V& x3, const V& e4) const noexcept {
     return look_ahead<V>(x, x1, x2, x3, e4, load<V>(c_ + N), load<V>(c_ + 2 * N), load<V>(c_ + 3 * N), load<V>(g_));
