@@ -5,7 +5,8 @@ Every indicator of a symbol is updated in one native call, with NumPy views of l
 
 from __future__ import annotations
 
-from fastcore import _core, errors, indicators as _indicators
+from fastcore import _core, errors
+from fastcore import indicators as _indicators
 from fastcore.catalogue import describe, indicators
 from fastcore.engine import Engine
 from fastcore.errors import *  # noqa: F403

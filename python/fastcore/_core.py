@@ -12,7 +12,7 @@ try:
     from fastcore import _cpu
 except ImportError as error:
     raise ImportError(
-        "fastcore's native core is not built: install the package with pip, or run `make build` in its sources"
+        "fastcore's native core is not built: install the package with pip, or run `make build` in its folder"
     ) from error
 
 _FASTEST = {"x86-64-v3": "v3", "baseline": "baseline"}

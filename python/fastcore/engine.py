@@ -149,7 +149,10 @@ class Engine(_core.Engine):
             How many bars were taken.
         """
         names = list(self.symbols) if symbols is None else [str(name) for name in symbols]
-        columns = [np.asarray(c, np.float64) for c in (open, high, low, close, np.zeros(len(names)) if volume is None else volume)]
+        columns = [
+            np.asarray(c, np.float64)
+            for c in (open, high, low, close, np.zeros(len(names)) if volume is None else volume)
+        ]
         return self._on_bars(span, ts, names, columns)
 
     @classmethod
@@ -205,8 +208,8 @@ class Engine(_core.Engine):
         return type(self).restore, (self.snapshot(),)
 
     def __repr__(self) -> str:
-        ledger = self.ledger
-        return f"<Engine of {len(self.columns)} columns, {len(self.symbols)} symbols, {ledger['received']} ticks received>"
+        sizes = f"{len(self.columns)} columns, {len(self.symbols)} symbols"
+        return f"<Engine of {sizes}, {self.ledger['received']} ticks received>"
 
 
 def _whole(name: str, value: Any, least: int) -> int:
@@ -228,6 +231,10 @@ def _check_unit(ticks: np.ndarray[Any, np.dtype[np.void]]) -> None:
     if len(ticks) == 0 or ticks["ts"][0] >= 10**17:
         return
     first = int(ticks["ts"][0])
-    units = {10**14: "microseconds: multiply by 1_000", 10**11: "milliseconds: multiply by 1_000_000", 0: "seconds: multiply by 1_000_000_000"}
+    units = {
+        10**14: "microseconds: multiply by 1_000",
+        10**11: "milliseconds: multiply by 1_000_000",
+        0: "seconds: multiply by 1_000_000_000",
+    }
     unit = next((name for least, name in units.items() if first >= least), "a time before 1970")
     raise InputError(f"on_ticks: ts={first} must be nanoseconds since 1970 UTC; it looks like {unit}")

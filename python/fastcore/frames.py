@@ -54,7 +54,11 @@ def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
 def _from_pandas(series: Any) -> tuple[Any, Rewrap]:
     kind = getattr(series.dtype, "kind", "O")
     is_extension = not isinstance(series.dtype, np.dtype)
-    column = series.to_numpy(dtype=np.float64, na_value=np.nan) if is_extension and kind in "iufb" else series.to_numpy()
+    column = (
+        series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if is_extension and kind in "iufb"
+        else series.to_numpy()
+    )
     make = type(series)
     return column, lambda out: make(out, index=series.index, name=series.name)
 

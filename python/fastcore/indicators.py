@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fastcore import _core, frames
-from fastcore.catalogue import Param, Row, _ROWS
+from fastcore._docstrings import class_doc, function_doc
+from fastcore.catalogue import _ROWS, Param, Row
 from fastcore.errors import InputError
 
 
@@ -129,19 +130,11 @@ def _bind(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int |
 def _signature(row: Row, *first: inspect.Parameter) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     types = {"int": int, "float": float}
-    params = [inspect.Parameter(p["name"], kind, default=p["default"], annotation=types[p["type"]]) for p in row["params"]]
-    return inspect.Signature([*first, *params])
-
-
-def _params_doc(row: Row) -> str:
-    return "".join(
-        f"{p['name']} : {p['type']}, default {p['default']}\n    {p['doc'][:1].upper()}{p['doc'][1:]}; {p['min']} to {p['max']}.\n"
+    params = [
+        inspect.Parameter(p["name"], kind, default=p["default"], annotation=types[p["type"]])
         for p in row["params"]
-    )
-
-
-def _section(title: str, body: str) -> str:
-    return f"\n{title}\n{'-' * len(title)}\n{body}" if body else ""
+    ]
+    return inspect.Signature([*first, *params])
 
 
 def _make_class(row: Row) -> type[Indicator]:
@@ -150,15 +143,12 @@ def _make_class(row: Row) -> type[Indicator]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         _core.Indicator.__init__(self, name, _bind(row, args, kwargs))
 
-    __init__.__signature__ = _signature(  # type: ignore[attr-defined]
-        row, inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    )
-    doc = f"{row['doc']}\n\n    {row['formula']}\n" + _section("Parameters", _params_doc(row))
-    doc += _section("Notes", f"Inputs: {', '.join(row['inputs'])}. Source: {row['source']}.\n")
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    __init__.__dict__["__signature__"] = _signature(row, own)
     body: dict[str, Any] = {
         "__slots__": (),
         "__module__": "fastcore",
-        "__doc__": doc,
+        "__doc__": class_doc(row),
         "__init__": __init__,
         "__signature__": _signature(row),
         "_row": row,
@@ -167,7 +157,7 @@ def _make_class(row: Row) -> type[Indicator]:
         body[param["name"]] = property(lambda self, i=i: self._param(i), doc=param["doc"])
     result = None
     if len(row["outputs"]) > 1:
-        result = namedtuple(f"{name}Row", [output["name"] for output in row["outputs"]], module=__name__)  # noqa: PYI024
+        result = namedtuple(f"{name}Row", [output["name"] for output in row["outputs"]], module=__name__)
         body["Row"] = globals()[f"{name}Row"] = result
     cls = type(name, (Indicator,), body)
     _core.install(cls, name, result)
@@ -188,16 +178,8 @@ def _make_function(row: Row, cls: type[Indicator]) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = row["name"].lower()
     function.__module__ = "fastcore"
     columns = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in inputs]
-    function.__signature__ = _signature(row, *columns)  # type: ignore[attr-defined]
-    columns_doc = f"{', '.join(inputs)} : array_like\n    Columns of equal length: NumPy, list, pandas, Polars or Arrow.\n"
-    outputs = ", ".join(output["name"] for output in row["outputs"])
-    returns = f"array_like, or named tuple of them\n    {outputs}: of the inputs' length and kind, NaN while warming up.\n"
-    function.__doc__ = (
-        f"{row['doc']} From a fresh state.\n\n    {row['formula']}\n"
-        + _section("Parameters", columns_doc + _params_doc(row))
-        + _section("Returns", returns)
-        + _section("Notes", f"Source: {row['source']}.\n")
-    )
+    function.__dict__["__signature__"] = _signature(row, *columns)
+    function.__doc__ = function_doc(row)
     return function
 
 

@@ -1,0 +1,98 @@
+"""Rows of outputs, written to Parquet as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import fastcore
+from fastcore._extras import require
+from fastcore.errors import FileFeedError
+from fastcore.feeds import TickBatch
+
+__all__ = ["RowWriter"]
+
+
+class RowWriter:
+    """Writes ts, symbol, outcome and every output of a tick as one row of a Parquet file.
+
+    The rows go to a file beside the target that takes its name in `finish`: whoever finds the
+    target finds it whole.
+
+    Parameters
+    ----------
+    path : Path
+        The target; its folder must exist. An older file of that name is replaced.
+    inputs : list of Path
+        Files that are being read, and must not be the target.
+    columns : list of str
+        Names of the outputs.
+    """
+
+    def __init__(self, path: Path, inputs: list[Path], columns: list[str]) -> None:
+        self._pa = require("pyarrow", "frames", "writing Parquet")
+        parquet = require("pyarrow.parquet", "frames", "writing Parquet")
+        if path.resolve() in {file.resolve() for file in inputs}:
+            raise FileFeedError(f"{path} is being replayed: write the rows to another file")
+        if not path.parent.is_dir():
+            raise FileFeedError(f"{path} cannot be written: there is no folder {path.parent}")
+        if path.is_dir():
+            raise FileFeedError(f"{path} cannot be written: it is a folder")
+        pa = self._pa
+        # An output may be called ts: then it, not the tick's field, takes a prefix.
+        own = ("ts", "symbol", "outcome")
+        names = [f"output.{name}" if name in own else name for name in columns]
+        self._schema = pa.schema(
+            [
+                ("ts", pa.timestamp("ns", "UTC")),
+                ("symbol", pa.dictionary(pa.int32(), pa.string())),
+                ("outcome", pa.dictionary(pa.uint8(), pa.string())),
+                *((name, pa.float64()) for name in names),
+            ]
+        )
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        try:
+            self._file: Any = parquet.ParquetWriter(self._part, self._schema, compression="zstd")
+        except OSError as error:
+            raise FileFeedError(f"{path} cannot be written: {error.strerror or error}") from error
+
+    def rows(
+        self, batch: TickBatch, outputs: npt.NDArray[np.float64], outcomes: npt.NDArray[np.uint8]
+    ) -> None:
+        """Append a batch.
+
+        Parameters
+        ----------
+        batch : TickBatch
+        outputs : ndarray of float64, shape (len(batch), columns)
+            The row after each tick: of a tick that was left out, the row as it stayed.
+        outcomes : ndarray of uint8, shape (len(batch),)
+            Indices into `fastcore.OUTCOMES`.
+        """
+        pa, ticks = self._pa, batch.ticks
+
+        def named(codes: Any, names: Sequence[str]) -> Any:
+            return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names, pa.string()))
+
+        arrays = [
+            pa.array(ticks["ts"]).cast(pa.timestamp("ns", "UTC")),
+            named(ticks["symbol"].astype(np.int32), batch.symbols),
+            named(outcomes, fastcore.OUTCOMES),
+            *(pa.array(np.ascontiguousarray(column)) for column in outputs.T),
+        ]
+        self._file.write_batch(pa.record_batch(arrays, schema=self._schema))
+
+    def finish(self) -> None:
+        """Complete the file and give it its name."""
+        self._file.close()
+        os.replace(self._part, self._path)
+
+    def close(self) -> None:
+        """Leave nothing half written; does nothing after `finish`."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)

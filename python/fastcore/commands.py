@@ -1,0 +1,203 @@
+"""The commands of `fastcore`: their arguments, and which job and which view they call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fastcore
+from fastcore import config, console, jobs
+from fastcore._extras import require
+from fastcore._machine import version
+from fastcore.doctor import examine
+from fastcore.errors import ConfigError
+from fastcore.feeds._columns import FIELDS
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="fastcore",
+    help="Streaming technical indicators: every indicator of a symbol in one native call.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command; exceptions come out, for `cli.main` to turn into sentences."""
+    try:
+        status = app(args=list(args), prog_name="fastcore", standalone_mode=False)
+    except typer.Abort:  # what older versions of Typer make of Ctrl-C
+        return 130
+    return status if isinstance(status, int) else 0
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fastcore {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("run")
+def run_command(
+    ticks: Annotated[int, typer.Option(min=1, help="Length of the demo market.")] = 1_000_000,
+    symbols: Annotated[int, typer.Option(min=1, max=100_000, help="How many instruments.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same ticks.")] = 1,
+    report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path("fastcore-report.html"),
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a demo market through ten indicators, and measure it."""
+    if not no_report:
+        _check_report(report)
+    with console.progress("demo market", "ticks") as move:
+        result = jobs.run_demo(ticks=ticks, symbols=symbols, seed=seed, progress=move)
+    written = None
+    if not no_report:
+        from fastcore.report import write_report  # here: it is not needed without a report
+
+        written = str(write_report(report, result))
+    if as_json:
+        console.show_json({**result.to_json(), "report": written})
+    else:
+        console.show_run(result)
+        if written:
+            console.note(f"report: {written}")
+
+
+def _check_report(path: Path) -> None:
+    """Fail before the run, not after it."""
+    require("matplotlib", "report", "writing a report")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"the report cannot be written: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"the report cannot be written: {path} is a folder")
+
+
+@app.command("replay")
+def replay_command(
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files, in the order in which to replay them.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help=f"FIELD=COLUMN, where a name is not found by itself; fields: {', '.join(FIELDS)}."),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Symbol of files without a symbol column.")] = None,
+    indicator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=INDICATOR, such as 'rsi=RSI(14).on(\"1m\")'; repeatable; default a plan of ten."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write ts, symbol and every output of each tick to this Parquet file.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Ticks per call of the engine.")] = 65_536,
+    as_json: Json = False,
+) -> None:
+    """Replay tick files through an engine, in constant memory."""
+    plan = config.parse_plan(indicator) if indicator else None
+    columns = _columns(column or [])
+    with console.progress("replay", "bytes") as move:
+        result = jobs.replay(
+            files, plan=plan, columns=columns, symbol=symbol, batch=batch, out=out, progress=move
+        )
+    if as_json:
+        console.show_json({**result.to_json(), "out": str(out) if out else None})
+    else:
+        console.show_run(result)
+        if out:
+            console.note(f"rows: {out}")
+
+
+def _columns(items: Sequence[str]) -> dict[str, str]:
+    columns = {}
+    for item in items:
+        field, sign, column = item.partition("=")
+        if not sign or field not in FIELDS or not column:
+            raise ConfigError(
+                f"--column takes FIELD=COLUMN with a field of {', '.join(FIELDS)}, got {item!r}"
+            )
+        columns[field] = column
+    return columns
+
+
+def _indicator_names(incomplete: str) -> list[str]:
+    return [row["name"] for row in fastcore.indicators() if row["name"].startswith(incomplete.upper())]
+
+
+@app.command("indicators")
+def indicators_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Tell all about this one.", autocompletion=_indicator_names)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the indicators, or tell all about one."""
+    if name is None:
+        rows = [_plain(row) for row in fastcore.indicators()]
+        console.show_json(rows) if as_json else console.show_indicators(rows)
+        return
+    row = _plain(fastcore.describe(name))
+    if as_json:
+        console.show_json({**row, "example": _example(row)})
+    else:
+        console.show_indicator(row, _example(row))
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    lists = {key: [dict(item) for item in row[key]] for key in ("params", "outputs")}
+    return {
+        **{key: row[key] for key in ("name", "doc", "formula", "source")},
+        "inputs": list(row["inputs"]),
+        **lists,
+    }
+
+
+def _example(row: dict[str, Any]) -> str:
+    """Lines that work as they stand, from the catalogue's own defaults."""
+    arguments = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
+    made = f"fc.{row['name']}({arguments})"
+    inputs = ", ".join(row["inputs"])
+    whole = ", ".join(filter(None, [inputs, arguments]))
+    return "\n".join(
+        [
+            "import fastcore as fc",
+            f"value = {made}.update({inputs})  # tick by tick; nan while warming up",
+            f"values = fc.{row['name'].lower()}({whole})  # arrays at once",
+            f'engine = fc.Engine({{{row["name"].lower()!r}: {made}.on("1m")}})  # on bars of one minute',
+        ]
+    )
+
+
+@app.command("doctor")
+def doctor_command(as_json: Json = False) -> None:
+    """Tell whether this installation is sound, and what to do if not."""
+    findings = examine()
+    if as_json:
+        console.show_json([asdict(finding) for finding in findings])
+    else:
+        console.show_doctor(findings)
+    if any(finding.status == "fail" for finding in findings):
+        raise typer.Exit(1)

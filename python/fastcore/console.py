@@ -1,0 +1,228 @@
+"""What the command line shows: tables on standard output, progress and errors on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fastcore._units import count, number, rate, share, size
+from fastcore.doctor import Finding
+from fastcore.jobs import Progress as Report
+from fastcore.results import BUCKETS, LATENCY_HEAD, STAGES, RunResult, latency_cells
+
+__all__ = [
+    "error",
+    "note",
+    "progress",
+    "show_doctor",
+    "show_indicator",
+    "show_indicators",
+    "show_json",
+    "show_run",
+]
+
+MOST_SYMBOLS = 20  # in the table of last rows
+
+
+def _out() -> Console:
+    return Console(highlight=False)
+
+
+def error(sentence: str) -> None:
+    """One red sentence on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(sentence)}[/red]")
+
+
+def note(text: str) -> None:
+    """A line on standard error: what was written where."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+
+
+def show_json(value: Any) -> None:
+    """JSON alone on standard output; a NaN in it would be a fault of the caller's."""
+    sys.stdout.write(json.dumps(value, allow_nan=False, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def progress(label: str, unit: str) -> Iterator[Report]:
+    """A bar on standard error, if that is a terminal; gives the function that moves it.
+
+    Parameters
+    ----------
+    label : str
+        What is going on.
+    unit : str
+        ``"ticks"`` or ``"bytes"``: what the function is called with, done and whole.
+    """
+    show = size if unit == "bytes" else count
+    columns = (
+        SpinnerColumn(),
+        TextColumn(label),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None, text="")
+
+        def move(done: int, whole: int) -> None:
+            bar.update(
+                task,
+                completed=done,
+                total=whole,
+                text=f"{show(done)} of {show(whole)} {unit}".removesuffix(" bytes"),
+            )
+
+        yield move
+
+
+def _table(title: str, *columns: str, left: int = 1) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for place, column in enumerate(columns):
+        table.add_column(
+            column, justify="left" if place < left else "right", header_style="dim", no_wrap=True
+        )
+    return table
+
+
+# ---- run and replay -------------------------------------------------------------------------------
+
+
+def show_run(run: RunResult) -> None:
+    """The result of a run or a replay."""
+    out = _out()
+    received = run.ledger["received"]
+    out.print(f"[bold]{escape(run.source)}[/bold]", soft_wrap=True)
+    out.print(
+        f"{count(received)} ticks of {count(len(run.symbols))} symbols in {run.seconds:.2f} s: "
+        f"{rate(run.ticks_per_second)} end to end, {rate(run.engine_ticks_per_second)} through the engine\n",
+        soft_wrap=True,
+    )
+    _show_latency(out, run.latency_ns)
+    _show_ledger(out, run.ledger)
+    _show_rows(out, run)
+
+
+def _show_latency(out: Console, latency: Mapping[str, Mapping[str, float]]) -> None:
+    table = _table("Latency", "", "timed", *LATENCY_HEAD)
+    for stage, label in STAGES.items():
+        ns = latency.get(stage, {})
+        if ns.get("count"):
+            table.add_row(label, count(ns["count"]), *latency_cells(ns))
+    if table.row_count:
+        out.print(table, "")
+
+
+def _show_ledger(out: Console, ledger: Mapping[str, int]) -> None:
+    table = _table("Ledger", "", "ticks", "share", "")
+    table.columns[3].justify = "left"
+    table.columns[3].no_wrap = False
+    for name, value in ledger.items():
+        if name != "received":
+            style = None if value else "dim"
+            table.add_row(
+                name, count(value), share(value, ledger["received"]), BUCKETS.get(name, ""), style=style
+            )
+    total = sum(value for name, value in ledger.items() if name != "received")
+    verdict = (
+        "all that were received"
+        if total == ledger["received"]
+        else f"of {count(ledger['received'])} received"
+    )
+    table.add_row("sum", count(total), "", verdict, style="bold")
+    out.print(table, "")
+
+
+def _show_rows(out: Console, run: RunResult) -> None:
+    """The last row of each symbol, in as many tables side under side as the terminal's width asks."""
+    busiest = sorted(run.symbols.items(), key=lambda item: -item[1].ledger["received"])
+    shown = busiest[:MOST_SYMBOLS]
+    if not shown:
+        return
+    cells = {column: [number(result.row[column]) for _, result in shown] for column in run.columns}
+    first = max(len("symbol"), *(len(name) for name, _ in shown)) + 2
+    for columns in _fitting(cells, out.width - first):
+        table = _table("Last rows" if columns[0] == run.columns[0] else "", "symbol", *columns)
+        for place, (name, _) in enumerate(shown):
+            table.add_row(escape(name), *(cells[column][place] for column in columns))
+        out.print(table, "")
+    if len(busiest) > len(shown):
+        out.print(f"[dim]and {count(len(busiest) - len(shown))} symbols more: --json shows all[/dim]")
+
+
+def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> Iterator[list[str]]:
+    """Cut the columns into runs of which each fits into `width` characters."""
+    fit: list[str] = []
+    used = 0
+    for column, values in cells.items():
+        needs = max(len(column), *map(len, values)) + 2
+        if fit and used + needs > width:
+            yield fit
+            fit, used = [], 0
+        fit.append(column)
+        used += needs
+    if fit:
+        yield fit
+
+
+# ---- catalogue and doctor -------------------------------------------------------------------------
+
+
+def show_indicators(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The catalogue as a table."""
+    table = _table("", "name", "inputs", "parameters", "what it is", left=4)
+    table.columns[2].no_wrap = table.columns[3].no_wrap = False
+    for row in rows:
+        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
+        table.add_row(row["name"], ", ".join(row["inputs"]), parameters, escape(str(row["doc"])))
+    out = _out()
+    out.print(table)
+    out.print(f"\n[dim]{len(rows)} indicators; `fastcore indicators NAME` tells all about one[/dim]")
+
+
+def show_indicator(row: Mapping[str, Any], example: str) -> None:
+    """Everything about one indicator."""
+    out = _out()
+    out.print(f"[bold]{row['name']}[/bold]  {escape(str(row['doc']))}\n")
+    out.print(f"[dim]formula[/dim]  {escape(str(row['formula']))}")
+    out.print(f"[dim]source[/dim]   {escape(str(row['source']))}")
+    out.print(f"[dim]inputs[/dim]   {', '.join(row['inputs'])}")
+    outputs = ", ".join(f"{output['name']} ({output['role']})" for output in row["outputs"])
+    out.print(f"[dim]outputs[/dim]  {outputs}\n")
+    if row["params"]:
+        table = _table("Parameters", "name", "type", "default", "range", "meaning", left=2)
+        table.columns[4].justify, table.columns[4].no_wrap = "left", False
+        for p in row["params"]:
+            table.add_row(
+                p["name"],
+                str(p["type"]),
+                str(p["default"]),
+                f"{p['min']:,} to {p['max']:,}",
+                escape(str(p["doc"])),
+            )
+        out.print(table, "")
+    out.print("[bold]Example[/bold]")
+    out.print(escape(example))
+
+
+def show_doctor(findings: Sequence[Finding]) -> None:
+    """One line per finding, and the advice below those that need it."""
+    out = _out()
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    wide = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = f"[{colours[finding.status]}]{finding.status:<4}[/]"
+        out.print(f"{mark}  {finding.name:<{wide}}  {escape(finding.detail)}", soft_wrap=True)
+        if finding.advice:
+            out.print(f"{'':6}{'':{wide}}  [dim]{escape(finding.advice)}[/dim]", soft_wrap=True)

@@ -1,0 +1,80 @@
+"""Where ticks come from: the seeded demo market (`demo`) and tick files (`files`).
+
+Every feed is an iterator of `TickBatch`, the form that ``engine.on_ticks`` takes::
+
+    for batch in read_ticks("trades.csv.gz"):
+        engine.on_ticks(batch.ticks, symbols=batch.symbols)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcore.ticks import TICK
+
+__all__ = ["TickArray", "TickBatch", "rebatch"]
+
+#: An array of `fastcore.ticks.TICK`.
+TickArray = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TickBatch:
+    """A run of ticks in the order in which they arrived.
+
+    Attributes
+    ----------
+    ticks : ndarray of TICK, shape (n,)
+        Times in ns UTC; ``ticks["symbol"]`` indexes `symbols`.
+    symbols : list of str
+        The names known so far. Within one feed a name keeps its index; later batches may know more.
+
+    Examples
+    --------
+    >>> batch = TickBatch(np.zeros(3, TICK), ["BTCUSDT"])
+    >>> len(batch), batch.symbols[batch.ticks["symbol"][0]]
+    (3, 'BTCUSDT')
+    """
+
+    ticks: TickArray
+    symbols: list[str]
+
+    def __post_init__(self) -> None:
+        if self.ticks.dtype != TICK:
+            raise TypeError(
+                f"TickBatch.ticks must be an array of fastcore.ticks.TICK, not of {self.ticks.dtype}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+
+def rebatch(chunks: Iterable[npt.NDArray[Any]], batch: int) -> Iterator[npt.NDArray[Any]]:
+    """Cut a stream of arrays anew into arrays of `batch` rows; the last may be shorter.
+
+    Nothing is copied unless a batch spans two chunks.
+
+    Examples
+    --------
+    >>> [len(x) for x in rebatch([np.arange(5), np.arange(4)], batch=4)]
+    [4, 4, 1]
+    """
+    parts: list[npt.NDArray[Any]] = []
+    have = 0
+    for chunk in chunks:
+        at = 0
+        while at < len(chunk):
+            part = chunk[at : at + batch - have]
+            parts.append(part)
+            at += len(part)
+            have += len(part)
+            if have == batch:
+                yield parts[0] if len(parts) == 1 else np.concatenate(parts)
+                parts, have = [], 0
+    if parts:
+        yield parts[0] if len(parts) == 1 else np.concatenate(parts)

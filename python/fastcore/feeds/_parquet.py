@@ -1,0 +1,113 @@
+"""Parquet files, read page by page in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastcore._extras import require
+from fastcore.errors import FileFeedError
+from fastcore.feeds._columns import normal, resolve, unit_of_name
+from fastcore.feeds._convert import Converter
+from fastcore.feeds._times import Clock, clock_of
+
+__all__ = ["ParquetFile"]
+
+BLOCK_ROWS = 65_536
+
+
+class ParquetFile:
+    """One Parquet file: its layout is found when it is opened, its rows when it is read.
+
+    Parameters
+    ----------
+    path : Path
+        A file with columns of numbers, times or strings.
+    columns : mapping of str to str, optional
+        Field -> column name.
+    symbol : str
+        The symbol if the file has no symbol column.
+    """
+
+    def __init__(self, path: Path, columns: Mapping[str, str] | None, symbol: str) -> None:
+        self.pa = require("pyarrow", "frames", "reading tick files")
+        parquet = require("pyarrow.parquet", "frames", "reading tick files")
+        self._label, self._size = path.name, path.stat().st_size
+        if not self._size:
+            raise FileFeedError(f"{path} is empty: it is no Parquet file")
+        try:
+            # A small buffer and no pre-buffering: pages come one by one, not whole row groups.
+            self._file = parquet.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        except (self.pa.ArrowException, OSError) as error:
+            raise FileFeedError(f"{path} is truncated or no Parquet file: {_first_line(error)}") from error
+        self._done = 0
+        self.rows = int(self._file.metadata.num_rows)
+        self.header: list[str] = self._file.schema_arrow.names
+        self.fields, times = resolve(self._label, self.header, columns)
+        self.fields["ts"], clock = self._choose_time(times)
+        side = self.fields.get("side")
+        maker = side is not None and "maker" in normal(self.header[side])
+        self.converter = Converter(self.pa, clock, symbol, maker)
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file that have been read, taken from the share of its rows."""
+        return self._size * self._done // max(1, self.rows)
+
+    def close(self) -> None:
+        """Close the file; what has been read stays valid."""
+        self._file.close()
+
+    def blocks(self) -> Iterator[tuple[dict[str, Any], int]]:
+        """Yield ``(field -> Arrow array, rows)`` per block; then raise if a page is damaged."""
+        names = {field: self.header[place] for field, place in self.fields.items()}
+        for batch in self._batches(BLOCK_ROWS, list(names.values())):
+            self._done += batch.num_rows
+            yield {field: batch.column(name) for field, name in names.items()}, batch.num_rows
+
+    def _batches(self, rows: int, names: list[str]) -> Iterator[Any]:
+        try:
+            yield from self._file.iter_batches(batch_size=rows, columns=names)
+        except (self.pa.ArrowException, OSError) as error:
+            raise FileFeedError(f"{self._label} is damaged: {_first_line(error)}") from error
+
+    def _choose_time(self, times: list[int]) -> tuple[int, Clock]:
+        """The best time column that has a value in every row of the first block."""
+        names = [self.header[place] for place in times]
+        first = next(self._batches(BLOCK_ROWS, names), None)
+        if first is None:
+            return times[0], Clock("integer")
+        usable: list[tuple[bool, int, Clock]] = []
+        for place, name in zip(times, names, strict=True):
+            column = first.column(name)
+            clock = self._clock(column, unit_of_name(name))
+            if clock is not None:
+                usable.append((column.null_count > 0, place, clock))
+        if not usable:
+            sample = first.column(names[0])[0]
+            raise FileFeedError(
+                f"{self._label}: column {names[0]!r} is of type {sample.type} and holds {sample}, which "
+                "is neither a count of s, ms, us or ns since 1970 nor a date and time"
+            )
+        _, place, clock = min(usable, key=lambda choice: choice[0])
+        return place, clock
+
+    def _clock(self, column: Any, unit: int | None) -> Clock | None:
+        types, kind = self.pa.types, column.type
+        if types.is_timestamp(kind) or types.is_date(kind):
+            return Clock("calendar")
+        if types.is_floating(kind):  # spelled without an exponent, as a file would
+            return clock_of((f"{value:.9f}" for value in column.drop_null().to_pylist()[:100]), unit)
+        if (
+            types.is_integer(kind)
+            or types.is_decimal(kind)
+            or types.is_string(kind)
+            or types.is_large_string(kind)
+        ):
+            return clock_of((str(value) for value in column.drop_null().to_pylist()[:100]), unit)
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
