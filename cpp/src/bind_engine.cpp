@@ -2,6 +2,7 @@
 #include "bind_engine.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "arrays.hpp"
 #include "bind.hpp"
@@ -11,18 +12,12 @@ namespace py = pybind11;
 
 namespace fastcore::python {
 
+Engine& PyEngine::engine() const {
+  enter(*handle);
+  return *handle->engine;
+}
+
 namespace {
-
-/// Python's engine: the handle, and the symbols it has given out, so that each is one object.
-struct PyEngine {
-  std::shared_ptr<EngineHandle> handle;
-  py::dict symbols;
-
-  Engine& engine() const {
-    enter(*handle);
-    return *handle->engine;
-  }
-};
 
 template <class Rule>
 Rule rule_named(const char* what, const std::string& name, std::initializer_list<std::pair<const char*, Rule>> known) {
@@ -60,8 +55,6 @@ std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::s
     const auto& one = py::cast<const PyIndicator&>(value);
     specs.push_back({py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
   }
-  constexpr std::size_t most_rows = 100'000'000;
-  if (history > most_rows) throw InputError("Engine: history must be from 0 to " + std::to_string(most_rows) + " rows, not " + std::to_string(history));
   Engine::Options options{history, max_symbols, policy_of(order, invalid)};
   return wrap(std::make_unique<Engine>(std::move(specs), options), copy_rows);
 }
@@ -125,15 +118,24 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
 }
 
 /// One bar for many symbols, arrays by symbol. Returns how many were taken.
-std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names, const std::vector<Column>& columns) {
+std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names, const py::list& values) {
   Engine& engine = self.engine();
   const std::size_t clock = engine.plan().clock(span);
   if (ts < earliest_ts) throw InputError("on_bars: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC, the start of the bars");
   static constexpr const char* fields[5] = {"open", "high", "low", "close", "volume"};
+  std::vector<Column> columns;
   for (std::size_t k = 0; k < 5; ++k) {
+    columns.push_back(to_column(values[k], "on_bars", fields[k]));
     if (static_cast<std::size_t>(columns[k].size()) != names.size()) {
       throw InputError(std::string("on_bars: ") + fields[k] + " has " + std::to_string(columns[k].size()) + " values for " + std::to_string(names.size()) + " symbols");
     }
+  }
+  const std::set<std::string> distinct(names.begin(), names.end());
+  const auto fresh = static_cast<std::size_t>(std::count_if(distinct.begin(), distinct.end(), [&](const std::string& n) { return engine.find(n) == nullptr; }));
+  const std::size_t room = engine.options().max_symbols;
+  if (room != 0 && engine.symbols().size() + fresh > room) {
+    throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " + std::to_string(engine.symbols().size()) +
+                        ", but max_symbols is " + std::to_string(room));
   }
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -189,6 +191,7 @@ void bind_engine(py::module_& m) {
           }, "Names of the symbols, in order of first use.")
       .def_property_readonly("columns", [](PyEngine& self) { return self.handle->engine->plan().columns(); }, "Output names in row order.")
       .def_property_readonly("ledger", [](PyEngine& self) { return ledger_dict(self.engine().ledger()); }, "Ticks received by all symbols, and how many ended in each bucket.")
+      .def_property_readonly("_copies_rows", [](const PyEngine& self) { return self.handle->copy_rows; })
       .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)

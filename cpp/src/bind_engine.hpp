@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "fastcall.hpp"
 #include "fastcore/engine/engine.hpp"
 
 namespace fastcore::python {
@@ -15,6 +16,14 @@ struct EngineHandle {
   pybind11::dict columns;  // name -> int
   bool copy_rows = false;  // on_tick gives a copy of the row instead of the live one
   bool busy = false;       // a batch runs without the GIL: entering now is an error
+};
+
+/// Python's engine: the handle, and the symbols it has given out, so that each is one object.
+struct PyEngine {
+  std::shared_ptr<EngineHandle> handle;
+  pybind11::dict symbols;
+
+  Engine& engine() const;
 };
 
 /// A symbol as Python holds it.
@@ -33,3 +42,18 @@ pybind11::dict ledger_dict(const Ledger& ledger);
 void enter(const EngineHandle& handle);
 
 }  // namespace fastcore::python
+
+template <>
+struct pybind11::detail::type_caster<fastcore::python::PySymbol> : pybind11::detail::type_caster_base<fastcore::python::PySymbol> {
+  bool load(handle source, bool convert) {
+    fastcore::python::require_made(source);
+    return type_caster_base::load(source, convert);
+  }
+};
+template <>
+struct pybind11::detail::type_caster<fastcore::python::PyEngine> : pybind11::detail::type_caster_base<fastcore::python::PyEngine> {
+  bool load(handle source, bool convert) {
+    fastcore::python::require_made(source);
+    return type_caster_base::load(source, convert);
+  }
+};

@@ -35,6 +35,8 @@ void bind_errors() {
       PyErr_SetString(error_class("BusyError"), e.what());
     } catch (const UnknownName& e) {
       PyErr_SetString(error_class("UnknownNameError"), e.what());
+    } catch (const TickError& e) {
+      PyErr_SetString(error_class("TickError"), e.what());
     } catch (const InputError& e) {
       PyErr_SetString(error_class("InputError"), e.what());
     } catch (const WrongType& e) {

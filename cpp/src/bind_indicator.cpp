@@ -110,7 +110,16 @@ std::unique_ptr<PyIndicator> make(const std::string& name, const py::sequence& v
   const Kernel& kernel = kernel_named(name);
   if (values.size() != kernel.param_count) throw InputError(name + " takes " + std::to_string(kernel.param_count) + " parameters");
   ParamValues params{};
-  for (std::size_t i = 0; i < kernel.param_count; ++i) params[i] = py::cast<double>(values[i]);
+  for (std::size_t i = 0; i < kernel.param_count; ++i) {
+    const py::object value = values[i];
+    params[i] = PyFloat_AsDouble(value.ptr());
+    if (PyErr_Occurred() != nullptr) {  // a whole number beyond every float
+      PyErr_Clear();
+      const ParamInfo& p = kernel.params[i];
+      throw ParameterError(name + "." + p.name + " must be a number from " + plain(p.least) + " to " + plain(p.most) + ", not " +
+                           std::string(py::repr(value)).substr(0, 40));
+    }
+  }
   auto self = std::make_unique<PyIndicator>(Indicator(kernel, params));
   attach(*self);
   return self;
@@ -172,7 +181,11 @@ void bind_indicator(py::module_& m) {
       .def(py::init(&make), py::arg("name"), py::arg("params"))
       .def(py::init(&restore), py::arg("snapshot"), py::arg("clock"), py::arg("parents"))
       .def("_batch", &batch)
-      .def("_snapshot", [](const PyIndicator& self) { return py::bytes(self.indicator.snapshot()); })
+      .def("_snapshot",
+           [](const PyIndicator& self) {
+             if (!enter(self)) throw py::error_already_set();
+             return py::bytes(self.indicator.snapshot());
+           })
       .def("reset",
            [](PyIndicator& self) {
              if (!enter(self)) throw py::error_already_set();

@@ -87,25 +87,33 @@ struct TickArguments {
   }
 };
 
+/// Whether an outcome is to be an error, by the symbol's policy.
+bool raises(const Symbol& symbol, Outcome outcome) noexcept {
+  return outcome == Outcome::rejected || (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise);
+}
+const char* why_refused(Outcome outcome) noexcept {
+  return outcome == Outcome::invalid ? "prices must be above 0, a size 0 or more, all finite, and high and low the ends of a bar"
+                                     : "it is older than the newest, and the policy rejects what is late";
+}
+
 /// The error of a tick that was refused and counted.
 PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
-  const char* const why = outcome == Outcome::invalid ? "price must be above 0 and size 0 or more, both finite"
-                                                      : "ts is before that of the newest tick, and the policy rejects late ticks";
   PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(), values[0], values[1],
-               values[2] == nullptr ? Py_None : values[2], why);
+               values[2] == nullptr ? Py_None : values[2], why_refused(outcome));
   return nullptr;
 }
 
-PyObject* raise_unit(Symbol& symbol, PyObject* ts, long long value) noexcept {
-  ++symbol.ledger().received;
-  symbol.ledger().count(Outcome::rejected);
-  const char* const unit = value >= 100'000'000'000'000    ? "microseconds: multiply by 1_000"
-                           : value >= 100'000'000'000      ? "milliseconds: multiply by 1_000_000"
-                           : value >= 0                    ? "seconds: multiply by 1_000_000_000"
-                                                           : "a time before 1970";
-  PyErr_Format(error_class("InputError"), "on_tick: ts=%R must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it looks like %s", ts,
-               unit);
-  return nullptr;
+const char* unit_of(std::int64_t ts) noexcept {
+  if (ts >= 100'000'000'000'000) return "microseconds: multiply by 1_000";
+  if (ts >= 100'000'000'000) return "milliseconds: multiply by 1_000_000";
+  return ts >= 0 ? "seconds: multiply by 1_000_000_000" : "a time before 1970";
+}
+
+/// Counts what came with a time in another unit, and says which unit it looks like.
+std::string refuse_unit(Symbol& symbol, const char* method, std::int64_t ts) {
+  symbol.reject();
+  return std::string(method) + ": ts=" + std::to_string(ts) +
+         " must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it looks like " + unit_of(ts);
 }
 
 Outcome timed_tick(EngineHandle& handle, Symbol& symbol, std::int64_t ts, double price, double size) noexcept {
@@ -142,11 +150,13 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
     if (values[4] != nullptr && !to_whole(values[4], unused, "id", "the venue's trade id")) return nullptr;
   }
   Symbol& symbol = *self->symbol;
-  if (ts < earliest_ts) return raise_unit(symbol, values[0], ts);
+  if (ts < earliest_ts) {
+    PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
+    return nullptr;
+  }
   const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, ts, price, size) : symbol.on_tick(ts, price, size);
   if (outcome != Outcome::accepted) {
-    const bool raises = (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise) || outcome == Outcome::rejected;
-    if (raises) {
+    if (raises(symbol, outcome)) {
       PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};
       return raise_refused(*self, outcome, shown);
     }
@@ -159,9 +169,9 @@ Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
   const auto count = static_cast<Py_ssize_t>(self.symbol->plan().columns().size());
   Py_ssize_t index = -1;
   if (PyLong_Check(key)) {
-    index = PyLong_AsSsize_t(key);
-    if (index == -1 && PyErr_Occurred() != nullptr) return -1;
-    if (index < 0) index += count;
+    int overflow = 0;
+    const long long number = PyLong_AsLongLongAndOverflow(key, &overflow);
+    if (overflow == 0) index = static_cast<Py_ssize_t>(number < 0 ? number + count : number);
   } else if (PyObject* const found = PyDict_GetItemWithError(self.owner->columns.ptr(), key)) {
     index = PyLong_AsSsize_t(found);
   } else if (PyErr_Occurred() != nullptr) {
@@ -195,6 +205,7 @@ PyMethodDef symbol_methods[] = {
                   "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
                   "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
                   "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
+    {"__getitem__", get, METH_O | METH_COEXIST, "__getitem__($self, column, /)\n--\n\nOne output by column name or number, as a float."},
     {"get", get, METH_O, "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
     {"values", values, METH_NOARGS, "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
 };
@@ -246,21 +257,26 @@ py::array_t<double> peek(const PySymbol& self, double price, double size, bool f
   return row;
 }
 
-py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low, double close, double volume) {
-  enter(*self.owner);
-  const std::size_t clock = self.symbol->plan().clock(span);
-  if (ts < earliest_ts) throw InputError("on_bar: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC, the start of the bar");
-  self.symbol->on_bar(clock, Bar{ts, open, high, low, close, volume, 1});
+py::object row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
+  if (raises(*self.symbol, outcome)) {
+    throw TickError(self.symbol->name() + ": " + what + " ts=" + std::to_string(ts) + " refused: " + why_refused(outcome));
+  }
   return py::reinterpret_steal<py::object>(give_row(self));
 }
 
-py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double, double) {
+py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low, double close, double volume) {
   enter(*self.owner);
-  if (ts < earliest_ts) throw InputError("on_quote: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC");
+  const std::size_t clock = self.symbol->plan().clock(span);
+  if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_bar", ts));
+  return row_or_error(self, self.symbol->on_bar(clock, Bar{ts, open, high, low, close, volume, 1}), "bar", ts);
+}
+
+py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double bid_size, double ask_size) {
+  enter(*self.owner);
+  if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
   // A crossed quote has no price to speak of: NaN sends it to the ledger's invalid bucket.
-  const double mid = bid > 0.0 && ask >= bid ? 0.5 * (bid + ask) : quiet_nan;
-  self.symbol->on_tick(ts, mid, 0.0);
-  return py::reinterpret_steal<py::object>(give_row(self));
+  const bool sound = valid_price(bid) && valid_price(ask) && ask >= bid && valid_size(bid_size) && valid_size(ask_size);
+  return row_or_error(self, self.symbol->on_tick(ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0), "quote", ts);
 }
 
 }  // namespace
@@ -268,10 +284,11 @@ py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double as
 void bind_symbol(py::module_& m) {
   py::class_<PySymbol> type(m, "Symbol", "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
   for (PyMethodDef& def : symbol_methods) put_method(type, def);
-  auto* const heap = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
-  type.def("__getitem__", [](const PySymbol&, const py::object&) { return py::none(); }, py::arg("column"), "One output by column name or number, as a float.");
-  heap->as_mapping.mp_subscript = get;  // instead of the dispatcher that `def` put there
-  type.def_property_readonly("name", [](const PySymbol& self) { return self.symbol->name(); })
+  // The method descriptor first, since it sets the slot to a slower way to itself; then the slot.
+  auto* const slots = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
+  slots->as_mapping.mp_subscript = get;
+  slots->as_sequence.sq_item = nullptr;  // a symbol is a mapping: without this, looping over it would count up for ever
+  type.def_property_readonly("name", [](const PySymbol& self) { return self.symbol->name(); }, "Name under which the engine holds it.")
       .def_property_readonly("row", [](const PySymbol& self) { return self.row; }, "The live row: a read-only array over the engine's memory, always the same one.")
       .def_property_readonly("outcome", [](const PySymbol& self) { return outcome_name(self.symbol->outcome()); }, "Bucket of the last tick.")
       .def_property_readonly("ledger", [](const PySymbol& self) { return ledger_dict(self.symbol->ledger()); }, "Ticks received, and how many ended in each bucket.")

@@ -10,7 +10,14 @@
 
 namespace fastcore {
 
-Engine::Engine(std::vector<NodeSpec> specs, const Options& options) : plan_(std::make_shared<const Plan>(std::move(specs))), options_(options) {}
+Engine::Engine(std::vector<NodeSpec> specs, const Options& options) : plan_(std::make_shared<const Plan>(std::move(specs))), options_(options) {
+  if (options.history > most_history) {
+    throw PlanError("history must be from 0 to " + std::to_string(most_history) + " rows, not " + std::to_string(options.history));
+  }
+  if (options.max_symbols > most_symbols) {
+    throw PlanError("max_symbols must be at most " + std::to_string(most_symbols) + ", not " + std::to_string(options.max_symbols));
+  }
+}
 
 const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name) {
   const auto found = by_name_.find(name);
@@ -47,9 +54,12 @@ std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::ve
     Symbol* const symbol = tick.symbol < table.size() ? table[tick.symbol] : nullptr;
     Outcome outcome = Outcome::rejected;
     if (symbol == nullptr || tick.ts < earliest_ts) {
-      Ledger& ledger = symbol == nullptr ? unplaced_ : symbol->ledger();
-      ++ledger.received;
-      ledger.count(outcome);
+      if (symbol != nullptr) {
+        symbol->reject();
+      } else {
+        ++unplaced_.received;
+        unplaced_.count(outcome);
+      }
     } else if (sample()) {
       const auto before = Time::now();
       outcome = symbol->on_tick(tick.ts, tick.price, tick.size);
@@ -168,6 +178,9 @@ std::unique_ptr<Engine> Engine::restore(std::string_view bytes) {
   for (std::size_t left = in.count(4); left > 0; --left) {
     const std::string name = in.text();
     if (engine->find(name) != nullptr) throw SnapshotError("the snapshot holds symbol '" + name + "' twice");
+    if (engine->options_.max_symbols != 0 && engine->symbols_.size() == engine->options_.max_symbols) {
+      throw SnapshotError("the snapshot holds more symbols than its own max_symbols");
+    }
     engine->symbol(name)->load(in);
   }
   if (in.left() != 0) throw SnapshotError("the snapshot has " + std::to_string(in.left()) + " bytes after its end");

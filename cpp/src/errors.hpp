@@ -17,6 +17,11 @@ class WrongType : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
 };
+/// A tick, quote or bar that was refused, and counted, where the policy asks for an error.
+class TickError : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
 /// Another thread is inside.
 class BusyError : public std::runtime_error {
  public:

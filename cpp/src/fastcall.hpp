@@ -20,6 +20,17 @@ T* self_of(PyObject* self) noexcept {
   return object;
 }
 
+/// For a type_caster: a bound object whose __init__ never ran has no C++ object, and pybind11 would make
+/// one of raw memory for it.
+inline void require_made(pybind11::handle object) {
+  auto* const type = Py_TYPE(object.ptr());
+  if (pybind11::detail::get_type_info(type) == nullptr) return;  // another kind of object: the caster says so
+  auto* const instance = reinterpret_cast<pybind11::detail::instance*>(object.ptr());
+  if (instance->simple_layout && instance->simple_value_holder[0] == nullptr) {
+    throw pybind11::type_error(std::string(type->tp_name) + ".__init__() was not called");
+  }
+}
+
 /// Puts a method on a type; `def` must outlive it.
 inline void put_method(pybind11::handle type, PyMethodDef& def) {
   auto* const owner = reinterpret_cast<PyTypeObject*>(type.ptr());

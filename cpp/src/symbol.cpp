@@ -40,6 +40,7 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
     if (c == 0) continue;
     bars_.emplace_back(clock.span);
     closed_.emplace_back(std::max<std::size_t>(history, 1));
+    newest_bar_.push_back(0);
   }
 }
 
@@ -71,15 +72,18 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
   return outcome_ = ledger_.count(outcome);
 }
 
-Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) {
+Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
   ++ledger_.received;
   const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) && valid_price(bar.close) && valid_size(bar.volume);
   if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
     return refuse(Outcome::invalid);
   }
-  if (bar.ts < last_ts_) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
-  close_bars(bar.ts);
-  last_ts_ = bar.ts;
+  TimeBars& bars = bars_[clock - 1];
+  if (bars.closes(bar.ts)) run_bar(clock, bars.close());
+  const std::int64_t newest = newest_bar_[clock - 1];
+  if (bar.ts == newest) return refuse(Outcome::duplicate);
+  if (bar.ts < newest) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
+  last_ts_ = std::max(last_ts_, bar.ts);
   run_bar(clock, bar);
   return outcome_ = ledger_.count(Outcome::accepted);
 }
@@ -99,6 +103,7 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
   inputs[4] = bar.volume;
   run_clock(clock);
   closed_[clock - 1].push(bar);
+  newest_bar_[clock - 1] = bar.ts;
 }
 
 void Symbol::run_clock(std::size_t clock) noexcept {
@@ -154,6 +159,7 @@ void Symbol::save(ByteWriter& out) {
   archive("ledger", ledger_);
   out.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
+  for (std::int64_t& newest : newest_bar_) archive("newest_bar", newest);
   plan_->save_states(block_->data(), out);
 }
 
@@ -166,6 +172,7 @@ void Symbol::load(ByteReader& in) {
   archive("ledger", ledger_);
   in.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
+  for (std::int64_t& newest : newest_bar_) archive("newest_bar", newest);
   plan_->load_states(block_->data(), in);
   settled_ = 0;
   first_ = last_ = nullptr;

@@ -36,9 +36,10 @@ __all__ = [
     "core_variant",
     "describe",
     "indicators",
-    *errors.__all__,
-    *_indicators.__all__,
 ]
+__all__ += errors.__all__
+__all__ += _indicators.__all__
+__all__.sort()
 for _name in ("Engine", "Policy", "Symbol", "Indicator", "describe", "indicators", "make", *errors.__all__):
     globals()[_name].__module__ = "fastcore"
 del _name

@@ -72,6 +72,8 @@ def describe(name: str) -> Row:
     >>> describe("rsi")["params"][0]["default"]
     14
     """
+    if not isinstance(name, str):
+        raise TypeError(f"describe: an indicator's name must be text, not {name!r}")
     for row in _ROWS:
         if row["name"].lower() == name.lower():
             return _copy(row)

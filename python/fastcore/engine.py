@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -71,8 +71,8 @@ class Engine(_core.Engine):
             raise TypeError(f"Engine: policy must be a fastcore.Policy, not {policy!r}")
         super().__init__(
             dict(plan),
-            _whole("history", history, 0),
-            0 if max_symbols is None else _whole("max_symbols", max_symbols, 1),
+            _whole("history", history, 0, _MOST_HISTORY),
+            0 if max_symbols is None else _whole("max_symbols", max_symbols, 1, _MOST_SYMBOLS),
             rules.order,
             rules.invalid,
             _copies(rows),
@@ -114,8 +114,10 @@ class Engine(_core.Engine):
         array = np.asarray(ticks)
         if array.dtype != TICK:
             raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
+        if array.ndim != 1:
+            raise InputError(f"on_ticks: an array of fastcore.TICK must have one dimension, not {array.ndim}")
         _check_unit(array)
-        names = None if symbols is None else [str(name) for name in symbols]
+        names = None if symbols is None else _names("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
 
     def on_bars(
@@ -148,12 +150,9 @@ class Engine(_core.Engine):
         int
             How many bars were taken.
         """
-        names = list(self.symbols) if symbols is None else [str(name) for name in symbols]
-        columns = [
-            np.asarray(c, np.float64)
-            for c in (open, high, low, close, np.zeros(len(names)) if volume is None else volume)
-        ]
-        return self._on_bars(span, ts, names, columns)
+        names = list(self.symbols) if symbols is None else _names("on_bars", symbols)
+        volumes = np.zeros(len(names)) if volume is None else volume
+        return self._on_bars(span, ts, names, [open, high, low, close, volumes])
 
     @classmethod
     def restore(cls, data: bytes, *, rows: Literal["live", "copy"] = "live") -> Engine:
@@ -179,12 +178,13 @@ class Engine(_core.Engine):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one."""
+        data = self.snapshot()
         target = os.path.abspath(os.fspath(path))
         folder = os.path.dirname(target)
         handle, name = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(target)}.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(self.snapshot())
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, target)
@@ -205,19 +205,40 @@ class Engine(_core.Engine):
             return cls.restore(file.read(), rows=rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).restore, (self.snapshot(),)
+        return _restored, (type(self), self.snapshot(), "copy" if self._copies_rows else "live")
 
     def __repr__(self) -> str:
         sizes = f"{len(self.columns)} columns, {len(self.symbols)} symbols"
         return f"<Engine of {sizes}, {self.ledger['received']} ticks received>"
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+#: What the native core refuses to go beyond.
+_MOST_HISTORY = 100_000_000
+_MOST_SYMBOLS = 2**32 - 1
+
+
+def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
+    """What `pickle` and `copy` call."""
+    return cls.restore(data, rows=rows)
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"Engine: {name} must be a whole number, not {value!r}")
-    if value < least:
-        raise InputError(f"Engine: {name} must be at least {least}, not {value}")
+    if not least <= value <= most:
+        raise InputError(f"Engine: {name} must be from {least} to {most}, not {value}")
     return int(value)
+
+
+def _names(method: str, symbols: Any) -> list[str]:
+    """Names of symbols: a sequence of texts, not one text."""
+    if isinstance(symbols, (str, bytes)) or not isinstance(symbols, Iterable):
+        raise TypeError(f"{method}: symbols must be a sequence of names, not {symbols!r}")
+    names = list(symbols)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{method}: symbols must be names, not {name!r}")
+    return names
 
 
 def _copies(rows: str) -> bool:

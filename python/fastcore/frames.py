@@ -40,15 +40,30 @@ def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
     if type(values) is np.ndarray:
         return values, None
     if isinstance(values, (list, tuple)):
-        return np.asarray(values), lambda out: out.tolist()
-    library = type(values).__module__.partition(".")[0]
-    if library == "pandas" and hasattr(values, "index"):
+        return values, lambda out: out.tolist()
+    if isinstance(values, np.ma.MaskedArray):
+        return values.astype(np.float64).filled(np.nan), np.ma.masked_invalid
+    library = _library(values)
+    if library == "pandas":
         return _from_pandas(values)
-    if library == "polars" and hasattr(values, "to_numpy"):
+    if library == "polars":
         return _from_polars(values)
-    if library == "pyarrow" and hasattr(values, "to_numpy"):
+    if library == "pyarrow":
         return _from_arrow(values)
     return values, None
+
+
+#: Library and class of the columns that are taken apart here.
+_COLUMNS = {("pandas", "Series"), ("polars", "Series"), ("pyarrow", "Array"), ("pyarrow", "ChunkedArray")}
+
+
+def _library(values: Any) -> str:
+    """The frame library whose column this is, or of whose column it is a subclass; empty for none."""
+    for cls in type(values).__mro__:
+        library = cls.__module__.partition(".")[0]
+        if (library, cls.__name__) in _COLUMNS:
+            return library
+    return ""
 
 
 def _from_pandas(series: Any) -> tuple[Any, Rewrap]:

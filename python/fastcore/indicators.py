@@ -7,6 +7,7 @@ in its catalogue row; a class adds a signature, a docstring and attributes to th
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections import namedtuple
 from collections.abc import Callable
@@ -103,10 +104,12 @@ def _number(owner: str, param: Param, value: Any) -> int | float:
             return operator.index(value)
         except TypeError:
             raise TypeError(f"{where} must be a whole number, not {value!r}") from None
-    if isinstance(value, str):
+    if isinstance(value, (str, bytes, bytearray)):
         raise TypeError(f"{where} must be a number, not {value!r}")
     try:
         return float(value)
+    except OverflowError:  # a whole number beyond every float: out of any range
+        return math.copysign(math.inf, value)
     except (TypeError, ValueError):
         raise TypeError(f"{where} must be a number, not {value!r}") from None
 

@@ -20,6 +20,26 @@ class SnapshotError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Whether bytes are UTF-8: what a name read from damaged bytes may not be.
+inline bool is_utf8(std::string_view s) noexcept {
+  for (std::size_t i = 0; i < s.size();) {
+    const auto lead = static_cast<unsigned char>(s[i]);
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (length == 0 || length > s.size() - i) return false;
+    std::uint32_t point = length == 1 ? lead : lead & (0x7fU >> length);
+    for (std::size_t k = 1; k < length; ++k) {
+      const auto next = static_cast<unsigned char>(s[i + k]);
+      if ((next & 0xc0U) != 0x80U) return false;
+      point = (point << 6) | (next & 0x3fU);
+    }
+    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && (point < 0x10000 || point > 0x10ffff));
+    const bool surrogate = point >= 0xd800 && point < 0xe000;
+    if (overlong || surrogate) return false;
+    i += length;
+  }
+  return true;
+}
+
 /// Appends numbers to a growing run of bytes, little-endian.
 class ByteWriter {
  public:
@@ -63,9 +83,11 @@ class ByteReader {
     std::memcpy(&value, need(sizeof(T)), sizeof(T));
     return value;
   }
+  /// UTF-8, as all text of a snapshot.
   std::string text() {
     const auto size = number<std::uint32_t>();
     const char* const p = need(size);
+    if (!is_utf8({p, size})) throw SnapshotError("the snapshot holds text that is not UTF-8, before byte " + std::to_string(at_));
     return {p, size};
   }
   void doubles(double* values, std::size_t count) {

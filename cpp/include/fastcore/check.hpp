@@ -1,6 +1,7 @@
 // Parameter errors, as one sentence each: the indicator, the parameter, the value, the range.
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -26,7 +27,8 @@ inline std::string plain(double value) {
 inline void check_params(const Kernel& kernel, const ParamValues& values) {
   for (std::size_t i = 0; i < kernel.param_count; ++i) {
     const ParamInfo& p = kernel.params[i];
-    if (!(values[i] >= p.least && values[i] <= p.most)) {
+    const bool whole = !p.whole || values[i] == std::floor(values[i]);
+    if (!whole || !(values[i] >= p.least && values[i] <= p.most)) {
       throw ParameterError(std::string(kernel.name) + "." + p.name + " must be " + (p.whole ? "a whole number" : "a number") + " from " +
                            plain(p.least) + " to " + plain(p.most) + ", not " + plain(values[i]));
     }

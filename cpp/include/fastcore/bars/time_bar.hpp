@@ -26,7 +26,7 @@ class TimeBars {
   explicit TimeBars(std::int64_t span) noexcept : span_(span) {}
 
   /// Whether a tick at `ts` belongs to a later span than the forming bar: then `closed` comes first.
-  bool closes(std::int64_t ts) const noexcept { return bar_.count > 0 && ts >= bar_.ts + span_; }
+  bool closes(std::int64_t ts) const noexcept { return bar_.count > 0 && ts - bar_.ts >= span_; }
 
   /// The forming bar is over; there is none until the next `add`.
   Bar close() noexcept {

@@ -28,6 +28,11 @@ class Engine {
     Policy policy;
   };
 
+  /// The most rows of history and the most symbols that can be asked for.
+  static constexpr std::size_t most_history = 100'000'000;
+  static constexpr std::size_t most_symbols = 0xffffffff;
+
+  /// Throws PlanError, also for more history or symbols than the most.
   Engine(std::vector<NodeSpec> specs, const Options& options);
 
   /// The symbol of that name, made on first use; throws CapacityError beyond max_symbols.

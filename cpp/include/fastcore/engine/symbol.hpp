@@ -67,8 +67,14 @@ class Symbol {
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
   Outcome on_tick(std::int64_t ts, double price, double size) noexcept;
-  /// Takes one closed bar of a clock, made elsewhere; throws std::invalid_argument when it cannot be one.
-  Outcome on_bar(std::size_t clock, const Bar& bar);
+  /// Counts one tick that was refused before it came here.
+  void reject() noexcept {
+    ++ledger_.received;
+    refuse(Outcome::rejected);
+  }
+  /// Takes one closed bar of a clock, made elsewhere. Its order is that of the bars of its clock: one older
+  /// than the newest is late, one at the same start a duplicate.
+  Outcome on_bar(std::size_t clock, const Bar& bar) noexcept;
   /// Writes the row that a tick at `price` would leave; with `forming`, bar columns as if the forming
   /// bars closed with it. No trace is left.
   void peek(double price, double size, bool forming, double* row) const;
@@ -113,6 +119,7 @@ class Symbol {
   std::vector<TimeBars> bars_;  // by clock - 1
   std::vector<History> histories_;
   std::vector<BarHistory> closed_;
+  std::vector<std::int64_t> newest_bar_;  // start of the last closed bar, by clock - 1; 0 for none
   std::string name_;
 };
 

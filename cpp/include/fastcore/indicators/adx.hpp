@@ -2,9 +2,9 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 
 #include "fastcore/indicators/trange.hpp"
+#include "fastcore/lanes.hpp"
 #include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
@@ -41,7 +41,7 @@ class Adx {
     if (rows_ < period_) return begin(m, range);
     const Pair moves = moves_(Pair{m.plus, m.minus});
     const double all = true_(range);
-    return index(all > 0.0 ? 100.0 * (moves[0] / all) : 0.0, all > 0.0 ? 100.0 * (moves[1] / all) : 0.0);
+    return index(share(static_cast<double>(moves[0]), all), share(static_cast<double>(moves[1]), all));
   }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
@@ -79,7 +79,16 @@ class Adx {
     return {up > down && up > 0.0 ? up : 0.0, down > up && down > 0.0 ? down : 0.0};
   }
 
-  static double strength(double plus, double minus) noexcept { return 100.0 * (std::fabs(plus - minus) / (plus + minus)); }
+  /// In percent; 0 where nothing moved.
+  template <class V>
+  static V share(V part, V all) noexcept {
+    const V percent = 100.0 * (part / all);
+    return all > 0.0 ? percent : broadcast<V>(0.0);
+  }
+  template <class V>
+  static V strength(V plus, V minus) noexcept {
+    return 100.0 * (absolute(plus - minus) / (plus + minus));
+  }
 
   /// The first row has no movement; the sums begin with the `period` - 1 rows after it. Wilder's sum
   /// over `period` is the average times `period`, and only ratios of sums are shown.
@@ -111,19 +120,30 @@ class Adx {
     range_.run(in, {range}, n);
     moves_.run({plus, minus}, n, {out[1], out[2]});
     true_.run(range, n, smooth);
-    double least = 100.0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const double p = smooth[i] > 0.0 ? 100.0 * (out[1][i] / smooth[i]) : 0.0;
-      const double m = smooth[i] > 0.0 ? 100.0 * (out[2][i] / smooth[i]) : 0.0;
+    Lanes least = broadcast<Lanes>(100.0);
+    std::size_t i = 0;
+    for (; i + lane_count <= n; i += lane_count) {
+      const Lanes all = load<Lanes>(smooth + i);
+      const Lanes p = share(load<Lanes>(out[1] + i), all);
+      const Lanes m = share(load<Lanes>(out[2] + i), all);
+      store(out[1] + i, p);
+      store(out[2] + i, m);
+      store(range + i, strength(p, m));
+      least = smaller(p + m, least);
+    }
+    bool directed = least[0] >= directionless && least[1] >= directionless && least[2] >= directionless && least[3] >= directionless;
+    for (; i < n; ++i) {
+      const double p = share(out[1][i], smooth[i]);
+      const double m = share(out[2][i], smooth[i]);
       out[1][i] = p;
       out[2][i] = m;
       range[i] = strength(p, m);
-      least = p + m < least ? p + m : least;
+      directed = directed && p + m >= directionless;
     }
-    if (least >= directionless) {
+    if (directed) {
       average_.run(range, n, out[0]);
     } else {
-      for (std::size_t i = 0; i < n; ++i) out[0][i] = index(out[1][i], out[2][i])[0];
+      for (i = 0; i < n; ++i) out[0][i] = index(out[1][i], out[2][i])[0];
     }
   }
 

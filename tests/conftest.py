@@ -1,0 +1,42 @@
+"""What all tests share: real data where it lies, and how Hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a change is what makes a test fail; a proof run looks for new ones.
+settings.register_profile("usual", deadline=None, derandomize=True)
+settings.register_profile("proof", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile("proof" if os.environ.get("FASTCORE_PROOF") == "1" else "usual")
+
+DataFile = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real ticks and bars: FASTCORE_DATA, or ../shared/data seen from the project's root."""
+    usual = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FASTCORE_DATA", usual))
+    if not folder.is_dir():
+        reason = f"the folder of real data, {folder}, is not there: set FASTCORE_DATA to it"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_file(data_folder: Path) -> DataFile:
+    """Finds a file of the data folder by its path in it; one that is missing there is a failure."""
+
+    def find(name: str) -> Path:
+        path = data_folder / name
+        assert path.is_file(), f"{name} is not in the data folder {data_folder}"
+        return path
+
+    return find

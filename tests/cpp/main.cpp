@@ -1,0 +1,3 @@
+// Doctest's main function, compiled once.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>

@@ -1,0 +1,10 @@
+# Runs each of `programs` and fails unless all print the same.
+foreach(program IN LISTS programs)
+  execute_process(COMMAND ${program} OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT DEFINED first)
+    set(first "${output}")
+  endif()
+  if(output STREQUAL "" OR NOT output STREQUAL first)
+    message(FATAL_ERROR "${program} printed\n${output}\nbut the first of ${programs} printed\n${first}")
+  endif()
+endforeach()

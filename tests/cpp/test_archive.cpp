@@ -1,0 +1,200 @@
+// Bytes in and out: little-endian, exact, and never read past the end.
+#include <doctest/doctest.h>
+
+#include "fastcore/archive.hpp"
+#include "support.hpp"
+
+using namespace fastcore;
+using namespace fastcore::testing;
+
+namespace {
+
+struct Inner {
+  double real = 0.0;
+  double many[3] = {};
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("real", real);
+    archive.array("many", many, 3);
+  }
+};
+struct Outer {
+  int whole = 0;
+  unsigned small = 0;
+  bool yes = false;
+  std::uint8_t byte = 0;
+  std::int64_t wide = 0;
+  Inner inner;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("whole", whole);
+    archive("small", small);
+    archive("yes", yes);
+    archive("byte", byte);
+    archive("wide", wide);
+    archive("inner", inner);
+  }
+};
+
+Outer filled() {
+  Outer outer;
+  outer.whole = -7;
+  outer.small = 4'000'000'000U;
+  outer.yes = true;
+  outer.byte = 255;
+  outer.wide = std::numeric_limits<std::int64_t>::min();
+  outer.inner.real = -0.0;
+  outer.inner.many[0] = std::numeric_limits<double>::denorm_min();
+  outer.inner.many[1] = -std::numeric_limits<double>::infinity();
+  const std::uint64_t payload = 0x7ff8000000abcdefU;
+  std::memcpy(&outer.inner.many[2], &payload, sizeof payload);
+  return outer;
+}
+
+}  // namespace
+
+TEST_CASE("numbers are little-endian on every machine") {
+  ByteWriter out;
+  out.number(std::uint32_t{0x01020304});
+  out.number(std::int16_t{-2});
+  out.number(1.0);
+  out.text("ab");
+  const std::string wanted(
+      "\x04\x03\x02\x01\xfe\xff\x00\x00\x00\x00\x00\x00\xf0\x3f\x02\x00\x00\x00"
+      "ab",
+      20);
+  CHECK(out.bytes() == wanted);
+  CHECK(out.take() == wanted);
+}
+
+TEST_CASE("what was written is read, bit for bit") {
+  Random random(1100);
+  for (int round = 0; round < 200; ++round) {
+    ByteWriter out;
+    std::vector<int> kinds(static_cast<std::size_t>(whole(random, 0, 30)));
+    for (int& kind : kinds) kind = whole(random, 0, 4);
+    const std::uint64_t seed = random();
+    const auto values = [&](Random& source) {
+      Values all(static_cast<std::size_t>(whole(source, 0, 5)));
+      for (double& x : all) {
+        const std::uint64_t bits = source();  // any pattern at all, NaN with a payload too
+        std::memcpy(&x, &bits, sizeof x);
+      }
+      return all;
+    };
+    const auto letters = [&](Random& source) {
+      std::string all(static_cast<std::size_t>(whole(source, 0, 9)), '\0');
+      for (char& letter : all) letter = static_cast<char>(whole(source, -128, 127));
+      return all;
+    };
+    Random written(seed);
+    for (const int kind : kinds) {
+      switch (kind) {
+        case 0: out.number(static_cast<std::uint8_t>(written())); break;
+        case 1: out.number(static_cast<std::int64_t>(written())); break;
+        case 2: out.number(real(written)); break;
+        case 3: out.text(letters(written)); break;
+        default: {
+          const Values all = values(written);
+          out.doubles(all.data(), all.size());
+        }
+      }
+    }
+    ByteReader in(out.bytes());
+    Random expected(seed);
+    for (const int kind : kinds) {
+      switch (kind) {
+        case 0: REQUIRE(in.number<std::uint8_t>() == static_cast<std::uint8_t>(expected())); break;
+        case 1: REQUIRE(in.number<std::int64_t>() == static_cast<std::int64_t>(expected())); break;
+        case 2: REQUIRE(in.number<double>() == real(expected)); break;
+        case 3: REQUIRE(in.text() == letters(expected)); break;
+        default: {
+          const Values all = values(expected);
+          Values got(all.size());
+          got.reserve(1);  // nowhere is no place, not even for nothing
+          in.doubles(got.data(), got.size());
+          REQUIRE((all.empty() || std::memcmp(got.data(), all.data(), all.size() * sizeof(double)) == 0));
+        }
+      }
+    }
+    REQUIRE(in.left() == 0);
+    CHECK_THROWS_AS(in.number<char>(), SnapshotError);
+  }
+}
+
+TEST_CASE("a reader never goes past the end, whatever the bytes claim") {
+  const std::string seven = "1234567";
+  CHECK_THROWS_WITH_AS(ByteReader(seven).number<double>(), "the snapshot ends at byte 7 in the middle of a value",
+                       SnapshotError);
+  ByteReader in(seven);
+  in.number<std::uint32_t>();
+  CHECK(in.left() == 3);
+  CHECK_THROWS_AS(in.number<std::uint32_t>(), SnapshotError);
+  CHECK(in.left() == 3);  // a refused read takes nothing
+
+  std::string huge = "\xff\xff\xff\xff";
+  huge += "abc";
+  CHECK_THROWS_AS(ByteReader(huge).text(), SnapshotError);
+  CHECK_THROWS_AS(ByteReader(huge).count(1), SnapshotError);
+  CHECK_THROWS_AS(ByteReader(std::string_view()).text(), SnapshotError);
+  Values two(2);
+  const std::string fifteen(15, 'x');
+  CHECK_THROWS_AS(ByteReader(fifteen).doubles(two.data(), two.size()), SnapshotError);
+  // A count whose bytes overflow a size; volatile, or the compiler warns of what must not happen.
+  const volatile std::size_t overflowing = std::numeric_limits<std::size_t>::max() / 8 + 2;
+  CHECK_THROWS_AS(ByteReader(fifteen).doubles(two.data(), overflowing), SnapshotError);
+}
+
+TEST_CASE("a count is refused unless all it counts could be there") {
+  ByteWriter out;
+  out.number(std::uint32_t{3});
+  const std::string bytes = out.bytes() + std::string(12, 'x');
+  CHECK(ByteReader(bytes).count(4) == 3);
+  CHECK_THROWS_AS(ByteReader(bytes).count(5), SnapshotError);
+}
+
+TEST_CASE("a state saves and loads through one function") {
+  Outer outer = filled();
+  const std::string bytes = save(outer);
+  CHECK(bytes.size() == 5 * 8 + 8 + 4 + 3 * 8);
+  Outer twin;
+  load(twin, bytes);
+  CHECK(save(twin) == bytes);
+  CHECK(twin.whole == -7);
+  CHECK(twin.small == 4'000'000'000U);
+  CHECK(twin.yes);
+  CHECK(twin.byte == 255);
+  CHECK(twin.wide == std::numeric_limits<std::int64_t>::min());
+  CHECK(std::signbit(twin.inner.real));
+  CHECK(std::memcmp(twin.inner.many, outer.inner.many, sizeof outer.inner.many) == 0);
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK_THROWS_AS(load(twin, bytes.substr(0, size)), SnapshotError);
+}
+
+TEST_CASE("a number that its field cannot hold is refused by name") {
+  Outer outer = filled();
+  const std::string bytes = save(outer);
+  const auto broken = [&](std::size_t field, std::int64_t value) {
+    std::string copy = bytes;
+    std::memcpy(copy.data() + 8 * field, &value, sizeof value);
+    return copy;
+  };
+  for (const std::int64_t value : {std::int64_t{1} << 31, -(std::int64_t{1} << 31) - 1})
+    CHECK_THROWS_AS(load(outer, broken(0, value)), SnapshotError);
+  for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{1} << 32})
+    CHECK_THROWS_AS(load(outer, broken(1, value)), SnapshotError);
+  for (const std::int64_t value : {-1, 2, 256}) CHECK_THROWS_AS(load(outer, broken(2, value)), SnapshotError);
+  for (const std::int64_t value : {-1, 256}) CHECK_THROWS_AS(load(outer, broken(3, value)), SnapshotError);
+  CHECK_THROWS_WITH_AS(load(outer, broken(2, 2)), "the snapshot's state of a test does not fit it: yes", SnapshotError);
+  std::string other_length = bytes;
+  other_length[5 * 8 + 8] = 4;
+  CHECK_THROWS_WITH_AS(load(outer, other_length), "the snapshot's state of a test does not fit it: many",
+                       SnapshotError);
+}
+
+TEST_CASE("a schema names every field with its kind, level by level") {
+  Outer outer;
+  StateSchema schema;
+  outer.state(schema);
+  CHECK(schema.text() == "whole:whole small:whole yes:whole byte:whole wide:whole inner.real:real inner.many:reals ");
+}

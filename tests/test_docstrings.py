@@ -1,0 +1,51 @@
+"""The examples in the docstrings are true: every one is run."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+
+import fastcore as fc
+import pytest
+
+# The native cores are no text, and importing __main__ is running the program.
+NOT_IMPORTED = ("_cpu", "__main__")
+MODULES = [
+    "fastcore",
+    *(
+        module.name
+        for module in pkgutil.walk_packages(fc.__path__, "fastcore.")
+        if not module.name.rpartition(".")[2].startswith(("_core_", *NOT_IMPORTED))
+    ),
+]
+
+
+def examples_of(name: str) -> doctest.TestResults:
+    """Run the examples of a module that can be imported here."""
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        reason = f"{name} cannot be imported here: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_are_true(name: str) -> None:
+    """Each module's examples give what they show."""
+    assert examples_of(name).failed == 0
+
+
+def test_there_are_examples_where_users_begin() -> None:
+    """The engine, the catalogue, the frames: a module that loses its examples is noticed."""
+    for name, least in (("fastcore", 5), ("fastcore.frames", 1)):
+        assert examples_of(name).attempted >= least, name
+
+
+def test_the_modules_of_the_core_are_among_them() -> None:
+    """The list is not empty by a change of folders."""
+    assert {"fastcore.engine", "fastcore.frames", "fastcore.catalogue", "fastcore.indicators"} <= set(MODULES)
