@@ -109,7 +109,7 @@ def _number(owner: str, param: Param, value: Any) -> int | float:
     try:
         return float(value)
     except OverflowError:  # a whole number beyond every float: out of any range
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
     except (TypeError, ValueError):
         raise TypeError(f"{where} must be a number, not {value!r}") from None
 

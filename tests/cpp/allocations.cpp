@@ -80,22 +80,24 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { s
 // Visible, so that the C library's own calls and those of others come here, too.
 #pragma GCC visibility push(default)
 extern "C" {
+// NOLINTBEGIN(readability-identifier-naming): the C library's names
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t number, std::size_t size);
 void* __libc_realloc(void* memory, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
+// NOLINTEND(readability-identifier-naming)
 
 void* malloc(std::size_t size) noexcept {
   note();
   return __libc_malloc(size);
 }
-void* calloc(std::size_t number, std::size_t size) noexcept {
+void* calloc(std::size_t nmemb, std::size_t size) noexcept {
   note();
-  return __libc_calloc(number, size);
+  return __libc_calloc(nmemb, size);
 }
-void* realloc(void* memory, std::size_t size) noexcept {
+void* realloc(void* ptr, std::size_t size) noexcept {
   note();
-  return __libc_realloc(memory, size);
+  return __libc_realloc(ptr, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) noexcept {
   note();
@@ -105,10 +107,10 @@ void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
   note();
   return __libc_memalign(alignment, size);
 }
-int posix_memalign(void** memory, std::size_t alignment, std::size_t size) noexcept {
+int posix_memalign(void** memptr, std::size_t alignment, std::size_t size) noexcept {
   note();
-  *memory = __libc_memalign(alignment, size);
-  return *memory == nullptr ? ENOMEM : 0;
+  *memptr = __libc_memalign(alignment, size);
+  return *memptr == nullptr ? ENOMEM : 0;
 }
 }
 #pragma GCC visibility pop

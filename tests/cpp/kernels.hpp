@@ -34,8 +34,8 @@ struct Bars {
   }
   /// A kernel's columns, each to be changed at will.
   std::vector<Values> inputs(const Kernel& kernel) const {
-    std::vector<Values> all;
-    for (std::size_t k = 0; k < kernel.input_count; ++k) all.push_back(input(kernel.inputs[k]));
+    std::vector<Values> all(kernel.input_count);
+    for (std::size_t k = 0; k < kernel.input_count; ++k) all[k] = input(kernel.inputs[k]);
     return all;
   }
   Values open, high, low, close, volume;

@@ -134,7 +134,8 @@ TEST_CASE("a state made again in cleared memory is new, and two states share not
 TEST_CASE("a saved state goes on as if nothing had happened") {
   for_each_kernel(930, [](const Kernel& kernel, const ParamValues& params) {
     const auto in = Bars(900, 931).inputs(kernel);
-    for (const std::size_t stop : {0, 1, 2, 3, 5, 13, 14, 15, 29, 30, 31, 60, 150, 333, 512, 700}) {
+    for (const std::size_t stop :
+         std::initializer_list<std::size_t>{0, 1, 2, 3, 5, 13, 14, 15, 29, 30, 31, 60, 150, 333, 512, 700}) {
       CAPTURE(stop);
       State state(kernel, params);
       run(state, in, 0, stop);
@@ -354,7 +355,7 @@ TEST_CASE("what stands on windows alone has forgotten a bad row as soon as the r
       const auto reach = static_cast<std::size_t>(*std::max_element(warmup.begin(), warmup.end()));
       State never(kernel, params);
       const Outputs wanted = step(never, clean, 0, rows);
-      for (const std::size_t spike : {0, 1, 2, 63, 100, 101, 102, 103, 550}) {
+      for (const std::size_t spike : std::initializer_list<std::size_t>{0, 1, 2, 63, 100, 101, 102, 103, 550}) {
         CAPTURE(spike);
         auto bad = clean;
         for (Values& column : bad) {

@@ -41,6 +41,11 @@ std::vector<long double> plain_form(const Values& x, long double a, std::size_t 
   return out;
 }
 
+template <class Together>
+inline constexpr std::size_t count_of = 0;
+template <std::size_t N>
+inline constexpr std::size_t count_of<Recurrences<N>> = N;
+
 }  // namespace
 
 TEST_CASE("an average says what its definition says") {
@@ -49,7 +54,7 @@ TEST_CASE("an average says what its definition says") {
     for (const bool wilder : {false, true}) {
       CAPTURE(wilder);
       for (const double level : {100.0, 1e8, 0.0}) {
-        const Values x = walk(static_cast<std::size_t>(3 * period + 4000), 800, level, 0.01);
+        const Values x = walk(3 * static_cast<std::size_t>(period) + 4000, 800, level, 0.01);
         Recurrence average(wilder ? Smoothing::wilder(period) : Smoothing::ema(period));
         const Values got = call(average, x.data(), x.size());
         const auto wanted =
@@ -74,8 +79,8 @@ TEST_CASE("runs of any length give the bits and the state of single rows") {
   for (const int period : periods) {
     CAPTURE(period);
     for (const int most : {3, 9, 100, 700}) {
-      for (const Values& x : {walk(static_cast<std::size_t>(2 * period + 1500), 811),
-                              rough(static_cast<std::size_t>(2 * period + 1500), 812)}) {
+      const std::size_t all = 2 * static_cast<std::size_t>(period) + 1500;
+      for (const Values& x : {walk(all, 811), rough(all, 812)}) {
         Recurrence by_row(Smoothing::ema(period));
         Recurrence by_run(Smoothing::ema(period));
         std::size_t at = 0;
@@ -94,7 +99,7 @@ TEST_CASE("runs of any length give the bits and the state of single rows") {
 
 TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so that their seeds end together",
                    Together, Recurrences<1>, Recurrences<2>, Recurrences<4>) {
-  constexpr std::size_t count = sizeof(typename Together::V) / sizeof(double);
+  constexpr std::size_t count = count_of<Together>;
   const Smoothing wishes[][4] = {
       {Smoothing::ema(12), Smoothing::ema(26), Smoothing::ema(9), Smoothing::ema(1)},
       {Smoothing::wilder(14), Smoothing::wilder(14), Smoothing::wilder(14), Smoothing::wilder(14)},
@@ -213,12 +218,15 @@ TEST_CASE("an average refuses positions that are none") {
   Recurrence average(Smoothing::ema(5));
   const std::string bytes = save(average);
   // The first three numbers: values in the seed, rows since, and where the next row goes.
-  for (const auto& [at, value] :
-       {std::pair<std::size_t, std::int64_t>{0, -1}, {0, 6}, {8, -1}, {8, 5}, {16, 4}, {16, -1}, {16, 1LL << 33}}) {
+  const auto refuse = [&](std::size_t at, std::int64_t value) {
     CAPTURE(at);
     CAPTURE(value);
     std::string broken = bytes;
     std::memcpy(broken.data() + at, &value, sizeof value);
     CHECK_THROWS_AS(load(average, broken), SnapshotError);
-  }
+  };
+  for (const std::int64_t value : {-1, 6}) refuse(0, value);
+  for (const std::int64_t value : {-1, 5}) refuse(8, value);
+  for (const std::int64_t value : {-1, 4}) refuse(16, value);
+  for (const std::size_t at : std::initializer_list<std::size_t>{0, 8, 16}) refuse(at, std::int64_t{1} << 33);
 }
