@@ -129,6 +129,8 @@ class Engine:
     def _on_bars(
         self, span: str, ts: int, symbols: list[str], columns: Sequence[npt.ArrayLike], /
     ) -> int: ...
+    @property
+    def _copies_rows(self) -> bool: ...
 '''
 
 CPU = f'''{HEAD}

@@ -88,7 +88,8 @@ class Symbol:
     def forming(self, span: str) -> _Bars:
         """A copy of the forming bar of a span; its count is 0 when there is none."""
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name under which the engine holds it."""
     @property
     def row(self) -> _Row:
         """The live row: a read-only array over the engine's memory, always the same one."""
@@ -138,3 +139,5 @@ class Engine:
     def _on_bars(
         self, span: str, ts: int, symbols: list[str], columns: Sequence[npt.ArrayLike], /
     ) -> int: ...
+    @property
+    def _copies_rows(self) -> bool: ...

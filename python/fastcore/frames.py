@@ -42,7 +42,7 @@ def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
     if isinstance(values, (list, tuple)):
         return values, lambda out: out.tolist()
     if isinstance(values, np.ma.MaskedArray):
-        return values.astype(np.float64).filled(np.nan), np.ma.masked_invalid
+        return np.ma.filled(values.astype(np.float64), np.nan), np.ma.masked_invalid
     library = _library(values)
     if library == "pandas":
         return _from_pandas(values)
