@@ -512,6 +512,24 @@ def test_late_ticks_stay_out_of_bars_unless_accepted() -> None:
         assert symbol.last_ts == T0 + MINUTE
 
 
+def test_a_volume_that_overflows_is_a_row_that_does_not_count() -> None:
+    """Two sizes that each are finite make a bar whose volume is not: it leaves no trace, as in a batch."""
+    plan = {"obv": fc.OBV(), "vwap": fc.VWAP(2), "mfi": fc.MFI(2)}
+    engine = fc.Engine({key: one.on("1m") for key, one in plan.items()}, history=20)
+    sizes = [1.0, 1.0, 1.0, 1.0, 1e308, 1e308, 1.0, 1.0, 1.0, 1.0]
+    minutes = [0, 1, 2, 3, 4, 4, 5, 6, 7, 8]
+    rows = [
+        (T0 + minute * MINUTE, 100.0 + minute, size, 0) for minute, size in zip(minutes, sizes, strict=True)
+    ]
+    assert engine.on_ticks(ticks_of(rows), symbols=["S"]) == len(rows)
+    symbol = engine.symbol("S")
+    bars = symbol.bars("1m")
+    assert np.isinf(bars["volume"]).sum() == 1
+    for key, one in plan.items():
+        columns = [bars[column] for column in ROWS[type(one).__name__]["inputs"]]
+        assert_same_bits(symbol.history(key), batch(one, columns)[0], key)
+
+
 def test_the_last_nanoseconds_that_64_bits_hold_make_bars_like_others() -> None:
     """Two ticks at one time are in one bar, also in the year 2262, where the bar's end does not fit."""
     last = 2**63 - 1

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "tidy"
 #: What clang says that does not concern the code: it is handed GCC's options, and the C++ library
 #: uses what it has itself declared deprecated.
-QUIET = ("-Wno-unknown-warning-option", "-Wno-deprecated-declarations", "-D__builtin_shuffle(a,b,...)=__builtin_shufflevector(a,b,4,0,1,2)")
+QUIET = ("-Wno-unknown-warning-option", "-Wno-deprecated-declarations")
 
 
 def tool(name: str) -> str:
@@ -31,14 +31,11 @@ def tool(name: str) -> str:
 
 
 def compile_commands() -> Path:
-    """The folder with the compile commands, one for each file: the cores of all processor levels compile the same."""
-    subprocess.run(
-        [tool("cmake"), "--preset", "tidy", f"-DPython_EXECUTABLE={sys.executable}"],
-        cwd=ROOT,
-        env=os.environ | {"pybind11_ROOT": pybind11.get_cmake_dir(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    """The folder with the compile commands, one for each file, although each processor level has its own."""
+    configure = [tool("cmake"), "--preset", "tidy"]
+    configure += [f"-DPython_EXECUTABLE={sys.executable}", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
+    environment = os.environ | {"pybind11_ROOT": pybind11.get_cmake_dir()}
+    subprocess.run(configure, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
     commands = json.loads((BUILD / "compile_commands.json").read_text())
     once = {command["file"]: command for command in commands if Path(command["file"]).is_relative_to(ROOT)}
     folder = BUILD / "once"

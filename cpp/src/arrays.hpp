@@ -25,16 +25,18 @@ inline Column to_column(const py::handle& values, const std::string& where, cons
   }
   const char kind = any.dtype().kind();
   if (kind != 'f' && kind != 'i' && kind != 'u' && kind != 'b') {
-    throw WrongType(where + ": " + name + " must be an array of real numbers, not of dtype " + std::string(py::str(any.dtype())));
+    throw WrongType(where + ": " + name + " must be an array of real numbers, not of dtype " +
+                    std::string(py::str(any.dtype())));
   }
-  if (any.ndim() != 1) throw InputError(where + ": " + name + " must have one dimension, not " + std::to_string(any.ndim()));
+  if (any.ndim() != 1)
+    throw InputError(where + ": " + name + " must have one dimension, not " + std::to_string(any.ndim()));
   return Column::ensure(any);
 }
 
 /// A read-only array over memory that lives in `block`. Its base is a capsule that shares the block, not
 /// an object with a buffer, so that nobody can make it writable or keep it past the memory.
-inline py::array live_view(const py::dtype& dtype, std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides, const void* data,
-                           const std::shared_ptr<Block>& block) {
+inline py::array live_view(const py::dtype& dtype, std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides,
+                           const void* data, const std::shared_ptr<Block>& block) {
   auto* const share = new std::shared_ptr<Block>(block);
   const py::capsule base(share, [](void* p) { delete static_cast<std::shared_ptr<Block>*>(p); });
   py::array view(dtype, std::move(shape), std::move(strides), data, base);

@@ -30,7 +30,8 @@ struct PyIndicator {
 }  // namespace fastcore::python
 
 template <>
-struct pybind11::detail::type_caster<fastcore::python::PyIndicator> : pybind11::detail::type_caster_base<fastcore::python::PyIndicator> {
+struct pybind11::detail::type_caster<fastcore::python::PyIndicator>
+    : pybind11::detail::type_caster_base<fastcore::python::PyIndicator> {
   bool load(handle source, bool convert) {
     fastcore::python::require_made(source);
     return type_caster_base::load(source, convert);

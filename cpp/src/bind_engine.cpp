@@ -30,8 +30,10 @@ Rule rule_named(const char* what, const std::string& name, std::initializer_list
 }
 
 Policy policy_of(const std::string& order, const std::string& invalid) {
-  return {rule_named<OrderRule>("order", order, {{"drop", OrderRule::drop}, {"reject", OrderRule::reject}, {"accept", OrderRule::accept}}),
-          rule_named<InvalidRule>("invalid", invalid, {{"drop", InvalidRule::drop}, {"raise", InvalidRule::raise}})};
+  return {
+      rule_named<OrderRule>("order", order,
+                            {{"drop", OrderRule::drop}, {"reject", OrderRule::reject}, {"accept", OrderRule::accept}}),
+      rule_named<InvalidRule>("invalid", invalid, {{"drop", InvalidRule::drop}, {"raise", InvalidRule::raise}})};
 }
 
 std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
@@ -44,16 +46,19 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   return self;
 }
 
-std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols, const std::string& order, const std::string& invalid,
-                               bool copy_rows) {
+std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
+                               const std::string& order, const std::string& invalid, bool copy_rows) {
   std::vector<NodeSpec> specs;
   for (const auto& [name, value] : plan) {
-    if (!py::isinstance<py::str>(name)) throw WrongType("Engine: indicator names must be text, not " + std::string(py::repr(name)));
+    if (!py::isinstance<py::str>(name))
+      throw WrongType("Engine: indicator names must be text, not " + std::string(py::repr(name)));
     if (!py::isinstance<PyIndicator>(value)) {
-      throw WrongType("Engine: " + std::string(py::repr(name)) + " must be an indicator such as fastcore.EMA(20), not " + std::string(py::repr(value)));
+      throw WrongType("Engine: " + std::string(py::repr(name)) +
+                      " must be an indicator such as fastcore.EMA(20), not " + std::string(py::repr(value)));
     }
     const auto& one = py::cast<const PyIndicator&>(value);
-    specs.push_back({py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
+    specs.push_back(
+        {py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
   }
   Engine::Options options{history, max_symbols, policy_of(order, invalid)};
   return wrap(std::make_unique<Engine>(std::move(specs), options), copy_rows);
@@ -85,7 +90,8 @@ std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tic
       continue;
     }
     const auto& options = engine.options();
-    const bool room = options.max_symbols == 0 || engine.symbols().size() < options.max_symbols || engine.find(all[k]) != nullptr;
+    const bool room =
+        options.max_symbols == 0 || engine.symbols().size() < options.max_symbols || engine.find(all[k]) != nullptr;
     table.push_back(room ? engine.symbol(all[k]).get() : nullptr);
   }
   return table;
@@ -93,7 +99,8 @@ std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tic
 
 py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& names, bool all_rows, bool outcomes) {
   Engine& engine = self.engine();
-  if (ticks.ndim() != 1 || ticks.itemsize() != static_cast<py::ssize_t>(sizeof(Tick)) || (ticks.flags() & py::array::c_style) == 0) {
+  if (ticks.ndim() != 1 || ticks.itemsize() != static_cast<py::ssize_t>(sizeof(Tick)) ||
+      (ticks.flags() & py::array::c_style) == 0) {
     throw InputError("on_ticks: ticks must be a one-dimensional, contiguous array of fastcore.TICK");
   }
   const auto count = static_cast<std::size_t>(ticks.shape(0));
@@ -118,24 +125,29 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
 }
 
 /// One bar for many symbols, arrays by symbol. Returns how many were taken.
-std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names, const py::list& values) {
+std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names,
+                    const py::list& values) {
   Engine& engine = self.engine();
   const std::size_t clock = engine.plan().clock(span);
-  if (ts < earliest_ts) throw InputError("on_bars: ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC, the start of the bars");
+  if (ts < earliest_ts)
+    throw InputError("on_bars: ts=" + std::to_string(ts) +
+                     " must be nanoseconds since 1970 UTC, the start of the bars");
   static constexpr const char* fields[5] = {"open", "high", "low", "close", "volume"};
   std::vector<Column> columns;
   for (std::size_t k = 0; k < 5; ++k) {
     columns.push_back(to_column(values[k], "on_bars", fields[k]));
     if (static_cast<std::size_t>(columns[k].size()) != names.size()) {
-      throw InputError(std::string("on_bars: ") + fields[k] + " has " + std::to_string(columns[k].size()) + " values for " + std::to_string(names.size()) + " symbols");
+      throw InputError(std::string("on_bars: ") + fields[k] + " has " + std::to_string(columns[k].size()) +
+                       " values for " + std::to_string(names.size()) + " symbols");
     }
   }
   const std::set<std::string> distinct(names.begin(), names.end());
-  const auto fresh = static_cast<std::size_t>(std::count_if(distinct.begin(), distinct.end(), [&](const std::string& n) { return engine.find(n) == nullptr; }));
+  const auto fresh = static_cast<std::size_t>(
+      std::count_if(distinct.begin(), distinct.end(), [&](const std::string& n) { return engine.find(n) == nullptr; }));
   const std::size_t room = engine.options().max_symbols;
   if (room != 0 && engine.symbols().size() + fresh > room) {
-    throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " + std::to_string(engine.symbols().size()) +
-                        ", but max_symbols is " + std::to_string(room));
+    throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " +
+                        std::to_string(engine.symbols().size()) + ", but max_symbols is " + std::to_string(room));
   }
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -150,7 +162,8 @@ py::dict latency(const Histogram& h) {
   py::dict all;
   all["count"] = h.count();
   all["mean"] = h.mean();
-  static constexpr std::pair<const char*, double> shares[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
+  static constexpr std::pair<const char*, double> shares[] = {{"p50", 0.5},  {"p90", 0.9},     {"p95", 0.95},
+                                                              {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
   for (const auto& [name, share] : shares) all[name] = h.percentile(share);
   all["max"] = h.max();
   return all;
@@ -176,26 +189,40 @@ py::dict stats(PyEngine& self) {
 
 void bind_engine(py::module_& m) {
   py::class_<PyEngine>(m, "Engine", "Many symbols under one plan of indicators.")
-      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("order"), py::arg("invalid"), py::arg("copy_rows"))
-      .def(py::init([](const py::bytes& snapshot, bool copy_rows) { return wrap(Engine::restore(std::string_view(snapshot)), copy_rows); }),
+      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("order"),
+           py::arg("invalid"), py::arg("copy_rows"))
+      .def(py::init([](const py::bytes& snapshot, bool copy_rows) {
+             return wrap(Engine::restore(std::string_view(snapshot)), copy_rows);
+           }),
            py::arg("snapshot"), py::arg("copy_rows"))
       .def("symbol", &symbol, py::arg("name"), "The symbol of that name, made on first use.")
-      .def("drop", [](PyEngine& self, const std::string& name) {
+      .def(
+          "drop",
+          [](PyEngine& self, const std::string& name) {
             if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
             if (self.symbols.contains(py::str(name))) self.symbols.attr("pop")(name);
-          }, py::arg("name"), "Forget a symbol; its ledger stays in the engine's.")
-      .def_property_readonly("symbols", [](PyEngine& self) {
+          },
+          py::arg("name"), "Forget a symbol; its ledger stays in the engine's.")
+      .def_property_readonly(
+          "symbols",
+          [](PyEngine& self) {
             std::vector<std::string> names;
             for (const auto& one : self.engine().symbols()) names.push_back(one->name());
             return names;
-          }, "Names of the symbols, in order of first use.")
-      .def_property_readonly("columns", [](PyEngine& self) { return self.handle->engine->plan().columns(); }, "Output names in row order.")
-      .def_property_readonly("ledger", [](PyEngine& self) { return ledger_dict(self.engine().ledger()); }, "Ticks received by all symbols, and how many ended in each bucket.")
+          },
+          "Names of the symbols, in order of first use.")
+      .def_property_readonly(
+          "columns", [](PyEngine& self) { return self.handle->engine->plan().columns(); }, "Output names in row order.")
+      .def_property_readonly(
+          "ledger", [](PyEngine& self) { return ledger_dict(self.engine().ledger()); },
+          "Ticks received by all symbols, and how many ended in each bucket.")
       .def_property_readonly("_copies_rows", [](const PyEngine& self) { return self.handle->copy_rows; })
       .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)
-      .def("snapshot", [](PyEngine& self) { return py::bytes(self.engine().snapshot()); }, "The engine's state as bytes: versioned, checksummed, O(window). History is not in it.");
+      .def(
+          "snapshot", [](PyEngine& self) { return py::bytes(self.engine().snapshot()); },
+          "The engine's state as bytes: versioned, checksummed, O(window). History is not in it.");
   py::list names;
   for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
   m.attr("outcomes") = py::tuple(names);

@@ -44,14 +44,16 @@ void enter(const EngineHandle& handle);
 }  // namespace fastcore::python
 
 template <>
-struct pybind11::detail::type_caster<fastcore::python::PySymbol> : pybind11::detail::type_caster_base<fastcore::python::PySymbol> {
+struct pybind11::detail::type_caster<fastcore::python::PySymbol>
+    : pybind11::detail::type_caster_base<fastcore::python::PySymbol> {
   bool load(handle source, bool convert) {
     fastcore::python::require_made(source);
     return type_caster_base::load(source, convert);
   }
 };
 template <>
-struct pybind11::detail::type_caster<fastcore::python::PyEngine> : pybind11::detail::type_caster_base<fastcore::python::PyEngine> {
+struct pybind11::detail::type_caster<fastcore::python::PyEngine>
+    : pybind11::detail::type_caster_base<fastcore::python::PyEngine> {
   bool load(handle source, bool convert) {
     fastcore::python::require_made(source);
     return type_caster_base::load(source, convert);

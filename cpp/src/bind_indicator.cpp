@@ -22,7 +22,8 @@ py::dict& row_types() {
 
 bool enter(const PyIndicator& self) noexcept {
   if (!self.busy) return true;
-  PyErr_Format(error_class("BusyError"), "%s: another thread runs a batch on this indicator", self.indicator.kernel().name);
+  PyErr_Format(error_class("BusyError"), "%s: another thread runs a batch on this indicator",
+               self.indicator.kernel().name);
   return false;
 }
 
@@ -44,7 +45,8 @@ PyObject* result(const PyIndicator& self, const double* values) noexcept {
   return row;
 }
 
-bool read_row(const PyIndicator& self, const char* method, PyObject* const* args, Py_ssize_t count, double* in) noexcept {
+bool read_row(const PyIndicator& self, const char* method, PyObject* const* args, Py_ssize_t count,
+              double* in) noexcept {
   const Kernel& kernel = self.indicator.kernel();
   if (static_cast<std::size_t>(count) != kernel.input_count) {
     std::string names;
@@ -82,10 +84,12 @@ struct Methods {
   explicit Methods(const Kernel& kernel) {
     std::string inputs;
     for (std::size_t k = 0; k < kernel.input_count; ++k) inputs += std::string(kernel.inputs[k]) + ", ";
-    update_doc = "update($self, " + inputs + "/)\n--\n\nCommit one row of inputs (numbers) and return the outputs; NaN while warming up.";
+    update_doc = "update($self, " + inputs +
+                 "/)\n--\n\nCommit one row of inputs (numbers) and return the outputs; NaN while warming up.";
     peek_doc = "peek($self, " + inputs + "/)\n--\n\nWhat `update` would return; the state stays as it is.";
     if (kernel.input_count == 1) {
-      defs = {PyMethodDef{"update", update_one, METH_O, update_doc.c_str()}, PyMethodDef{"peek", peek_one, METH_O, peek_doc.c_str()}};
+      defs = {PyMethodDef{"update", update_one, METH_O, update_doc.c_str()},
+              PyMethodDef{"peek", peek_one, METH_O, peek_doc.c_str()}};
     } else {
       defs = {fast("update", update, update_doc.c_str()), fast("peek", peek, peek_doc.c_str())};
     }
@@ -108,7 +112,8 @@ void attach(PyIndicator& self) {
 
 std::unique_ptr<PyIndicator> make(const std::string& name, const py::sequence& values) {
   const Kernel& kernel = kernel_named(name);
-  if (values.size() != kernel.param_count) throw InputError(name + " takes " + std::to_string(kernel.param_count) + " parameters");
+  if (values.size() != kernel.param_count)
+    throw InputError(name + " takes " + std::to_string(kernel.param_count) + " parameters");
   ParamValues params{};
   for (std::size_t i = 0; i < kernel.param_count; ++i) {
     const py::object value = values[i];
@@ -116,8 +121,8 @@ std::unique_ptr<PyIndicator> make(const std::string& name, const py::sequence& v
     if (PyErr_Occurred() != nullptr) {  // a whole number beyond every float
       PyErr_Clear();
       const ParamInfo& p = kernel.params[i];
-      throw ParameterError(name + "." + p.name + " must be a number from " + plain(p.least) + " to " + plain(p.most) + ", not " +
-                           std::string(py::repr(value)).substr(0, 40));
+      throw ParameterError(name + "." + p.name + " must be a number from " + plain(p.least) + " to " + plain(p.most) +
+                           ", not " + std::string(py::repr(value)).substr(0, 40));
     }
   }
   auto self = std::make_unique<PyIndicator>(Indicator(kernel, params));
@@ -125,7 +130,8 @@ std::unique_ptr<PyIndicator> make(const std::string& name, const py::sequence& v
   return self;
 }
 
-std::unique_ptr<PyIndicator> restore(const py::bytes& bytes, const std::string& clock, const std::vector<std::string>& parents) {
+std::unique_ptr<PyIndicator> restore(const py::bytes& bytes, const std::string& clock,
+                                     const std::vector<std::string>& parents) {
   auto self = std::make_unique<PyIndicator>(Indicator::restore(std::string_view(bytes)));
   self->clock = clock;
   self->parents = parents;
@@ -140,7 +146,8 @@ py::list batch(PyIndicator& self, const py::args& values) {
   if (values.size() != kernel.input_count) {
     std::string names;
     for (std::size_t k = 0; k < kernel.input_count; ++k) names += (k == 0 ? "" : ", ") + std::string(kernel.inputs[k]);
-    throw WrongType(where + " takes " + std::to_string(kernel.input_count) + " arrays (" + names + "), not " + std::to_string(values.size()));
+    throw WrongType(where + " takes " + std::to_string(kernel.input_count) + " arrays (" + names + "), not " +
+                    std::to_string(values.size()));
   }
   std::vector<Column> columns;
   std::array<const double*, max_inputs> in{};
@@ -148,8 +155,8 @@ py::list batch(PyIndicator& self, const py::args& values) {
     columns.push_back(to_column(values[k], where, kernel.inputs[k]));
     in[k] = columns[k].data();
     if (columns[k].size() != columns[0].size()) {
-      throw InputError(where + ": " + kernel.inputs[k] + " has " + std::to_string(columns[k].size()) + " rows, " + kernel.inputs[0] + " has " +
-                       std::to_string(columns[0].size()));
+      throw InputError(where + ": " + kernel.inputs[k] + " has " + std::to_string(columns[k].size()) + " rows, " +
+                       kernel.inputs[0] + " has " + std::to_string(columns[0].size()));
     }
   }
   const auto rows = static_cast<std::size_t>(columns[0].size());
@@ -186,23 +193,29 @@ void bind_indicator(py::module_& m) {
              if (!enter(self)) throw py::error_already_set();
              return py::bytes(self.indicator.snapshot());
            })
-      .def("reset",
-           [](PyIndicator& self) {
-             if (!enter(self)) throw py::error_already_set();
-             self.indicator.reset();
-           },
-           "Forget all values: as a new one.")
+      .def(
+          "reset",
+          [](PyIndicator& self) {
+            if (!enter(self)) throw py::error_already_set();
+            self.indicator.reset();
+          },
+          "Forget all values: as a new one.")
       .def_property_readonly(
           "value",
-          [](const PyIndicator& self) { return py::reinterpret_steal<py::object>(result(self, self.indicator.value())); },
+          [](const PyIndicator& self) {
+            return py::reinterpret_steal<py::object>(result(self, self.indicator.value()));
+          },
           "What the last `update` returned; NaN before the first.")
       .def_property_readonly(
           "ready", [](const PyIndicator& self) { return self.indicator.ready(); }, "Whether all outputs are there.")
       .def_property_readonly(
-          "warmup", [](const PyIndicator& self) { return self.indicator.warmup(); }, "Rows until all outputs are there: TA-Lib's lookback + 1.")
-      .def_property_readonly("clock", [](const PyIndicator& self) { return self.clock; }, "Bar spec given to `on`; empty for ticks.")
+          "warmup", [](const PyIndicator& self) { return self.indicator.warmup(); },
+          "Rows until all outputs are there: TA-Lib's lookback + 1.")
       .def_property_readonly(
-          "parents", [](const PyIndicator& self) { return py::tuple(py::cast(self.parents)); }, "Columns given to `of`.")
+          "clock", [](const PyIndicator& self) { return self.clock; }, "Bar spec given to `on`; empty for ticks.")
+      .def_property_readonly(
+          "parents", [](const PyIndicator& self) { return py::tuple(py::cast(self.parents)); },
+          "Columns given to `of`.")
       .def("_place",
            [](PyIndicator& self, const std::string& clock, const std::vector<std::string>& parents) {
              self.clock = clock;

@@ -12,8 +12,10 @@ namespace py = pybind11;
 
 namespace fastcore::python {
 
-PySymbol::PySymbol(std::shared_ptr<EngineHandle> owner_, std::shared_ptr<Symbol> core) : owner(std::move(owner_)), symbol(std::move(core)) {
-  row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())}, {sizeof(double)}, symbol->cells(), symbol->block());
+PySymbol::PySymbol(std::shared_ptr<EngineHandle> owner_, std::shared_ptr<Symbol> core)
+    : owner(std::move(owner_)), symbol(std::move(core)) {
+  row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())},
+                  {sizeof(double)}, symbol->cells(), symbol->block());
 }
 
 py::dict ledger_dict(const Ledger& ledger) {
@@ -31,7 +33,8 @@ namespace {
 
 bool enter_fast(const EngineHandle& handle) noexcept {
   if (!handle.busy) return true;
-  PyErr_SetString(error_class("BusyError"), "another thread runs a batch on this engine: an engine has one owner at a time");
+  PyErr_SetString(error_class("BusyError"),
+                  "another thread runs a batch on this engine: an engine has one owner at a time");
   return false;
 }
 
@@ -76,7 +79,10 @@ struct TickArguments {
       std::size_t k = 0;
       while (k < count && PyUnicode_CompareWithASCIIString(name, names[k]) != 0) ++k;
       if (k == count || values[k] != nullptr) {
-        PyErr_Format(PyExc_TypeError, k == count ? "on_tick has no argument %R; it takes ts, price, size, side, id" : "on_tick got %R twice", name);
+        PyErr_Format(
+            PyExc_TypeError,
+            k == count ? "on_tick has no argument %R; it takes ts, price, size, side, id" : "on_tick got %R twice",
+            name);
         return false;
       }
       values[k] = args[positional + i];
@@ -92,14 +98,15 @@ bool raises(const Symbol& symbol, Outcome outcome) noexcept {
   return outcome == Outcome::rejected || (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise);
 }
 const char* why_refused(Outcome outcome) noexcept {
-  return outcome == Outcome::invalid ? "prices must be above 0, a size 0 or more, all finite, and high and low the ends of a bar"
-                                     : "it is older than the newest, and the policy rejects what is late";
+  return outcome == Outcome::invalid
+             ? "prices must be above 0, a size 0 or more, all finite, and high and low the ends of a bar"
+             : "it is older than the newest, and the policy rejects what is late";
 }
 
 /// The error of a tick that was refused and counted.
 PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
-  PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(), values[0], values[1],
-               values[2] == nullptr ? Py_None : values[2], why_refused(outcome));
+  PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(),
+               values[0], values[1], values[2] == nullptr ? Py_None : values[2], why_refused(outcome));
   return nullptr;
 }
 
@@ -120,7 +127,8 @@ Outcome timed_tick(EngineHandle& handle, Symbol& symbol, std::int64_t ts, double
   using Time = std::chrono::steady_clock;
   const auto before = Time::now();
   const Outcome outcome = symbol.on_tick(ts, price, size);
-  handle.engine->tick_latency().record(static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
+  handle.engine->tick_latency().record(
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
   return outcome;
 }
 
@@ -154,7 +162,8 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
     PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
     return nullptr;
   }
-  const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, ts, price, size) : symbol.on_tick(ts, price, size);
+  const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, ts, price, size)
+                                                        : symbol.on_tick(ts, price, size);
   if (outcome != Outcome::accepted) {
     if (raises(symbol, outcome)) {
       PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};
@@ -178,7 +187,8 @@ Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
     return -1;
   }
   if (index >= 0 && index < count) return index;
-  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key, py::list(self.owner->columns).ptr());
+  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key,
+               py::list(self.owner->columns).ptr());
   return -1;
 }
 
@@ -194,20 +204,25 @@ PyObject* values(PyObject* object, PyObject*) {
   if (self == nullptr) return nullptr;
   const auto count = static_cast<Py_ssize_t>(self->symbol->plan().columns().size());
   PyObject* const row = PyTuple_New(count);
-  for (Py_ssize_t k = 0; row != nullptr && k < count; ++k) PyTuple_SET_ITEM(row, k, PyFloat_FromDouble(self->symbol->cells()[k]));
+  for (Py_ssize_t k = 0; row != nullptr && k < count; ++k)
+    PyTuple_SET_ITEM(row, k, PyFloat_FromDouble(self->symbol->cells()[k]));
   return row;
 }
 
 PyMethodDef symbol_methods[] = {
-    fast_keywords("on_tick", on_tick,
-                  "on_tick($self, ts, price, size=0.0, side=0, id=0)\n--\n\n"
-                  "Take one tick and return the live row.\n\n"
-                  "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
-                  "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
-                  "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
-    {"__getitem__", get, METH_O | METH_COEXIST, "__getitem__($self, column, /)\n--\n\nOne output by column name or number, as a float."},
-    {"get", get, METH_O, "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
-    {"values", values, METH_NOARGS, "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
+    fast_keywords(
+        "on_tick", on_tick,
+        "on_tick($self, ts, price, size=0.0, side=0, id=0)\n--\n\n"
+        "Take one tick and return the live row.\n\n"
+        "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
+        "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
+        "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
+    {"__getitem__", get, METH_O | METH_COEXIST,
+     "__getitem__($self, column, /)\n--\n\nOne output by column name or number, as a float."},
+    {"get", get, METH_O,
+     "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
+    {"values", values, METH_NOARGS,
+     "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
 };
 
 py::dtype bar_dtype() {
@@ -226,18 +241,21 @@ py::array history(const PySymbol& self, const py::handle& key) {
   const Plan& plan = self.symbol->plan();
   const std::size_t clock = plan.clock_of(static_cast<std::size_t>(column));
   const History* const kept = self.symbol->history(clock);
-  if (kept == nullptr) throw InputError("no history is kept: make the engine with history=, such as Engine(..., history=512)");
+  if (kept == nullptr)
+    throw InputError("no history is kept: make the engine with history=, such as Engine(..., history=512)");
   const auto& columns = plan.clocks()[clock].columns;
   std::size_t at = 0;
   while (columns[at] != static_cast<std::size_t>(column)) ++at;
   const auto stride = static_cast<py::ssize_t>(kept->width() * sizeof(double));
-  return live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(kept->size())}, {stride}, kept->last(kept->size()) + at, kept->block());
+  return live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(kept->size())}, {stride},
+                   kept->last(kept->size()) + at, kept->block());
 }
 
 py::array bars(const PySymbol& self, const std::string& span) {
   enter(*self.owner);
   const BarHistory& kept = self.symbol->bars(self.symbol->plan().clock(span));
-  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()), kept.block());
+  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()),
+                   kept.block());
 }
 
 std::uint64_t generation(const PySymbol& self, const py::handle& key) {
@@ -250,7 +268,8 @@ std::uint64_t generation(const PySymbol& self, const py::handle& key) {
 py::array_t<double> peek(const PySymbol& self, double price, double size, bool forming) {
   enter(*self.owner);
   if (!valid_price(price) || !valid_size(size)) {
-    throw InputError("peek: price must be above 0 and size 0 or more, both finite, not " + plain(price) + " and " + plain(size));
+    throw InputError("peek: price must be above 0 and size 0 or more, both finite, not " + plain(price) + " and " +
+                     plain(size));
   }
   py::array_t<double> row(static_cast<py::ssize_t>(self.symbol->plan().columns().size()));
   self.symbol->peek(price, size, forming, row.mutable_data());
@@ -259,12 +278,14 @@ py::array_t<double> peek(const PySymbol& self, double price, double size, bool f
 
 py::object row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
   if (raises(*self.symbol, outcome)) {
-    throw TickError(self.symbol->name() + ": " + what + " ts=" + std::to_string(ts) + " refused: " + why_refused(outcome));
+    throw TickError(self.symbol->name() + ": " + what + " ts=" + std::to_string(ts) +
+                    " refused: " + why_refused(outcome));
   }
   return py::reinterpret_steal<py::object>(give_row(self));
 }
 
-py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low, double close, double volume) {
+py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low,
+                  double close, double volume) {
   enter(*self.owner);
   const std::size_t clock = self.symbol->plan().clock(span);
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_bar", ts));
@@ -282,31 +303,51 @@ py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double as
 }  // namespace
 
 void bind_symbol(py::module_& m) {
-  py::class_<PySymbol> type(m, "Symbol", "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
+  py::class_<PySymbol> type(m, "Symbol",
+                            "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
   for (PyMethodDef& def : symbol_methods) put_method(type, def);
   // The method descriptor first, since it sets the slot to a slower way to itself; then the slot.
   auto* const slots = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
   slots->as_mapping.mp_subscript = get;
   slots->as_sequence.sq_item = nullptr;  // a symbol is a mapping: without this, looping over it would count up for ever
-  type.def_property_readonly("name", [](const PySymbol& self) { return self.symbol->name(); }, "Name under which the engine holds it.")
-      .def_property_readonly("row", [](const PySymbol& self) { return self.row; }, "The live row: a read-only array over the engine's memory, always the same one.")
-      .def_property_readonly("outcome", [](const PySymbol& self) { return outcome_name(self.symbol->outcome()); }, "Bucket of the last tick.")
-      .def_property_readonly("ledger", [](const PySymbol& self) { return ledger_dict(self.symbol->ledger()); }, "Ticks received, and how many ended in each bucket.")
-      .def_property_readonly("last_ts", [](const PySymbol& self) { return self.symbol->last_ts(); }, "Timestamp of the newest tick; 0 before the first.")
-      .def("history", &history, py::arg("column"), "Window over the last rows of a column, oldest first, without a copy; one row for each tick or bar of its clock.")
-      .def("generation", &generation, py::arg("column"), "Rows written so far to the column's history: a window taken earlier is overwritten from its oldest row on.")
-      .def("bars", &bars, py::arg("span"), "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
-      .def("forming", [](const PySymbol& self, const std::string& span) {
+  type.def_property_readonly(
+          "name", [](const PySymbol& self) { return self.symbol->name(); }, "Name under which the engine holds it.")
+      .def_property_readonly(
+          "row", [](const PySymbol& self) { return self.row; },
+          "The live row: a read-only array over the engine's memory, always the same one.")
+      .def_property_readonly(
+          "outcome", [](const PySymbol& self) { return outcome_name(self.symbol->outcome()); },
+          "Bucket of the last tick.")
+      .def_property_readonly(
+          "ledger", [](const PySymbol& self) { return ledger_dict(self.symbol->ledger()); },
+          "Ticks received, and how many ended in each bucket.")
+      .def_property_readonly(
+          "last_ts", [](const PySymbol& self) { return self.symbol->last_ts(); },
+          "Timestamp of the newest tick; 0 before the first.")
+      .def(
+          "history", &history, py::arg("column"),
+          "Window over the last rows of a column, oldest first, without a copy; one row for each tick or bar of its clock.")
+      .def("generation", &generation, py::arg("column"),
+           "Rows written so far to the column's history: a window taken earlier is overwritten from its oldest row on.")
+      .def("bars", &bars, py::arg("span"),
+           "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
+      .def(
+          "forming",
+          [](const PySymbol& self, const std::string& span) {
             const Bar& bar = self.symbol->forming(self.symbol->plan().clock(span));
             py::array one(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
             return one;
-          }, py::arg("span"), "A copy of the forming bar of a span; its count is 0 when there is none.")
-      .def("peek", &peek, py::arg("price"), py::arg("size") = 0.0, py::kw_only(), py::arg("forming") = false,
-           "The row that a tick at this price would leave, as a fresh array; nothing changes. With forming=True bar columns are shown as if the forming bars closed with it.")
-      .def("on_bar", &on_bar, py::arg("span"), py::arg("ts"), py::arg("open"), py::arg("high"), py::arg("low"), py::arg("close"), py::arg("volume") = 0.0,
-           "Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds since 1970 UTC.")
-      .def("on_quote", &on_quote, py::arg("ts"), py::arg("bid"), py::arg("ask"), py::arg("bid_size") = 0.0, py::arg("ask_size") = 0.0,
-           "Take one quote as a tick at its mid with size 0 and return the live row.");
+          },
+          py::arg("span"), "A copy of the forming bar of a span; its count is 0 when there is none.")
+      .def(
+          "peek", &peek, py::arg("price"), py::arg("size") = 0.0, py::kw_only(), py::arg("forming") = false,
+          "The row that a tick at this price would leave, as a fresh array; nothing changes. With forming=True bar columns are shown as if the forming bars closed with it.")
+      .def(
+          "on_bar", &on_bar, py::arg("span"), py::arg("ts"), py::arg("open"), py::arg("high"), py::arg("low"),
+          py::arg("close"), py::arg("volume") = 0.0,
+          "Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds since 1970 UTC.")
+      .def("on_quote", &on_quote, py::arg("ts"), py::arg("bid"), py::arg("ask"), py::arg("bid_size") = 0.0,
+           py::arg("ask_size") = 0.0, "Take one quote as a tick at its mid with size 0 and return the live row.");
 }
 
 }  // namespace fastcore::python

@@ -10,12 +10,15 @@
 
 namespace fastcore {
 
-Engine::Engine(std::vector<NodeSpec> specs, const Options& options) : plan_(std::make_shared<const Plan>(std::move(specs))), options_(options) {
+Engine::Engine(std::vector<NodeSpec> specs, const Options& options)
+    : plan_(std::make_shared<const Plan>(std::move(specs))), options_(options) {
   if (options.history > most_history) {
-    throw PlanError("history must be from 0 to " + std::to_string(most_history) + " rows, not " + std::to_string(options.history));
+    throw PlanError("history must be from 0 to " + std::to_string(most_history) + " rows, not " +
+                    std::to_string(options.history));
   }
   if (options.max_symbols > most_symbols) {
-    throw PlanError("max_symbols must be at most " + std::to_string(most_symbols) + ", not " + std::to_string(options.max_symbols));
+    throw PlanError("max_symbols must be at most " + std::to_string(most_symbols) + ", not " +
+                    std::to_string(options.max_symbols));
   }
 }
 
@@ -23,8 +26,8 @@ const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name) {
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) return found->second;
   if (options_.max_symbols != 0 && symbols_.size() >= options_.max_symbols) {
-    throw CapacityError("symbol '" + name + "' would be number " + std::to_string(symbols_.size() + 1) + ", but max_symbols is " +
-                        std::to_string(options_.max_symbols) + "; drop one first");
+    throw CapacityError("symbol '" + name + "' would be number " + std::to_string(symbols_.size() + 1) +
+                        ", but max_symbols is " + std::to_string(options_.max_symbols) + "; drop one first");
   }
   auto made = std::make_shared<Symbol>(name, plan_, options_.policy, options_.history);
   symbols_.push_back(made);
@@ -45,7 +48,8 @@ bool Engine::drop(const std::string& name) {
   return true;
 }
 
-std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows, std::uint8_t* outcomes) noexcept {
+std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
+                             std::uint8_t* outcomes) noexcept {
   using Time = std::chrono::steady_clock;
   const std::size_t width = plan_->columns().size();
   std::size_t accepted = 0;
@@ -144,7 +148,8 @@ void check_schemas(ByteReader& in, const std::vector<NodeSpec>& specs) {
   for (const NodeSpec& spec : specs) {
     const auto found = stored.find(spec.kernel->name);
     if (found == stored.end() || found->second != state_schema(*spec.kernel)) {
-      throw SnapshotError(std::string("the snapshot's state of ") + spec.kernel->name + " has other fields than this fastcore's");
+      throw SnapshotError(std::string("the snapshot's state of ") + spec.kernel->name +
+                          " has other fields than this fastcore's");
     }
   }
 }
@@ -152,7 +157,8 @@ void check_schemas(ByteReader& in, const std::vector<NodeSpec>& specs) {
 template <class Rule>
 Rule load_rule(ByteReader& in, Rule last) {
   const auto value = in.number<std::uint8_t>();
-  if (value > static_cast<std::uint8_t>(last)) throw SnapshotError("the snapshot holds a policy that this fastcore does not know");
+  if (value > static_cast<std::uint8_t>(last))
+    throw SnapshotError("the snapshot holds a policy that this fastcore does not know");
   return static_cast<Rule>(value);
 }
 

@@ -35,7 +35,8 @@ inline void require_made(pybind11::handle object) {
 inline void put_method(pybind11::handle type, PyMethodDef& def) {
   auto* const owner = reinterpret_cast<PyTypeObject*>(type.ptr());
   const auto method = pybind11::reinterpret_steal<pybind11::object>(PyDescr_NewMethod(owner, &def));
-  if (!method || PyObject_SetAttrString(type.ptr(), def.ml_name, method.ptr()) != 0) throw pybind11::error_already_set();
+  if (!method || PyObject_SetAttrString(type.ptr(), def.ml_name, method.ptr()) != 0)
+    throw pybind11::error_already_set();
 }
 
 using FastMethod = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
@@ -45,7 +46,8 @@ inline PyMethodDef fast(const char* name, FastMethod method, const char* doc) {
   return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method)), METH_FASTCALL, doc};
 }
 inline PyMethodDef fast_keywords(const char* name, FastKeywordMethod method, const char* doc) {
-  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method)), METH_FASTCALL | METH_KEYWORDS, doc};
+  return {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method)), METH_FASTCALL | METH_KEYWORDS,
+          doc};
 }
 
 /// A number from a Python object, as float() takes it but for text; false with a Python error set that
@@ -59,7 +61,8 @@ inline bool to_double(PyObject* value, double& out, const char* owner, const cha
   if (out == -1.0 && PyErr_Occurred() != nullptr) {
     const bool wrong_kind = PyErr_ExceptionMatches(PyExc_TypeError) != 0;
     PyErr_Clear();
-    PyErr_Format(wrong_kind ? PyExc_TypeError : PyExc_ValueError, "%s.%s: %s must be a number, not %R", owner, method, name, value);
+    PyErr_Format(wrong_kind ? PyExc_TypeError : PyExc_ValueError, "%s.%s: %s must be a number, not %R", owner, method,
+                 name, value);
     return false;
   }
   return true;

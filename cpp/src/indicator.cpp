@@ -54,7 +54,8 @@ Indicator Indicator::restore(std::string_view bytes) {
   ParamValues params;
   const Kernel& kernel = load_params(in, params);
   if (in.text() != state_schema(kernel)) {
-    throw SnapshotError(std::string("the snapshot's state of ") + kernel.name + " has other fields than this fastcore's");
+    throw SnapshotError(std::string("the snapshot's state of ") + kernel.name +
+                        " has other fields than this fastcore's");
   }
   Indicator indicator(kernel, params);
   in.doubles(indicator.value_.data(), kernel.output_count);

@@ -14,8 +14,8 @@ WindowKernel window_kernel() {
 }  // namespace
 
 const std::vector<WindowKernel>& window_kernels() {
-  static const std::vector<WindowKernel> all = {window_kernel<ShiftedSum>(), window_kernel<Moments>(), window_kernel<Weighted>(),
-                                                window_kernel<MomentsWeighted>()};
+  static const std::vector<WindowKernel> all = {window_kernel<ShiftedSum>(), window_kernel<Moments>(),
+                                                window_kernel<Weighted>(), window_kernel<MomentsWeighted>()};
   return all;
 }
 

@@ -16,7 +16,9 @@ namespace fastcore {
 
 namespace {
 
-constexpr std::size_t round_up(std::size_t n) { return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment; }
+constexpr std::size_t round_up(std::size_t n) {
+  return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
+}
 
 std::string quoted(const std::string& text) { return "'" + text + "'"; }
 
@@ -44,7 +46,11 @@ std::int64_t parse_span(const std::string& text) {
     std::string_view name;
     std::int64_t ns;
   };
-  static constexpr Unit units[] = {{"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000}};
+  static constexpr Unit units[] = {{"ms", 1'000'000},
+                                   {"s", 1'000'000'000},
+                                   {"m", 60'000'000'000},
+                                   {"h", 3'600'000'000'000},
+                                   {"d", 86'400'000'000'000}};
   std::int64_t count = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, count);
@@ -54,7 +60,8 @@ std::int64_t parse_span(const std::string& text) {
       if (unit == one.name && count <= std::numeric_limits<std::int64_t>::max() / 4 / one.ns) return count * one.ns;
     }
   }
-  throw PlanError("bar spec " + quoted(text) + " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
+  throw PlanError("bar spec " + quoted(text) +
+                  " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
 }
 
 struct Plan::Build {
@@ -88,13 +95,16 @@ struct Plan::Build {
   void name_columns() {
     for (const NodeSpec& spec : plan.specs_) {
       if (spec.name.empty() || spec.name.find('.') != std::string::npos) {
-        throw PlanError("indicator name " + quoted(spec.name) + " must not be empty or hold a dot, which separates an output");
+        throw PlanError("indicator name " + quoted(spec.name) +
+                        " must not be empty or hold a dot, which separates an output");
       }
       check_params(*spec.kernel, spec.params);
       first_column.push_back(plan.columns_.size());
       for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
-        std::string column = spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
-        if (!column_of.emplace(column, plan.columns_.size()).second) throw PlanError("two indicators are named " + quoted(spec.name));
+        std::string column =
+            spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
+        if (!column_of.emplace(column, plan.columns_.size()).second)
+          throw PlanError("two indicators are named " + quoted(spec.name));
         plan.columns_.push_back(std::move(column));
         owner.push_back(first_column.size() - 1);
       }
@@ -110,9 +120,11 @@ struct Plan::Build {
       for (std::size_t k = 0; k < other.kernel->output_count; ++k) {
         outputs += (k == 0 ? "'" : ", '") + parent + "." + other.kernel->outputs[k].name + "'";
       }
-      throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which has several outputs: choose one of " + outputs);
+      throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which has several outputs: choose one of " +
+                      outputs);
     }
-    throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which is not in the plan; it has " + listed(plan.columns_));
+    throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which is not in the plan; it has " +
+                    listed(plan.columns_));
   }
 
   /// Parents before children, each in the order written; a chain that closes on itself is named.
@@ -148,16 +160,19 @@ struct Plan::Build {
       return;
     }
     if (spec.parents.size() != spec.kernel->input_count) {
-      throw PlanError(quoted(spec.name) + ": " + spec.kernel->name + " takes " + std::to_string(spec.kernel->input_count) +
-                      " inputs, but .of() names " + std::to_string(spec.parents.size()));
+      throw PlanError(quoted(spec.name) + ": " + spec.kernel->name + " takes " +
+                      std::to_string(spec.kernel->input_count) + " inputs, but .of() names " +
+                      std::to_string(spec.parents.size()));
     }
     if (!spec.clock.empty()) {
-      throw PlanError(quoted(spec.name) + " is of " + quoted(spec.parents[0]) + " and runs on its clock: leave out .on(\"" + spec.clock + "\")");
+      throw PlanError(quoted(spec.name) + " is of " + quoted(spec.parents[0]) +
+                      " and runs on its clock: leave out .on(\"" + spec.clock + "\")");
     }
     for (const std::string& parent : spec.parents) {
       const std::size_t above = owner[parent_column(spec, parent)];
       if (&parent == &spec.parents[0]) clock[i] = clock[above];
-      if (clock[above] != clock[i]) throw PlanError(quoted(spec.name) + " is of columns that run on different clocks: " + listed(spec.parents));
+      if (clock[above] != clock[i])
+        throw PlanError(quoted(spec.name) + " is of columns that run on different clocks: " + listed(spec.parents));
       level[i] = std::max(level[i], level[above] + 1);
     }
   }
@@ -214,7 +229,8 @@ struct Plan::Build {
         if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
       }
       // A window and its reader take two levels, so a chain climbs two at a time.
-      if (is_new) nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own, !spec.parents.empty()});
+      if (is_new)
+        nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own, !spec.parents.empty()});
     }
     share_windows();
   }
@@ -238,7 +254,13 @@ struct Plan::Build {
       const auto first = static_cast<std::uint32_t>(plan.cell_count_);
       plan.cell_count_ += window.give_count;
       const Node& any = nodes[members.front()];
-      nodes.push_back({window.kernel, {static_cast<double>(std::get<2>(key))}, any.clock, any.level - 1, any.inputs, first, any.chained});
+      nodes.push_back({window.kernel,
+                       {static_cast<double>(std::get<2>(key))},
+                       any.clock,
+                       any.level - 1,
+                       any.inputs,
+                       first,
+                       any.chained});
       for (const std::size_t i : members) {
         const Sharing& sharing = *nodes[i].kernel->sharing;
         for (std::size_t k = 0; k < sharing.need_count; ++k) {
@@ -272,8 +294,10 @@ struct Plan::Build {
     for (const Node& node : nodes) {
       const std::size_t bytes = node.kernel->bytes(node.params);
       auto& groups = plan.groups_[node.clock];
-      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level && last->kernel == node.kernel && last->chained == node.chained;
-      if (at > std::numeric_limits<std::uint32_t>::max() - bytes) throw PlanError("the plan needs more than 4 GB for each symbol");
+      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level &&
+                         last->kernel == node.kernel && last->chained == node.chained;
+      if (at > std::numeric_limits<std::uint32_t>::max() - bytes)
+        throw PlanError("the plan needs more than 4 GB for each symbol");
       Wiring wiring{static_cast<std::uint32_t>(at), node.out, {}};
       std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
       plan.wirings_.push_back(wiring);
@@ -281,7 +305,8 @@ struct Plan::Build {
       Group& group = groups.back();
       ++group.count;
       group.step = group.count == 1 ? node.kernel->step_one : node.kernel->step_many;
-      group.settled = node.chained ? group.step : (group.count == 1 ? node.kernel->settled_one : node.kernel->settled_many);
+      group.settled =
+          node.chained ? group.step : (group.count == 1 ? node.kernel->settled_one : node.kernel->settled_many);
       plan.states_.push_back({node.kernel, node.params, node.clock, static_cast<std::uint32_t>(at), bytes});
       at = round_up(at + bytes);
       last = &node;
@@ -314,11 +339,13 @@ std::size_t Plan::clock(const std::string& text) const {
     if (clocks_[c].span == span) return c;
     known.push_back(clocks_[c].text);
   }
-  throw PlanError("no indicator runs on bars of " + quoted(text) + "; the engine has " + (known.empty() ? "no bars" : listed(known)));
+  throw PlanError("no indicator runs on bars of " + quoted(text) + "; the engine has " +
+                  (known.empty() ? "no bars" : listed(known)));
 }
 
 bool Plan::ready(std::size_t clock, const std::byte* symbol) const noexcept {
-  return std::all_of(states_.begin(), states_.end(), [&](const State& s) { return s.clock != clock || s.kernel->ready(symbol + s.offset); });
+  return std::all_of(states_.begin(), states_.end(),
+                     [&](const State& s) { return s.clock != clock || s.kernel->ready(symbol + s.offset); });
 }
 
 void Plan::make(std::byte* symbol) const {

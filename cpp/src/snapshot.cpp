@@ -62,14 +62,16 @@ std::string seal(SnapshotKind kind, std::string_view payload) {
 
 std::string_view unseal(SnapshotKind kind, std::string_view bytes) {
   if (bytes.size() < envelope_bytes) {
-    throw SnapshotError("a snapshot has at least " + std::to_string(envelope_bytes) + " bytes, this has " + std::to_string(bytes.size()));
+    throw SnapshotError("a snapshot has at least " + std::to_string(envelope_bytes) + " bytes, this has " +
+                        std::to_string(bytes.size()));
   }
-  if (std::memcmp(bytes.data(), magic, sizeof magic) != 0) throw SnapshotError("these bytes are not a fastcore snapshot: they do not begin with FASTCORE");
+  if (std::memcmp(bytes.data(), magic, sizeof magic) != 0)
+    throw SnapshotError("these bytes are not a fastcore snapshot: they do not begin with FASTCORE");
   ByteReader in(bytes.substr(sizeof magic));
   const auto version = in.number<std::uint32_t>();
   if (version > format_version) {
-    throw SnapshotError("the snapshot has format " + std::to_string(version) + ", this fastcore reads up to " + std::to_string(format_version) +
-                        ": it was written by a newer one or is damaged");
+    throw SnapshotError("the snapshot has format " + std::to_string(version) + ", this fastcore reads up to " +
+                        std::to_string(format_version) + ": it was written by a newer one or is damaged");
   }
   const auto stored_kind = in.number<std::uint32_t>();
   const auto size = in.number<std::uint64_t>();
@@ -79,9 +81,11 @@ std::string_view unseal(SnapshotKind kind, std::string_view bytes) {
   }
   const std::string_view covered = bytes.substr(0, bytes.size() - 4);
   ByteReader sum(bytes.substr(bytes.size() - 4));
-  if (sum.number<std::uint32_t>() != crc32c(covered)) throw SnapshotError("the snapshot's checksum does not match its bytes: it is damaged");
+  if (sum.number<std::uint32_t>() != crc32c(covered))
+    throw SnapshotError("the snapshot's checksum does not match its bytes: it is damaged");
   if (stored_kind != static_cast<std::uint32_t>(kind)) {
-    throw SnapshotError(kind == SnapshotKind::engine ? "this is the snapshot of an indicator, not of an engine" : "this is the snapshot of an engine, not of an indicator");
+    throw SnapshotError(kind == SnapshotKind::engine ? "this is the snapshot of an indicator, not of an engine"
+                                                     : "this is the snapshot of an engine, not of an indicator");
   }
   return covered.substr(envelope_bytes - 4);
 }
@@ -106,7 +110,9 @@ const Kernel& load_params(ByteReader& in, ParamValues& params) {
     const double value = in.number<double>();
     std::size_t i = 0;
     while (i < kernel->param_count && param != kernel->params[i].name) ++i;
-    if (i == kernel->param_count) throw SnapshotError("the snapshot's " + name + " has a parameter '" + param + "', which this fastcore does not know");
+    if (i == kernel->param_count)
+      throw SnapshotError("the snapshot's " + name + " has a parameter '" + param +
+                          "', which this fastcore does not know");
     params[i] = value;
   }
   try {

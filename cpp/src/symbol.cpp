@@ -21,7 +21,8 @@ void History::push(const double* cells, const std::vector<std::uint32_t>& column
   ++generation_;
 }
 
-BarHistory::BarHistory(std::size_t capacity) : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), capacity_(capacity) {}
+BarHistory::BarHistory(std::size_t capacity)
+    : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), capacity_(capacity) {}
 
 void BarHistory::push(const Bar& bar) noexcept {
   data()[at_] = data()[at_ + capacity_] = bar;
@@ -30,7 +31,10 @@ void BarHistory::push(const Bar& bar) noexcept {
 }
 
 Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history)
-    : policy_(policy), plan_(std::move(plan)), block_(std::make_shared<Block>(plan_->symbol_bytes())), name_(std::move(name)) {
+    : policy_(policy),
+      plan_(std::move(plan)),
+      block_(std::make_shared<Block>(plan_->symbol_bytes())),
+      name_(std::move(name)) {
   cells_ = reinterpret_cast<double*>(block_->data());
   inputs_ = cells_ + plan_->clocks()[0].cells;
   plan_->make(block_->data());
@@ -59,7 +63,8 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
     inputs_[0] = price;
     inputs_[1] = size;
     auto* const symbol = reinterpret_cast<std::byte*>(cells_);
-    for (const Group* group = first_; group != last_; ++group) group->settled(symbol, group->nodes, group->count, cells_);
+    for (const Group* group = first_; group != last_; ++group)
+      group->settled(symbol, group->nodes, group->count, cells_);
     return outcome_ = ledger_.count(outcome);
   }
   if (!bars_.empty()) {
@@ -74,7 +79,8 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
 
 Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
   ++ledger_.received;
-  const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) && valid_price(bar.close) && valid_size(bar.volume);
+  const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
+                       valid_price(bar.close) && valid_size(bar.volume);
   if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
     return refuse(Outcome::invalid);
   }

@@ -83,9 +83,10 @@ TEST_CASE("what was written is read, bit for bit") {
       return all;
     };
     const auto letters = [&](Random& source) {
-      std::string all(static_cast<std::size_t>(whole(source, 0, 9)), '\0');
-      for (char& letter : all) letter = static_cast<char>(whole(source, -128, 127));
-      return all;
+      static const char* const some[] = {"a", "Z", ".", "\n", "\u00e9", "\u20ac", "\U0001f4c8", "\x7f"};
+      std::string all;
+      for (int count = whole(source, 0, 9); count > 0; --count) all += some[whole(source, 0, 7)];
+      return all + '\0';
     };
     Random written(seed);
     for (const int kind : kinds) {
@@ -143,6 +144,33 @@ TEST_CASE("a reader never goes past the end, whatever the bytes claim") {
   // A count whose bytes overflow a size; volatile, or the compiler warns of what must not happen.
   const volatile std::size_t overflowing = std::numeric_limits<std::size_t>::max() / 8 + 2;
   CHECK_THROWS_AS(ByteReader(fifteen).doubles(two.data(), overflowing), SnapshotError);
+}
+
+TEST_CASE("text that is not UTF-8 is refused") {
+  const auto text = [](std::string_view bytes) {
+    ByteWriter out;
+    out.text(bytes);
+    return ByteReader(out.bytes()).text();
+  };
+  for (const char* good : {"", "BTCUSDT", "\u00e9", "\u20ac", "\U0001f4c8", "\U0010ffff", "\u0080", "\u0800"})
+    CHECK(text(good) == good);
+  const char* const bad[] = {"\x80",
+                             "\xff",
+                             "a\xc3",
+                             "\xc3(",
+                             "\xe2\x82",
+                             "\xf0\x9f\x93",
+                             "\xc0\x80",
+                             "\xc1\xbf",
+                             "\xe0\x80\x80",
+                             "\xed\xa0\x80",
+                             "\xf0\x80\x80\x80",
+                             "\xf4\x90\x80\x80",
+                             "\xf8\x88\x80\x80\x80"};
+  for (const char* bytes : bad) {
+    CAPTURE(bytes);
+    CHECK_THROWS_AS(text(bytes), SnapshotError);
+  }
 }
 
 TEST_CASE("a count is refused unless all it counts could be there") {

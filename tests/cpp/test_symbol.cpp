@@ -211,6 +211,7 @@ TEST_CASE("a bar from elsewhere does what the same bar made here does") {
   CHECK(from_elsewhere.on_bar(1, old) == Outcome::late_dropped);
   CHECK(first_difference(row, row_of(from_elsewhere)) == row.size());
   CHECK(from_elsewhere.on_bar(1, good) == Outcome::accepted);
+  CHECK(from_elsewhere.on_bar(1, good) == Outcome::duplicate);
   CHECK(sum(from_elsewhere.ledger()) == from_elsewhere.ledger().received);
 }
 

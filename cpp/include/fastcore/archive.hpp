@@ -24,7 +24,12 @@ class SnapshotError : public std::runtime_error {
 inline bool is_utf8(std::string_view s) noexcept {
   for (std::size_t i = 0; i < s.size();) {
     const auto lead = static_cast<unsigned char>(s[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xc2 ? 0
+                               : lead < 0xe0 ? 2
+                               : lead < 0xf0 ? 3
+                               : lead < 0xf5 ? 4
+                                             : 0;
     if (length == 0 || length > s.size() - i) return false;
     std::uint32_t point = length == 1 ? lead : lead & (0x7fU >> length);
     for (std::size_t k = 1; k < length; ++k) {
@@ -87,7 +92,8 @@ class ByteReader {
   std::string text() {
     const auto size = number<std::uint32_t>();
     const char* const p = need(size);
-    if (!is_utf8({p, size})) throw SnapshotError("the snapshot holds text that is not UTF-8, before byte " + std::to_string(at_));
+    if (!is_utf8({p, size}))
+      throw SnapshotError("the snapshot holds text that is not UTF-8, before byte " + std::to_string(at_));
     return {p, size};
   }
   void doubles(double* values, std::size_t count) {

@@ -29,8 +29,9 @@ inline void check_params(const Kernel& kernel, const ParamValues& values) {
     const ParamInfo& p = kernel.params[i];
     const bool whole = !p.whole || values[i] == std::floor(values[i]);
     if (!whole || !(values[i] >= p.least && values[i] <= p.most)) {
-      throw ParameterError(std::string(kernel.name) + "." + p.name + " must be " + (p.whole ? "a whole number" : "a number") + " from " +
-                           plain(p.least) + " to " + plain(p.most) + ", not " + plain(values[i]));
+      throw ParameterError(std::string(kernel.name) + "." + p.name + " must be " +
+                           (p.whole ? "a whole number" : "a number") + " from " + plain(p.least) + " to " +
+                           plain(p.most) + ", not " + plain(values[i]));
     }
   }
   if (const char* why = kernel.invalid(values)) {

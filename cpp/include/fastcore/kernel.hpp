@@ -94,7 +94,8 @@ namespace detail {
 template <class T, class = void>
 struct HasInvalid : std::false_type {};
 template <class T>
-struct HasInvalid<T, std::void_t<decltype(T::invalid(std::declval<const typename Node<T>::Params&>()))>> : std::true_type {};
+struct HasInvalid<T, std::void_t<decltype(T::invalid(std::declval<const typename Node<T>::Params&>()))>>
+    : std::true_type {};
 
 /// The functions of T's kernel.
 template <class T>
@@ -219,7 +220,8 @@ namespace detail {
 template <class T>
 const Sharing* sharing_of() {
   if constexpr (IsWindowed<T>::value) {
-    static const Sharing sharing{&kernel_of<Reader<T>>(), T::Aggregate::gives.data(), T::Aggregate::gives.size(), KernelOf<T>::period};
+    static const Sharing sharing{&kernel_of<Reader<T>>(), T::Aggregate::gives.data(), T::Aggregate::gives.size(),
+                                 KernelOf<T>::period};
     return &sharing;
   } else {
     return nullptr;
@@ -234,10 +236,33 @@ const Kernel& kernel_of() {
   static constexpr auto spec = T::spec();
   static const auto params = K::describe_params();
   static const Kernel kernel{
-      spec.name_,        spec.doc_,          spec.formula_,     spec.source_,         spec.inputs_.data(), spec.inputs_.size(),
-      spec.outputs_.data(), spec.outputs_.size(), params.data(), spec.params_.size(), detail::sharing_of<T>(), K::invalid,          K::warmup,
-      K::bytes,          K::make,            K::step, K::peek, K::template step_one<false>, K::template step_many<false>, K::template step_one<true>, K::template step_many<true>,        K::peek_many,
-      K::run,            K::ready,           K::save,           K::load,              K::schema,
+      spec.name_,
+      spec.doc_,
+      spec.formula_,
+      spec.source_,
+      spec.inputs_.data(),
+      spec.inputs_.size(),
+      spec.outputs_.data(),
+      spec.outputs_.size(),
+      params.data(),
+      spec.params_.size(),
+      detail::sharing_of<T>(),
+      K::invalid,
+      K::warmup,
+      K::bytes,
+      K::make,
+      K::step,
+      K::peek,
+      K::template step_one<false>,
+      K::template step_many<false>,
+      K::template step_one<true>,
+      K::template step_many<true>,
+      K::peek_many,
+      K::run,
+      K::ready,
+      K::save,
+      K::load,
+      K::schema,
   };
   return kernel;
 }

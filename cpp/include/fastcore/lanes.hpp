@@ -102,7 +102,8 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) noexcept {
 #if defined(__FMA__)
   return _mm256_fmadd_pd(a, b, c);
 #else
-  return Lanes{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1]), std::fma(a[2], b[2], c[2]), std::fma(a[3], b[3], c[3])};
+  return Lanes{std::fma(a[0], b[0], c[0]), std::fma(a[1], b[1], c[1]), std::fma(a[2], b[2], c[2]),
+               std::fma(a[3], b[3], c[3])};
 #endif
 }
 

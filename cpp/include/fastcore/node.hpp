@@ -42,7 +42,8 @@ bool all_finite(const std::array<const double*, Columns>& x, std::size_t n) noex
 template <class T, class In, class Out, class = void>
 struct HasRun : std::false_type {};
 template <class T, class In, class Out>
-struct HasRun<T, In, Out, std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
+struct HasRun<T, In, Out,
+              std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
     : std::true_type {};
 
 /// What of T lies in a node: T itself, or a formula with a window of its own.
@@ -59,7 +60,8 @@ struct BodyOf<T, true> {
 template <class T, class = void>
 struct CheckedInputs : std::integral_constant<std::size_t, decltype(T::spec())::input_count> {};
 template <class T>
-struct CheckedInputs<T, std::void_t<decltype(T::checked_inputs)>> : std::integral_constant<std::size_t, T::checked_inputs> {};
+struct CheckedInputs<T, std::void_t<decltype(T::checked_inputs)>>
+    : std::integral_constant<std::size_t, T::checked_inputs> {};
 
 /// T(params, arena) or T(params), whichever it has.
 template <class T, class P>
@@ -88,7 +90,8 @@ class Node {
 
   static_assert(input_count >= 1, "an indicator has inputs: add .inputs(...) to its spec");
   static_assert(output_count >= 1, "an indicator has outputs: add .outputs(...) to its spec");
-  static_assert(std::is_trivially_copyable_v<Body>, "a state is copied byte by byte for peek: keep arrays in the arena");
+  static_assert(std::is_trivially_copyable_v<Body>,
+                "a state is copied byte by byte for peek: keep arrays in the arena");
 
   Node(const Params& params, Arena& arena) : body_(detail::construct<Body>(params, arena)), warmup_(warmup(params)) {
     for (const int rows : warmup_) settled_ = rows > settled_ ? rows : settled_;
@@ -102,7 +105,8 @@ class Node {
       all.fill(T::warmup(params));
       return all;
     } else {
-      static_assert(std::is_same_v<Result, std::array<int, output_count>>, "warmup gives one int, or one for each output");
+      static_assert(std::is_same_v<Result, std::array<int, output_count>>,
+                    "warmup gives one int, or one for each output");
       return T::warmup(params);
     }
   }
@@ -118,7 +122,9 @@ class Node {
   }
 
   /// The same, when it is known that the inputs are finite and the node is ready.
-  void step_settled(const double* in, double* out) noexcept { put_row(in, out, std::make_index_sequence<input_count>()); }
+  void step_settled(const double* in, double* out) noexcept {
+    put_row(in, out, std::make_index_sequence<input_count>());
+  }
 
   /// What `step` would write; the state stays.
   void peek(const double* in, double* out) const noexcept {
@@ -167,7 +173,8 @@ class Node {
       static_assert(output_count == 1, "an indicator with several outputs returns std::array<double, outputs>");
       out[0] = result;
     } else {
-      static_assert(std::is_same_v<Result, std::array<double, output_count>>, "operator() returns one double for each output of the spec");
+      static_assert(std::is_same_v<Result, std::array<double, output_count>>,
+                    "operator() returns one double for each output of the spec");
       write(result, out, std::make_index_sequence<output_count>());
     }
   }

@@ -36,18 +36,18 @@ constexpr Output signal(const char* name) noexcept { return {name, Role::signal}
 template <class P>
 struct Param {
   const char* name = "";
-  int P::*whole = nullptr;
-  double P::*real = nullptr;
+  int P::* whole = nullptr;
+  double P::* real = nullptr;
   double least = 0;
   double most = 0;
   const char* doc = "";
 };
 template <class P>
-constexpr Param<P> param(const char* name, int P::*member, int least, int most, const char* doc) noexcept {
+constexpr Param<P> param(const char* name, int P::* member, int least, int most, const char* doc) noexcept {
   return {name, member, nullptr, static_cast<double>(least), static_cast<double>(most), doc};
 }
 template <class P>
-constexpr Param<P> param(const char* name, double P::*member, double least, double most, const char* doc) noexcept {
+constexpr Param<P> param(const char* name, double P::* member, double least, double most, const char* doc) noexcept {
   return {name, nullptr, member, least, most, doc};
 }
 

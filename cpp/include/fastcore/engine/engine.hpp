@@ -45,7 +45,8 @@ class Engine {
 
   /// Takes `count` ticks in order; `table[tick.symbol]` is the tick's symbol. Rows and outcomes are
   /// written when their pointers are not null, one per tick. Returns how many were taken.
-  std::size_t on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows, std::uint8_t* outcomes) noexcept;
+  std::size_t on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
+                       std::uint8_t* outcomes) noexcept;
 
   /// Whether the latency of this call is to be measured: one in `sampling`, so that reading the clock
   /// costs a tick under 1 ns on average.

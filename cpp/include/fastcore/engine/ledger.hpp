@@ -20,10 +20,13 @@ enum class Outcome : std::uint8_t {
 inline constexpr std::size_t outcome_count = 6;
 
 constexpr const char* outcome_name(Outcome outcome) noexcept {
-  constexpr const char* names[outcome_count] = {"accepted", "late_accepted", "late_dropped", "duplicate", "invalid", "rejected"};
+  constexpr const char* names[outcome_count] = {"accepted",  "late_accepted", "late_dropped",
+                                                "duplicate", "invalid",       "rejected"};
   return names[static_cast<std::size_t>(outcome)];
 }
-constexpr bool taken(Outcome outcome) noexcept { return outcome == Outcome::accepted || outcome == Outcome::late_accepted; }
+constexpr bool taken(Outcome outcome) noexcept {
+  return outcome == Outcome::accepted || outcome == Outcome::late_accepted;
+}
 
 /// Counts by outcome; `received` is counted at the door, the buckets behind it.
 struct Ledger {

@@ -23,7 +23,9 @@ class History {
   void push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept;
   /// First cell of the last `rows` rows, oldest first.
   const double* last(std::size_t rows) const noexcept { return data() + (at_ + capacity_ - rows) * width_; }
-  std::size_t size() const noexcept { return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_; }
+  std::size_t size() const noexcept {
+    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
+  }
   std::size_t width() const noexcept { return width_; }
   std::size_t capacity() const noexcept { return capacity_; }
   /// Rows pushed so far: a view taken at generation g is overwritten from its oldest row on as it grows.
@@ -47,7 +49,9 @@ class BarHistory {
   explicit BarHistory(std::size_t capacity);
   void push(const Bar& bar) noexcept;
   const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
-  std::size_t size() const noexcept { return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_; }
+  std::size_t size() const noexcept {
+    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
+  }
   std::uint64_t generation() const noexcept { return generation_; }
   const std::shared_ptr<Block>& block() const noexcept { return block_; }
 

@@ -17,10 +17,13 @@ struct AdxParams {
 class Adx {
  public:
   static constexpr auto spec() {
-    return describe<AdxParams>("ADX", "Average directional index with the directional indicators +DI and -DI, each 0 to 100.")
-        .formula("plus_di = 100 * W(+dm) / W(tr), minus_di = 100 * W(-dm) / W(tr), dx = 100 * |plus_di - minus_di| / (plus_di + minus_di), adx = rma(dx, period); "
-                 "W Wilder's sum, begun with period - 1 values")
-        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; sums and rows as TA-Lib's ADX, PLUS_DI, MINUS_DI")
+    return describe<AdxParams>("ADX",
+                               "Average directional index with the directional indicators +DI and -DI, each 0 to 100.")
+        .formula(
+            "plus_di = 100 * W(+dm) / W(tr), minus_di = 100 * W(-dm) / W(tr), dx = 100 * |plus_di - minus_di| / (plus_di + minus_di), adx = rma(dx, period); "
+            "W Wilder's sum, begun with period - 1 values")
+        .source(
+            "Wilder, New Concepts in Technical Trading Systems (1978), section IV; sums and rows as TA-Lib's ADX, PLUS_DI, MINUS_DI")
         .inputs("high", "low", "close")
         .outputs(line("adx"), signal("plus_di"), signal("minus_di"))
         .params(param("period", &AdxParams::period, 2, longest_period, "period of Wilder's sums and of the average"));
@@ -131,7 +134,8 @@ class Adx {
       store(range + i, strength(p, m));
       least = smaller(p + m, least);
     }
-    bool directed = least[0] >= directionless && least[1] >= directionless && least[2] >= directionless && least[3] >= directionless;
+    bool directed = least[0] >= directionless && least[1] >= directionless && least[2] >= directionless &&
+                    least[3] >= directionless;
     for (; i < n; ++i) {
       const double p = share(out[1][i], smooth[i]);
       const double m = share(out[2][i], smooth[i]);

@@ -16,7 +16,9 @@ struct AtrParams {
 class Atr {
  public:
   static constexpr auto spec() {
-    return describe<AtrParams>("ATR", "Average true range, smoothed by Wilder's average; the first true range is that of the second bar.")
+    return describe<AtrParams>(
+               "ATR",
+               "Average true range, smoothed by Wilder's average; the first true range is that of the second bar.")
         .formula("atr = rma(trange, period)")
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section III; rows as TA-Lib's ATR")
         .inputs("high", "low", "close")

@@ -17,7 +17,8 @@ struct BbandsParams {
 class Bbands {
  public:
   static constexpr auto spec() {
-    return describe<BbandsParams>("BBANDS", "Bollinger bands around the simple mean, with the population standard deviation.")
+    return describe<BbandsParams>("BBANDS",
+                                  "Bollinger bands around the simple mean, with the population standard deviation.")
         .formula("middle = mean(x); upper = middle + up * std(x); lower = middle - down * std(x)")
         .source("Bollinger, Bollinger on Bollinger Bands (2001), ch. 7; rows as TA-Lib's BBANDS with a simple average")
         .inputs("close")

@@ -7,8 +7,8 @@
 #include "fastcore/indicators/typical_price.hpp"
 #include "fastcore/memory/ring.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/window.hpp"
 #include "fastcore/window/deviation.hpp"
+#include "fastcore/window/window.hpp"
 
 namespace fastcore {
 
@@ -19,7 +19,9 @@ struct CciParams {
 class Cci {
  public:
   static constexpr auto spec() {
-    return describe<CciParams>("CCI", "Commodity channel index; 0 where the price stands at its mean or has not moved. One pass over the window each tick.")
+    return describe<CciParams>(
+               "CCI",
+               "Commodity channel index; 0 where the price stands at its mean or has not moved. One pass over the window each tick.")
         .formula("tp = (high + low + close) / 3; cci = (tp - mean(tp)) / (0.015 * mean |tp - mean(tp)|)")
         .source("Lambert, Commodity Channel Index, Commodities Magazine (October 1980); rows as TA-Lib's CCI")
         .inputs("high", "low", "close")

@@ -15,9 +15,12 @@ struct DonchianParams {
 class Donchian {
  public:
   static constexpr auto spec() {
-    return describe<DonchianParams>("DONCHIAN", "Donchian channel: highest high and lowest low of the last `period` bars, this one included, and their middle.")
+    return describe<DonchianParams>(
+               "DONCHIAN",
+               "Donchian channel: highest high and lowest low of the last `period` bars, this one included, and their middle.")
         .formula("upper = highest(high, period); lower = lowest(low, period); middle = (upper + lower) / 2")
-        .source("Donchian, Trend-Following Methods in Commodity Price Analysis, Commodity Year Book (1957); rows as TA-Lib's DONCHIAN")
+        .source(
+            "Donchian, Trend-Following Methods in Commodity Price Analysis, Commodity Year Book (1957); rows as TA-Lib's DONCHIAN")
         .inputs("high", "low")
         .outputs(band("upper"), line("middle"), band("lower"))
         .params(param("period", &DonchianParams::period, 2, longest_period, "bars in the window"));

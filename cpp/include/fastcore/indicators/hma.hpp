@@ -23,7 +23,8 @@ class Hma {
   }
   static constexpr int warmup(const HmaParams& p) { return p.period + root(p.period) - 1; }
 
-  Hma(const HmaParams& p, Arena& arena) : half_({p.period / 2}, arena), whole_({p.period}, arena), last_({root(p.period)}, arena) {}
+  Hma(const HmaParams& p, Arena& arena)
+      : half_({p.period / 2}, arena), whole_({p.period}, arena), last_({root(p.period)}, arena) {}
 
   // Windows forget, so what the inner averages give before their time is gone when it matters.
   double operator()(double close) noexcept {

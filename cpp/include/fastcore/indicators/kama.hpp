@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/window.hpp"
 #include "fastcore/window/lag.hpp"
+#include "fastcore/window/window.hpp"
 
 namespace fastcore {
 
@@ -20,12 +20,14 @@ class Kama {
  public:
   static constexpr auto spec() {
     return describe<KamaParams>("KAMA", "Kaufman's adaptive moving average.")
-        .formula("er = |x[t] - x[t-period]| / sum |x[i] - x[i-1]|; sc = (er * (2/(fast+1) - 2/(slow+1)) + 2/(slow+1))^2; "
-                 "kama[t] = kama[t-1] + sc * (x[t] - kama[t-1])")
+        .formula(
+            "er = |x[t] - x[t-period]| / sum |x[i] - x[i-1]|; sc = (er * (2/(fast+1) - 2/(slow+1)) + 2/(slow+1))^2; "
+            "kama[t] = kama[t-1] + sc * (x[t] - kama[t-1])")
         .source("Kaufman, Smarter Trading (1995), ch. 7; rows and er = 1 in a flat window as TA-Lib's KAMA")
         .inputs("close")
         .outputs(line("kama"))
-        .params(param("period", &KamaParams::period, 1, longest_period, "rows over which the efficiency ratio is taken; 1 copies the input"),
+        .params(param("period", &KamaParams::period, 1, longest_period,
+                      "rows over which the efficiency ratio is taken; 1 copies the input"),
                 param("fast", &KamaParams::fast, 1, longest_period, "span of the average in a straight move"),
                 param("slow", &KamaParams::slow, 1, longest_period, "span of the average in a wandering price"));
   }

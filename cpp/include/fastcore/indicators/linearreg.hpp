@@ -13,7 +13,9 @@ struct LinearregParams {
 class Linearreg {
  public:
   static constexpr auto spec() {
-    return describe<LinearregParams>("LINEARREG", "Linear regression: the value at the newest row of the least-squares line through the last `period` values.")
+    return describe<LinearregParams>(
+               "LINEARREG",
+               "Linear regression: the value at the newest row of the least-squares line through the last `period` values.")
         .formula("linearreg = mean(x) + slope * (period - 1) / 2, slope = sum (i - mean(i)) x[i] / sum (i - mean(i))^2")
         .source("Draper, Smith, Applied Regression Analysis (1998), ch. 1; rows as TA-Lib's LINEARREG")
         .inputs("close")

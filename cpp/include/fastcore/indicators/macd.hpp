@@ -20,14 +20,17 @@ class Macd {
   static constexpr auto spec() {
     return describe<MacdParams>("MACD", "Moving average convergence/divergence.")
         .formula("macd = ema(x, fast) - ema(x, slow); signal = ema(macd, signal); hist = macd - signal")
-        .source("Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; both averages seeded at the slow one's first row, as TA-Lib's MACD")
+        .source(
+            "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; both averages seeded at the slow one's first row, as TA-Lib's MACD")
         .inputs("close")
         .outputs(line("macd"), signal("signal"), bar("hist"))
         .params(param("fast", &MacdParams::fast, 2, longest_period, "span of the fast average"),
                 param("slow", &MacdParams::slow, 2, longest_period, "span of the slow average"),
                 param("signal", &MacdParams::signal, 1, longest_period, "span of the signal line"));
   }
-  static constexpr const char* invalid(const MacdParams& p) { return p.fast < p.slow ? nullptr : "fast must be less than slow"; }
+  static constexpr const char* invalid(const MacdParams& p) {
+    return p.fast < p.slow ? nullptr : "fast must be less than slow";
+  }
   static constexpr int warmup(const MacdParams& p) { return p.slow + p.signal - 1; }
 
   explicit Macd(const MacdParams& p) noexcept

@@ -18,7 +18,8 @@ class Mfi {
  public:
   static constexpr auto spec() {
     return describe<MfiParams>("MFI", "Money flow index, 0 to 100; 0 where no money flowed.")
-        .formula("tp = (high + low + close) / 3; flow = tp * volume; mfi = 100 * sum(flow where tp rose) / sum(flow where tp rose or fell)")
+        .formula(
+            "tp = (high + low + close) / 3; flow = tp * volume; mfi = 100 * sum(flow where tp rose) / sum(flow where tp rose or fell)")
         .source("Quong, Soudack, Volume-Weighted RSI: Money Flow, TASC 7:3 (1989); rows as TA-Lib's MFI")
         .inputs("high", "low", "close", "volume")
         .outputs(line("mfi"))

@@ -10,8 +10,11 @@ namespace fastcore {
 class Obv {
  public:
   static constexpr auto spec() {
-    return describe<NoParams>("OBV", "On-balance volume, begun with the first volume. A running total of all that came: it has no window to forget by.")
-        .formula("obv[t] = obv[t-1] + volume[t] if close[t] > close[t-1], - volume[t] if it is less, unchanged if equal; obv[0] = volume[0]")
+    return describe<NoParams>(
+               "OBV",
+               "On-balance volume, begun with the first volume. A running total of all that came: it has no window to forget by.")
+        .formula(
+            "obv[t] = obv[t-1] + volume[t] if close[t] > close[t-1], - volume[t] if it is less, unchanged if equal; obv[0] = volume[0]")
         .source("Granville, Granville's New Key to Stock Market Profits (1963); start as TA-Lib's OBV")
         .inputs("close", "volume")
         .outputs(line("obv"));

@@ -15,12 +15,14 @@ struct RmaParams {
 class Rma {
  public:
   static constexpr auto spec() {
-    return describe<RmaParams>("RMA", "Wilder's moving average (SMMA), seeded with the mean of the first `period` values.")
+    return describe<RmaParams>("RMA",
+                               "Wilder's moving average (SMMA), seeded with the mean of the first `period` values.")
         .formula("rma[t] = rma[t-1] + (x[t] - rma[t-1]) / period")
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section II; rows as TA-Lib's RMA")
         .inputs("close")
         .outputs(line("rma"))
-        .params(param("period", &RmaParams::period, 1, longest_period, "reciprocal of the smoothing factor, and values in the seed"));
+        .params(param("period", &RmaParams::period, 1, longest_period,
+                      "reciprocal of the smoothing factor, and values in the seed"));
   }
   static constexpr int warmup(const RmaParams& p) { return p.period; }
 

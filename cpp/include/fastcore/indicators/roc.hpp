@@ -40,7 +40,9 @@ class Roc {
   }
 
  private:
-  static double rate(double now, double before) noexcept { return before != 0.0 ? 100.0 * ((now - before) / before) : 0.0; }
+  static double rate(double now, double before) noexcept {
+    return before != 0.0 ? 100.0 * ((now - before) / before) : 0.0;
+  }
 
   Lag lag_;
 };

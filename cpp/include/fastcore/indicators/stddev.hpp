@@ -16,7 +16,8 @@ class Stddev {
   static constexpr auto spec() {
     return describe<StddevParams>("STDDEV", "Population standard deviation of the last `period` values, times `nbdev`.")
         .formula("stddev = nbdev * sqrt(mean((x - mean(x))^2))")
-        .source("Chan, Golub, LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37:3 (1983), shifted data; rows as TA-Lib's STDDEV")
+        .source(
+            "Chan, Golub, LeVeque, Algorithms for Computing the Sample Variance, The American Statistician 37:3 (1983), shifted data; rows as TA-Lib's STDDEV")
         .inputs("close")
         .outputs(line("stddev"))
         .params(param("period", &StddevParams::period, 2, longest_period, "values in the window"),

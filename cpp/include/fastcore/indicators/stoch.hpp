@@ -18,7 +18,8 @@ class Stoch {
  public:
   static constexpr auto spec() {
     return describe<StochParams>("STOCH", "Slow stochastic oscillator, 0 to 100; 0 where the range is flat.")
-        .formula("k = 100 * (close - lowest(low, fastk)) / (highest(high, fastk) - lowest(low, fastk)); slowk = sma(k, slowk); slowd = sma(slowk, slowd)")
+        .formula(
+            "k = 100 * (close - lowest(low, fastk)) / (highest(high, fastk) - lowest(low, fastk)); slowk = sma(k, slowk); slowd = sma(slowk, slowd)")
         .source("Lane, Lane's Stochastics, TASC 2:3 (1984); rows as TA-Lib's STOCH with simple averages")
         .inputs("high", "low", "close")
         .outputs(line("slowk"), signal("slowd"))
@@ -28,7 +29,8 @@ class Stoch {
   }
   static constexpr int warmup(const StochParams& p) { return p.fastk + p.slowk + p.slowd - 2; }
 
-  Stoch(const StochParams& p, Arena& arena) : range_(p.fastk, arena), slowk_({p.slowk}, arena), slowd_({p.slowd}, arena) {}
+  Stoch(const StochParams& p, Arena& arena)
+      : range_(p.fastk, arena), slowk_({p.slowk}, arena), slowd_({p.slowd}, arena) {}
 
   std::array<double, 2> operator()(double high, double low, double close) noexcept {
     const double slowk = slowk_(position(range_(high, low), close));

@@ -3,16 +3,18 @@
 
 #include <array>
 
-#include "fastcore/spec.hpp"
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
+#include "fastcore/spec.hpp"
 
 namespace fastcore {
 
 class Trange {
  public:
   static constexpr auto spec() {
-    return describe<NoParams>("TRANGE", "True range: the largest of the bar's range and the distances of its high and low from the last close.")
+    return describe<NoParams>(
+               "TRANGE",
+               "True range: the largest of the bar's range and the distances of its high and low from the last close.")
         .formula("trange[t] = max(high[t] - low[t], |high[t] - close[t-1]|, |low[t] - close[t-1]|)")
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section III; rows as TA-Lib's TRANGE")
         .inputs("high", "low", "close")

@@ -17,9 +17,11 @@ struct VwapParams {
 class Vwap {
  public:
   static constexpr auto spec() {
-    return describe<VwapParams>("VWAP", "Rolling volume-weighted average of the typical price; NaN where the window has no volume.")
+    return describe<VwapParams>(
+               "VWAP", "Rolling volume-weighted average of the typical price; NaN where the window has no volume.")
         .formula("tp = (high + low + close) / 3; vwap = sum(tp * volume) / sum(volume)")
-        .source("Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, Journal of Finance 43:1 (1988); over a rolling window")
+        .source(
+            "Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, Journal of Finance 43:1 (1988); over a rolling window")
         .inputs("high", "low", "close", "volume")
         .outputs(line("vwap"))
         .params(param("period", &VwapParams::period, 1, longest_period, "bars in the window"));

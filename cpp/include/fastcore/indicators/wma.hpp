@@ -13,8 +13,10 @@ struct WmaParams {
 class Wma {
  public:
   static constexpr auto spec() {
-    return describe<WmaParams>("WMA", "Weighted moving average: the newest of `period` values counts `period` times, the oldest once.")
-        .formula("wma[t] = (period * x[t] + (period - 1) * x[t-1] + ... + 1 * x[t-period+1]) / (period * (period + 1) / 2)")
+    return describe<WmaParams>(
+               "WMA", "Weighted moving average: the newest of `period` values counts `period` times, the oldest once.")
+        .formula(
+            "wma[t] = (period * x[t] + (period - 1) * x[t-1] + ... + 1 * x[t-period+1]) / (period * (period + 1) / 2)")
         .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's WMA")
         .inputs("close")
         .outputs(line("wma"))

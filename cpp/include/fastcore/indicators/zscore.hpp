@@ -13,7 +13,8 @@ struct ZscoreParams {
 class Zscore {
  public:
   static constexpr auto spec() {
-    return describe<ZscoreParams>("ZSCORE", "Distance from the mean in population standard deviations; 0 where the window is flat.")
+    return describe<ZscoreParams>(
+               "ZSCORE", "Distance from the mean in population standard deviations; 0 where the window is flat.")
         .formula("zscore = (x - mean(x)) / std(x)")
         .source("Kreyszig, Advanced Engineering Mathematics (1979), p. 880: standardised value")
         .inputs("close")

@@ -50,7 +50,8 @@ class Histogram {
     if (value < (1U << sub_bits)) return static_cast<std::size_t>(value);
     const unsigned octave = 63U - static_cast<unsigned>(__builtin_clzll(value));
     const unsigned shift = octave - sub_bits;
-    return (static_cast<std::size_t>(shift + 1) << sub_bits) + static_cast<std::size_t>((value >> shift) & ((1U << sub_bits) - 1));
+    return (static_cast<std::size_t>(shift + 1) << sub_bits) +
+           static_cast<std::size_t>((value >> shift) & ((1U << sub_bits) - 1));
   }
   /// The largest value of a bucket.
   static constexpr std::uint64_t top(std::size_t bucket) noexcept {

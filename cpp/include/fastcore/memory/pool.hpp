@@ -15,7 +15,8 @@ namespace fastcore {
 template <class T>
 class Pool {
  public:
-  static_assert(std::is_nothrow_default_constructible_v<T>, "a pool makes all its objects at once, and that may not fail");
+  static_assert(std::is_nothrow_default_constructible_v<T>,
+                "a pool makes all its objects at once, and that may not fail");
 
   /// `capacity` >= 1 objects, constructed now.
   explicit Pool(std::size_t capacity) : objects_(std::make_unique<T[]>(capacity)), capacity_(capacity) {

@@ -18,8 +18,7 @@ template <class T>
 class Ring {
  public:
   /// `capacity` >= 1; takes 2 x (capacity + 1) cells of the arena.
-  Ring(std::size_t capacity, Arena& arena)
-      : cells_(arena.take<T>(2 * (capacity + 1))), length_(capacity + 1) {
+  Ring(std::size_t capacity, Arena& arena) : cells_(arena.take<T>(2 * (capacity + 1))), length_(capacity + 1) {
     assert(capacity >= 1 && "a ring holds at least one value");
   }
 

@@ -89,7 +89,8 @@ struct ShiftedSum {
     return {old.shift - prefix.shift, middle.sums[0] + nb * moved<V>(middle.shift - prefix.shift, nb)};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+                            double inverse) noexcept {
     return {c.shift, ((old[0] + na * moved(f.old_move, na)) + f.middle + c.sums[0]) * inverse};
   }
 };
@@ -175,7 +176,8 @@ struct Moments {
     return {old.shift - prefix.shift, middle.sums[0] + sum, middle.sums[1] + move * (2.0 * middle.sums[0] + sum)};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double inverse) noexcept {
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+                            double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V moves = na * move;
     const V sum = (old[0] + moves) + f.middle + c.sums[0];
@@ -234,10 +236,12 @@ struct Weighted {
   }
   /// The index of a part's values goes on where the part before it ends.
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
+                            double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V sum = (old[0] + na * move) + f.middle + c.sums[0];
-    const V weighted = (old[1] + (0.5 * na * (na + 1.0)) * move) + (f.middle_weighted + na * f.middle) + (c.sums[1] + (na + nb) * c.sums[0]);
+    const V weighted = (old[1] + (0.5 * na * (na + 1.0)) * move) + (f.middle_weighted + na * f.middle) +
+                       (c.sums[1] + (na + nb) * c.sums[0]);
     return {c.shift, sum * inverse, sum, weighted};
   }
 };
@@ -296,10 +300,12 @@ struct MomentsWeighted {
     return {m.old_move, m.middle, m.middle_squares, w.middle_weighted};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c, double inverse) noexcept {
+  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
+                            double inverse) noexcept {
     const V old_weighted[2] = {old[0], old[2]};
     const auto m = Moments::combine<V>(old, na, {f.old_move, f.middle, f.middle_squares}, nb, moments(c), inverse);
-    const auto w = Weighted::combine<V>(old_weighted, na, {f.old_move, f.middle, f.middle_weighted}, nb, weighted(c), inverse);
+    const auto w =
+        Weighted::combine<V>(old_weighted, na, {f.old_move, f.middle, f.middle_weighted}, nb, weighted(c), inverse);
     return {m.shift, m.offset, m.variance, m.deviation, w.sum, w.weighted};
   }
 

@@ -139,7 +139,8 @@ class BlockWindow {
 
   /// Four whole blocks, one in each lane: the scans of a block need nothing from the block before it.
   template <std::size_t Outputs, class Finish>
-  void run_group(const double* __restrict x, const std::array<double*, Outputs>& out, std::size_t base, const Finish& finish) noexcept {
+  void run_group(const double* __restrict x, const std::array<double*, Outputs>& out, std::size_t base,
+                 const Finish& finish) noexcept {
     const std::size_t b = size(block_);
     Lanes prefixes[largest_block][width];
     Lanes suffixes[largest_block + 1][width];  // row n: of length n, of the lanes' middle blocks
@@ -157,7 +158,8 @@ class BlockWindow {
       Aggregate::template append<Lanes>(prefix, gather(x + n, b), static_cast<double>(n + 1));
       Aggregate::template prepend<Lanes>(suffix, mirror(n + 1), static_cast<double>(n + 1));
     }
-    const auto fixed = Aggregate::template fix<Lanes>(shifted_in(suffix_, suffix), shifted_in(prefix_, prefix), whole_, prefix);
+    const auto fixed =
+        Aggregate::template fix<Lanes>(shifted_in(suffix_, suffix), shifted_in(prefix_, prefix), whole_, prefix);
     double length = suffix_length(1.0);
     Index shorter = period_ - block_ - 1;
     for (std::size_t i = 0; i < b; ++i, length -= 1.0, --shorter) {
@@ -167,7 +169,9 @@ class BlockWindow {
         // Lane q's old block is the middle block of lane q - 1.
         old[k] = shift_in(growing_[row(shorter) + k], suffixes[shorter][k]);
       }
-      spread(out, base + i, b, finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, prefix, inverse_), gather(x + i, b)));
+      spread(
+          out, base + i, b,
+          finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, prefix, inverse_), gather(x + i, b)));
     }
     settle(x + 3 * b, prefix, suffix);
     for (Index n = 1; n <= block_; ++n) {
@@ -189,8 +193,8 @@ class BlockWindow {
   /// Part of one long block: its two scans do not wait for each other, and the combines vectorise.
   /// Returns the rows done.
   template <std::size_t Outputs, class Finish>
-  std::size_t run_strip(const double* __restrict x, std::size_t n, const std::array<double*, Outputs>& out, std::size_t base,
-                        const Finish& finish) noexcept {
+  std::size_t run_strip(const double* __restrict x, std::size_t n, const std::array<double*, Outputs>& out,
+                        std::size_t base, const Finish& finish) noexcept {
     const Index room = block_ - filled_;
     const Index rows = n < size(room) ? static_cast<Index>(n) : room;
     if (rows <= 0 || rows > static_cast<Index>(chunk_rows)) return 0;
@@ -222,7 +226,9 @@ class BlockWindow {
         old[k] = load<Lanes>(olds[k] + i);
       }
       const Lanes length = first - (Lanes{0.0, 1.0, 2.0, 3.0} + static_cast<double>(i));
-      put(out, base + size(i), finish(Aggregate::template combine<Lanes>(old, length, every_fixed, whole_, every_prefix, inverse_), load<Lanes>(x + i)));
+      put(out, base + size(i),
+          finish(Aggregate::template combine<Lanes>(old, length, every_fixed, whole_, every_prefix, inverse_),
+                 load<Lanes>(x + i)));
     }
     for (; i < rows; ++i) {
       double old[width];
@@ -231,7 +237,8 @@ class BlockWindow {
         old[k] = olds[k][i];
       }
       const double length = first - static_cast<double>(i);
-      put(out, base + size(i), finish(Aggregate::template combine<double>(old, length, fixed_, whole_, prefix, inverse_), x[i]));
+      put(out, base + size(i),
+          finish(Aggregate::template combine<double>(old, length, fixed_, whole_, prefix, inverse_), x[i]));
     }
     filled_ += rows;
     return size(rows);

@@ -26,7 +26,8 @@ inline void spread(const std::array<double*, 1>& out, std::size_t i, std::size_t
   scatter(out[0] + i, stride, value);
 }
 template <std::size_t Outputs>
-void spread(const std::array<double*, Outputs>& out, std::size_t i, std::size_t stride, const std::array<Lanes, Outputs>& values) noexcept {
+void spread(const std::array<double*, Outputs>& out, std::size_t i, std::size_t stride,
+            const std::array<Lanes, Outputs>& values) noexcept {
   for (std::size_t k = 0; k < Outputs; ++k) scatter(out[k] + i, stride, values[k]);
 }
 

@@ -24,7 +24,8 @@ class DirectWindow {
   /// From this period on, blocks are faster: bench `window/mean`.
   static constexpr int too_long = 8;
 
-  DirectWindow(int period, Arena& arena) : values_(static_cast<std::size_t>(period), arena), period_(period), inverse_(1.0 / period) {
+  DirectWindow(int period, Arena& arena)
+      : values_(static_cast<std::size_t>(period), arena), period_(period), inverse_(1.0 / period) {
     assert(period >= 1 && period < too_long);
   }
 

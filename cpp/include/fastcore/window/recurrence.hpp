@@ -92,7 +92,8 @@ class Recurrences {
     archive("rows", rows_);
     archive("at", at_);
     if constexpr (Archive::loading) {
-      if (rows_ < 0 || rows_ > settled || seeding_ < 0 || seeding_ > longest_ || at_ > 3) archive.fail("a recurrence's position is outside its range");
+      if (rows_ < 0 || rows_ > settled || seeding_ < 0 || seeding_ > longest_ || at_ > 3)
+        archive.fail("a recurrence's position is outside its range");
     }
     archive.array("shift", shift_, N);
     archive.array("sum", sum_, N);
@@ -108,7 +109,8 @@ class Recurrences {
   static constexpr int settled = 4;
 
   template <class W>
-  static W look_ahead(const W& x, const W& x1, const W& x2, const W& x3, const W& e4, const W& c1, const W& c2, const W& c3, const W& g) noexcept {
+  static W look_ahead(const W& x, const W& x1, const W& x2, const W& x3, const W& e4, const W& c1, const W& c2,
+                      const W& c3, const W& g) noexcept {
     const W w = multiply_add(c3, x - x3, multiply_add(c2, x - x2, c1 * (x - x1)));
     return multiply_add(g, x - e4, e4 - w);
   }
@@ -171,7 +173,8 @@ class Recurrences {
     /// The first group, whose inputs reach back before x.
     void begin(double* out) noexcept { step(around_ + lane_count, out); }
     void step(const double* x, double* out) noexcept {
-      e_ = look_ahead<Lanes>(load<Lanes>(x), load<Lanes>(x - 1), load<Lanes>(x - 2), load<Lanes>(x - 3), e_, c1_, c2_, c3_, g_);
+      e_ = look_ahead<Lanes>(load<Lanes>(x), load<Lanes>(x - 1), load<Lanes>(x - 2), load<Lanes>(x - 3), e_, c1_, c2_,
+                             c3_, g_);
       store(out, e_);
     }
     /// Leaves the owner as `rows` calls with x[0..rows) would; a multiple of four, so the position stays.
@@ -193,7 +196,8 @@ class Recurrences {
   };
 
   template <std::size_t... K>
-  std::array<LaneRun, N> make_runs(const std::array<const double*, N>& x, std::size_t i, std::index_sequence<K...>) const noexcept {
+  std::array<LaneRun, N> make_runs(const std::array<const double*, N>& x, std::size_t i,
+                                   std::index_sequence<K...>) const noexcept {
     return {LaneRun(*this, K, x[K] + i)...};
   }
 

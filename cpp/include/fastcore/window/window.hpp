@@ -22,7 +22,9 @@ class Window {
 
   /// `period` >= 1 values.
   Window(int period, Arena& arena)
-      : short_(period < DirectWindow<Aggregate>::too_long), direct_(short_ ? period : 1, arena), blocks_(short_ ? 2 : period, arena) {}
+      : short_(period < DirectWindow<Aggregate>::too_long),
+        direct_(short_ ? period : 1, arena),
+        blocks_(short_ ? 2 : period, arena) {}
 
   /// Takes the newest value, forgets the oldest, and summarises the window.
   [[gnu::always_inline]] Summary<double> push(double x) noexcept {

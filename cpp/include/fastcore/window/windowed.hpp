@@ -53,7 +53,8 @@ class SharedWindow {
   static constexpr std::size_t numbers = Aggregate::gives.size();
 
   static constexpr auto spec() {
-    Spec<WindowParams, 1, numbers, 1> s{Aggregate::name, "A window that several indicators read.", "", "", {"close"}, {}, {}};
+    Spec<WindowParams, 1, numbers, 1> s{
+        Aggregate::name, "A window that several indicators read.", "", "", {"close"}, {}, {}};
     s.params_[0] = param("period", &WindowParams::period, 1, longest_period, "values in the window");
     return s;
   }
@@ -84,7 +85,8 @@ class Reader {
 
   static constexpr auto spec() {
     constexpr auto own = T::spec();
-    return Spec<Params, 1 + numbers, outputs, decltype(own)::param_count>{own.name_, own.doc_, "", "", {}, own.outputs_, own.params_};
+    return Spec<Params, 1 + numbers, outputs, decltype(own)::param_count>{own.name_, own.doc_,     "",         "",
+                                                                          {},        own.outputs_, own.params_};
   }
   static constexpr int warmup(const Params& p) { return T::warmup(p); }
 
