@@ -46,13 +46,14 @@ test: lint ctest asan pytest ## Run every test: linters, C++, C++ with sanitizer
 # ---- parts of the tests ----
 
 .PHONY: lint
-lint: $(STAMPS)/requirements-test ## Check style and types: ruff, mypy, clang-format
+lint: $(STAMPS)/requirements-build $(STAMPS)/requirements-test $(STAMPS)/debian ## Check style and types: ruff, mypy, clang-format, clang-tidy
 	@echo "== lint"
 	@$(PY) -m ruff check --quiet .
 	@$(PY) -m ruff format --quiet --check .
 	@$(PY) -m mypy
 	@$(PY) -m mypy tools/*.py
 	@$(VENV)/bin/clang-format --dry-run --Werror $(CXX_FILES)
+	@$(PY) tools/tidy.py
 
 # In the build of the package: what is tested is what is installed.
 .PHONY: ctest

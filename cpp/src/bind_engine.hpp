@@ -28,7 +28,7 @@ struct PyEngine {
 
 /// A symbol as Python holds it.
 struct PySymbol {
-  PySymbol(std::shared_ptr<EngineHandle> owner, std::shared_ptr<Symbol> core);
+  PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core);
 
   std::shared_ptr<EngineHandle> owner;
   std::shared_ptr<Symbol> symbol;

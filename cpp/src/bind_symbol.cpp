@@ -12,8 +12,8 @@ namespace py = pybind11;
 
 namespace fastcore::python {
 
-PySymbol::PySymbol(std::shared_ptr<EngineHandle> owner_, std::shared_ptr<Symbol> core)
-    : owner(std::move(owner_)), symbol(std::move(core)) {
+PySymbol::PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core)
+    : owner(std::move(handle)), symbol(std::move(core)) {
   row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())},
                   {sizeof(double)}, symbol->cells(), symbol->block());
 }
@@ -187,8 +187,10 @@ Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
     return -1;
   }
   if (index >= 0 && index < count) return index;
-  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key,
-               py::list(self.owner->columns).ptr());
+  PyObject* const known = PyDict_Keys(self.owner->columns.ptr());
+  if (known == nullptr) return -1;
+  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key, known);
+  Py_DECREF(known);
   return -1;
 }
 

@@ -110,9 +110,11 @@ const Kernel& load_params(ByteReader& in, ParamValues& params) {
     const double value = in.number<double>();
     std::size_t i = 0;
     while (i < kernel->param_count && param != kernel->params[i].name) ++i;
-    if (i == kernel->param_count)
-      throw SnapshotError("the snapshot's " + name + " has a parameter '" + param +
-                          "', which this fastcore does not know");
+    if (i == kernel->param_count) {
+      std::string unknown = name;
+      unknown.append(".").append(param);
+      throw SnapshotError("the snapshot holds the parameter " + unknown + ", which this fastcore does not know");
+    }
     params[i] = value;
   }
   try {

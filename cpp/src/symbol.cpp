@@ -73,7 +73,7 @@ Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
   }
   inputs_[0] = price;
   inputs_[1] = size;
-  run_clock(0);
+  run_clock(0, true);
   return outcome_ = ledger_.count(outcome);
 }
 
@@ -107,16 +107,16 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
   inputs[2] = bar.low;
   inputs[3] = bar.close;
   inputs[4] = bar.volume;
-  run_clock(clock);
+  run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
   closed_[clock - 1].push(bar);
   newest_bar_[clock - 1] = bar.ts;
 }
 
-void Symbol::run_clock(std::size_t clock) noexcept {
+void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   auto* const symbol = reinterpret_cast<std::byte*>(cells_);
   const std::uint64_t bit = clock < 64 ? std::uint64_t{1} << clock : 0;
   const bool settled = (settled_ & bit) != 0;
-  plan_->step(clock, symbol, cells_, settled);
+  plan_->step(clock, symbol, cells_, settled && finite);
   if (!settled && plan_->ready(clock, symbol)) {
     settled_ |= bit;
     if (clock == 0 && bars_.empty() && histories_.empty() && !plan_->copies(0)) {

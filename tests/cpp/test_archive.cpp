@@ -24,6 +24,7 @@ struct Outer {
   bool yes = false;
   std::uint8_t byte = 0;
   std::int64_t wide = 0;
+  std::uint64_t count = 0;
   Inner inner;
   template <class Archive>
   void state(Archive& archive) {
@@ -32,6 +33,7 @@ struct Outer {
     archive("yes", yes);
     archive("byte", byte);
     archive("wide", wide);
+    archive("count", count);
     archive("inner", inner);
   }
 };
@@ -43,6 +45,7 @@ Outer filled() {
   outer.yes = true;
   outer.byte = 255;
   outer.wide = std::numeric_limits<std::int64_t>::min();
+  outer.count = std::numeric_limits<std::int64_t>::max();
   outer.inner.real = -0.0;
   outer.inner.many[0] = std::numeric_limits<double>::denorm_min();
   outer.inner.many[1] = -std::numeric_limits<double>::infinity();
@@ -184,7 +187,7 @@ TEST_CASE("a count is refused unless all it counts could be there") {
 TEST_CASE("a state saves and loads through one function") {
   Outer outer = filled();
   const std::string bytes = save(outer);
-  CHECK(bytes.size() == 5 * 8 + 8 + 4 + 3 * 8);
+  CHECK(bytes.size() == 6 * 8 + 8 + 4 + 3 * 8);
   Outer twin;
   load(twin, bytes);
   CHECK(save(twin) == bytes);
@@ -193,6 +196,7 @@ TEST_CASE("a state saves and loads through one function") {
   CHECK(twin.yes);
   CHECK(twin.byte == 255);
   CHECK(twin.wide == std::numeric_limits<std::int64_t>::min());
+  CHECK(twin.count == std::numeric_limits<std::int64_t>::max());
   CHECK(std::signbit(twin.inner.real));
   CHECK(std::memcmp(twin.inner.many, outer.inner.many, sizeof outer.inner.many) == 0);
   for (std::size_t size = 0; size < bytes.size(); ++size)
@@ -213,9 +217,10 @@ TEST_CASE("a number that its field cannot hold is refused by name") {
     CHECK_THROWS_AS(load(outer, broken(1, value)), SnapshotError);
   for (const std::int64_t value : {-1, 2, 256}) CHECK_THROWS_AS(load(outer, broken(2, value)), SnapshotError);
   for (const std::int64_t value : {-1, 256}) CHECK_THROWS_AS(load(outer, broken(3, value)), SnapshotError);
+  CHECK_THROWS_AS(load(outer, broken(5, -1)), SnapshotError);
   CHECK_THROWS_WITH_AS(load(outer, broken(2, 2)), "the snapshot's state of a test does not fit it: yes", SnapshotError);
   std::string other_length = bytes;
-  other_length[5 * 8 + 8] = 4;
+  other_length[6 * 8 + 8] = 4;
   CHECK_THROWS_WITH_AS(load(outer, other_length), "the snapshot's state of a test does not fit it: many",
                        SnapshotError);
 }
@@ -224,5 +229,6 @@ TEST_CASE("a schema names every field with its kind, level by level") {
   Outer outer;
   StateSchema schema;
   outer.state(schema);
-  CHECK(schema.text() == "whole:whole small:whole yes:whole byte:whole wide:whole inner.real:real inner.many:reals ");
+  CHECK(schema.text() ==
+        "whole:whole small:whole yes:whole byte:whole wide:whole count:whole inner.real:real inner.many:reals ");
 }

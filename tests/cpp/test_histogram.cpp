@@ -117,11 +117,17 @@ TEST_CASE("two histograms add up to that of all values") {
     (i % 3 == 0 ? one : other).record(value);
     all.record(value);
   }
-  const Histogram nothing;
-  one += nothing;
-  one += other;
-  CHECK(one.count() == all.count());
-  CHECK(one.max() == all.max());
-  CHECK(one.mean() == all.mean());
-  for (int i = 0; i <= 1000; ++i) REQUIRE(one.percentile(i / 1000.0) == all.percentile(i / 1000.0));
+  Histogram sum;  // from nothing, whichever comes first
+  Histogram reversed;
+  sum += one;
+  sum += other;
+  reversed += other;
+  reversed += one;
+  reversed += Histogram();
+  for (const Histogram& merged : {sum, reversed}) {
+    CHECK(merged.count() == all.count());
+    CHECK(merged.max() == all.max());
+    CHECK(merged.mean() == all.mean());
+    for (int i = 0; i <= 1000; ++i) REQUIRE(merged.percentile(i / 1000.0) == all.percentile(i / 1000.0));
+  }
 }

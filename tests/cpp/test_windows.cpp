@@ -135,6 +135,30 @@ TEST_CASE_TEMPLATE("bad values leave no trace once they have left the window", W
   }
 }
 
+TEST_CASE_TEMPLATE("what overflows leaves no trace either", W, ALL_WINDOWS) {
+  Random random(350);
+  for (const int period : periods<W>()) {
+    if (period > 40) continue;
+    CAPTURE(period);
+    const auto n = static_cast<std::size_t>(period);
+    for (std::size_t spike = 0; spike < 2 * n + 4; ++spike) {
+      CAPTURE(spike);
+      // The distance between the two is more than a double holds; one series has only the second.
+      Values one = walk(spike + 5 * n + 40, 351, 100.0, 0.5);
+      one[spike + n] = -1.7e308;
+      Values both = one;
+      for (std::size_t row = spike; row < spike + n; ++row) both[row] = 1.7e308;
+      const std::size_t from = spike + 2 * n - 1;
+      Housed<W> never(period);
+      Housed<W> pushed(period);
+      Housed<W> ran(period);
+      const auto wanted = push_all(*never, one);
+      require_same(push_all(*pushed, both), wanted, from);
+      require_same(run_all(*ran, both, cuts(both.size(), random, chunk)), wanted, from);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("a window of one value says exactly that value", W, SHIFTED(Window), EXTREMA(Window),
                    SHIFTED(BlockWindow), EXTREMA(BlockWindow)) {
   Random random(400);

@@ -77,7 +77,7 @@ inline void scatter(double* p, std::size_t stride, Lanes x) noexcept {
 /// off from where it was written stalls until the writes have landed (0.3 ns a row in SMA).
 inline Lanes shift_in(double first, Lanes x) noexcept {
   const Lanes below = {first, first, first, first};
-  return __builtin_shuffle(x, below, (__attribute__((vector_size(32))) long long){4, 0, 1, 2});
+  return __builtin_shufflevector(x, below, 4, 0, 1, 2);
 }
 
 inline double square_root(double x) noexcept { return std::sqrt(x); }

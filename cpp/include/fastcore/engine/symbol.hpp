@@ -106,7 +106,7 @@ class Symbol {
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
   void close_bars(std::int64_t ts) noexcept;
   void run_bar(std::size_t clock, const Bar& bar) noexcept;
-  void run_clock(std::size_t clock) noexcept;
+  void run_clock(std::size_t clock, bool finite) noexcept;
 
   // Hot members first: a tick reads these and the block.
   double* cells_;                // the block's beginning
