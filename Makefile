@@ -60,7 +60,7 @@ lint: $(STAMPS)/requirements-build $(STAMPS)/requirements-test $(STAMPS)/debian 
 ctest: $(STAMPS)/package $(STAMPS)/debian ## Run the C++ tests
 	@echo "== C++ tests"
 	@$(call cmake,-S . -B build/package -DFASTCORE_TESTS=ON)
-	@$(TOOLS) cmake --build build/package
+	@$(TOOLS) cmake --build build/package -- --quiet
 	@$(TOOLS) ctest --test-dir build/package --output-on-failure --no-tests=error -j $(JOBS)
 
 .PHONY: asan
@@ -75,7 +75,7 @@ pytest: $(STAMPS)/package $(STAMPS)/requirements-test ## Run the Python tests
 
 # What CMake says of a machine is of interest only where it fails.
 cmake  = mkdir -p build && { $(TOOLS) cmake $(1) >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
-preset = $(call cmake,--preset $(1)) && $(TOOLS) cmake --build --preset $(1) && $(TOOLS) ctest --preset $(1) -j $(JOBS)
+preset = $(call cmake,--preset $(1)) && $(TOOLS) cmake --build --preset $(1) -- --quiet && $(TOOLS) ctest --preset $(1) -j $(JOBS)
 
 # ---- the rest ----
 
@@ -89,7 +89,7 @@ proof: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the
 bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measure beside the peers; writes bench/results/latest.json and the README's table
 	@echo "== C++ benchmarks"
 	@$(call cmake,--preset bench)
-	@$(TOOLS) cmake --build --preset bench
+	@$(TOOLS) cmake --build --preset bench -- --quiet
 	@build/bench/bench/cpp/fastcore_bench --benchmark_out=build/bench/results.json
 	@echo "== Python benchmarks"
 	@$(PY) -m bench.python $(ARGS)

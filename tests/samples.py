@@ -1,6 +1,6 @@
 """Parameters and inputs for any row of the catalogue, drawn from the row itself.
 
-No helper here knows an indicator by name: a row added to the catalogue is drawn, streamed and compared
+Nothing here knows an indicator by name: a row added to the catalogue is drawn, streamed and compared
 without a line in the tests. Everything is seeded by text, so that a failure can be repeated.
 """
 

@@ -136,7 +136,7 @@ def test_copies_and_pickles_of_views_are_arrays_of_their_own(kind: str) -> None:
 @every_view
 def test_a_view_outlives_symbol_and_engine(kind: str) -> None:
     """Everything it came from is gone and its memory would be used again: the values stand."""
-    for round_ in range(scaled(12, 1_000)):
+    for round_ in range(scaled(12, 150)):
         engine = fc.Engine(PLAN, history=16)
         symbol = used_symbol(engine, 120, f"S{round_}")
         size = engine.stats()["memory_bytes"]

@@ -150,6 +150,36 @@ TEST_CASE("chains run in the order of their links, however they were written") {
   CHECK(std::isfinite(d.value()[0]));
 }
 
+TEST_CASE("a chain leaves out the rows for which its parent has no value, at any time") {
+  // Without volume VWAP has none: here long after everything has settled.
+  Engine engine({node("vwap", "VWAP", {3}), node("ema", "EMA", {4}, "", {"vwap"}),
+                 node("std", "STDDEV", {10, 1}, "", {"vwap"}), node("sma", "SMA", {3}, "", {"ema"})},
+                {});
+  Symbol& symbol = *engine.symbol("A");
+  Indicator vwap(*find_kernel("VWAP"), {3});
+  Indicator ema(*find_kernel("EMA"), {4});
+  Indicator deviation(*find_kernel("STDDEV"), {10, 1});
+  Indicator sma(*find_kernel("SMA"), {3});
+  const auto ticks = trades(300, 1225);
+  std::size_t without = 0;
+  for (std::size_t i = 0; i < ticks.size(); ++i) {
+    Tick tick = ticks[i];
+    tick.size = i / 7 % 3 == 2 ? 0.0 : tick.size + 1.0;
+    symbol.on_tick(tick.ts, tick.price, tick.size);
+    vwap.update(inputs_of(vwap.kernel(), tick).data());
+    ema.update(vwap.value());
+    deviation.update(vwap.value());
+    sma.update(ema.value());
+    without += std::isnan(vwap.value()[0]) ? 1 : 0;
+    require_column(symbol, "vwap", vwap);
+    require_column(symbol, "ema", ema);
+    require_column(symbol, "std", deviation);
+    require_column(symbol, "sma", sma);
+  }
+  CHECK(without > 50);
+  CHECK(std::isfinite(sma.value()[0]));
+}
+
 TEST_CASE("a chain runs on the clock of its parent") {
   Engine engine({node("slow", "EMA", {3}, "", {"rsi"}), node("rsi", "RSI", {5}, "1m")}, {});
   CHECK(engine.plan().clock_of(0) == engine.plan().clock("1m"));

@@ -82,6 +82,10 @@ TEST_CASE("a restored engine has equal bytes and goes on as if nothing had happe
       CHECK(twin->options().policy.order == OrderRule::accept);
       CHECK(twin->symbols().size() == engine.symbols().size());
       CHECK(twin->ledger().received == engine.ledger().received);
+      for (const auto& symbol : engine.symbols()) {
+        CHECK(twin->find(symbol->name())->last_ts() == symbol->last_ts());
+        CHECK(twin->find(symbol->name())->outcome() == symbol->outcome());
+      }
       feed(engine, ticks, stop, 1500);
       feed(*twin, ticks, stop, 1500);
       for (const char* name : {"BTCUSDT", "ETHUSDT"}) {

@@ -165,11 +165,13 @@ TEST_CASE_TEMPLATE("a window of one value says exactly that value", W, SHIFTED(W
   for (const int period : periods<W>()) {
     CAPTURE(period);
     const auto n = static_cast<std::size_t>(period);
-    for (const double constant : {100.0, 0.1, 1e-4, 60000.03, 1e8 + 0.01, -3.3, 1.0 / 3.0, 1e300}) {
+    for (const double constant : {100.0, 0.1, 1e-4, 60000.03, 1e8 + 0.01, -3.3, 1.0 / 3.0, 1e300, -1.7e308}) {
       CAPTURE(constant);
       // Something else before, so that the window has a past to forget.
       const std::size_t begin = static_cast<std::size_t>(whole(random, 0, 2 * period));
       Values x = walk(begin + 4 * n + 20, 401, 3.0 * constant, 0.3 * constant);
+      // The distance between this one and its past is more than a double holds.
+      if (constant == -1.7e308) std::fill(x.begin(), x.end(), -constant);
       std::fill(x.begin() + static_cast<std::ptrdiff_t>(begin), x.end(), constant);
       Housed<W> pushed(period);
       Housed<W> ran(period);

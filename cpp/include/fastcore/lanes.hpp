@@ -46,7 +46,7 @@ inline V broadcast(double x) noexcept {
   if constexpr (sizeof(V) == sizeof(double)) {
     return x;
   } else {
-    return V{} + x;
+    return x - V{};  // not plus: -0 + 0 is +0, another number in its bits
   }
 }
 

@@ -61,12 +61,10 @@ class Kama {
     if (n == 0) return;
     double step[chunk_rows];
     double path[chunk_rows];
-    double before[chunk_rows];
     step[0] = std::fabs(x[0] - previous_);
     for (std::size_t i = 1; i < n; ++i) step[i] = std::fabs(x[i] - x[i - 1]);
     path_.run(step, n, path);
-    lag_.run(x, n, before);
-    for (std::size_t i = 0; i < n; ++i) step[i] = smoothing(std::fabs(x[i] - before[i]), path[i]);
+    lag_.run(x, n, [&](std::size_t i, double before) { step[i] = smoothing(std::fabs(x[i] - before), path[i]); });
     double e = average_;
     for (std::size_t i = 0; i < n; ++i) {
       e = std::fma(step[i], x[i] - e, e);

@@ -29,9 +29,9 @@ class Mom {
   double operator()(double close) noexcept { return close - lag_(close); }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    double* const mom = out[0];
-    lag_.run(in[0], n, mom);
-    for (std::size_t i = 0; i < n; ++i) mom[i] = in[0][i] - mom[i];
+    const double* const __restrict x = in[0];
+    double* const __restrict mom = out[0];
+    lag_.run(x, n, [=](std::size_t i, double before) { mom[i] = x[i] - before; });
   }
 
   template <class Archive>

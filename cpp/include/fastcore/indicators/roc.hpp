@@ -29,9 +29,9 @@ class Roc {
   double operator()(double close) noexcept { return rate(close, lag_(close)); }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    double* const roc = out[0];
-    lag_.run(in[0], n, roc);
-    for (std::size_t i = 0; i < n; ++i) roc[i] = rate(in[0][i], roc[i]);
+    const double* const __restrict x = in[0];
+    double* const __restrict roc = out[0];
+    lag_.run(x, n, [=](std::size_t i, double before) { roc[i] = rate(x[i], before); });
   }
 
   template <class Archive>

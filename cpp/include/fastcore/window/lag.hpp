@@ -3,7 +3,6 @@
 
 #include <cassert>
 #include <cstddef>
-#include <cstring>
 
 #include "fastcore/memory/ring.hpp"
 
@@ -24,11 +23,14 @@ class Lag {
     return before;
   }
 
-  /// As n calls; x and out do not overlap.
-  void run(const double* x, std::size_t n, double* out) noexcept {
-    const std::size_t held = ring_.capacity() < n ? ring_.capacity() : n;
-    std::memcpy(out, ring_.window(), held * sizeof(double));
-    if (n > held) std::memcpy(out + held, x, (n - held) * sizeof(double));
+  /// As n calls: `use(i, before)` for each row, and no pass over memory but the caller's own.
+  template <class Use>
+  void run(const double* x, std::size_t n, const Use& use) noexcept {
+    const std::size_t period = ring_.capacity();
+    const double* const held = ring_.window();
+    std::size_t i = 0;
+    for (; i < n && i < period; ++i) use(i, held[i]);
+    for (; i < n; ++i) use(i, x[i - period]);
     ring_.push_many(x, n);
   }
 
