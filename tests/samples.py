@@ -134,7 +134,7 @@ def sideways_bars(rng: np.random.Generator, rows: int) -> Columns:
     Typical prices then differ by their rounding alone, and directional movement dies out.
     """
     phase = (np.arange(rows) // 60) % 4
-    close = 100.1 + 0.1 * np.cumsum(np.where(phase % 2 == 1, rng.integers(-2, 3, rows), 0))
+    close = 63.9 + 0.1 * np.cumsum(np.where(phase % 2 == 1, rng.integers(-2, 3, rows), 0))
     reach = 0.1 * np.where(phase == 2, 0, rng.integers(1, 4, rows))
     above, below = (reach + 0.1 * (phase % 2) * rng.integers(0, 3, rows) for _ in range(2))
     return close, close + above, close - below, close, rng.integers(1, 4, rows).astype(float)

@@ -38,7 +38,7 @@ def main(extras: list[str]) -> None:
     wanted: list[str] = []
     for extra in extras:
         if extra == "build":
-            # The backend takes CMake and Ninja from PyPI where they are wanted in the environment.
+            # The backend takes CMake and Ninja as wheels; without build isolation they are ours to install.
             wanted += [*declared["build-system"]["requires"], "cmake>=3.25", "ninja"]
         else:
             wanted += [*project["dependencies"], *requirements(project, extra)]

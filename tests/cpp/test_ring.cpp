@@ -88,7 +88,7 @@ TEST_CASE("a lag gives what came `period` rows before, row by row and in portion
     std::size_t at = 0;
     for (const std::size_t rows : cuts(x.size(), random, 900)) {
       Values out(rows, -1.0);
-      by_run->run(x.data() + at, rows, out.data());
+      by_run->run(x.data() + at, rows, [&](std::size_t i, double before) { out[i] = before; });
       for (std::size_t i = 0; i < rows; ++i, ++at) {
         const double expected = at < static_cast<std::size_t>(period) ? 0.0 : x[at - static_cast<std::size_t>(period)];
         REQUIRE(out[i] == expected);
