@@ -104,6 +104,7 @@ format: $(STAMPS)/requirements-test ## Format all sources
 .PHONY: stubs
 stubs: $(STAMPS)/package ## Write the type stubs from the catalogue
 	@$(PY) tools/stubs.py
+	@$(MAKE) --no-print-directory build
 
 .PHONY: docs
 docs: $(STAMPS)/package ## Write the indicators' pages from the catalogue
