@@ -617,6 +617,18 @@ def test_a_bar_made_elsewhere_closes_the_one_that_ticks_formed() -> None:
     assert symbol.forming("1m")["count"] == 0
 
 
+def test_ticks_and_bars_of_one_minute_do_not_make_two_bars_of_it() -> None:
+    """A ready bar of the minute that is forming: whichever of them counts, times of bars rise."""
+    symbol = fc.Engine({"close": fc.SMA(1).on("1m")}, history=9).symbol("S")
+    start = T0 - T0 % MINUTE
+    symbol.on_tick(start + 5 * SECOND, 5.0, 1.0)
+    symbol.on_bar("1m", start, 6.0, 6.0, 6.0, 6.0, 1.0)
+    symbol.on_tick(start + MINUTE, 7.0, 1.0)
+    times = symbol.bars("1m")["ts"].tolist()
+    assert times == sorted(set(times)), f"closed bars begin at {[ts - start for ts in times]} ns of the first"
+    assert adds_up(symbol.ledger)
+
+
 # ---------------------------------------------------------------------------------------------- quotes
 def test_a_quote_is_a_tick_at_its_mid_with_size_0() -> None:
     """The same row as a tick; sizes of the quote do not matter."""

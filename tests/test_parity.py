@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fastcore as fc
 import numpy as np
 import pytest
 from references import FLAT, REFERENCES, Reference, tolerance
@@ -156,6 +157,28 @@ def test_sixteen_short_inputs_equal_the_reference() -> None:
         for rows in (0, 1, 2, 3, 14, 15, 16, 19, 20, 27, 28, 29, 30, 31, 33, 34):
             columns = columns_of(name, rng_of("short", name), max(rows, 1))
             compare(name, tuple(x[:rows] for x in columns), default_params(name), reference_of(name).compute)
+
+
+@pytest.mark.parametrize("period", [2, 3, 5, 14, 20])
+def test_rounding_is_no_move(period: int) -> None:
+    """Prices that differ by their last digit are flat by TA-Lib's rule: exactly 0, where noise gives 66.
+
+    The tolerance cannot tell this, since in units of such a deviation it is boundless.
+    """
+    reach = 0.1 * rng_of("noise").integers(1, 4, 120)
+    close = np.full(120, 63.9)
+    high, low = close + reach, close - reach
+    assert len(set(((high + low + close) / 3).tolist())) > 1, "the typical prices differ by their rounding"
+    for result in (fc.cci(high, low, close, period), fc.mfi(high, low, close, reach, period)):
+        shown = result[~np.isnan(result)]
+        assert len(shown) >= 100
+        assert (shown == 0.0).all()
+    third = np.full(120, 0.3)
+    above = third.copy()
+    above[::3] = 0.1 + 0.2
+    assert (above > third).any()
+    for result in (fc.willr(above, third, third, period), *fc.stoch(above, third, above, period, 2, 2)):
+        assert (result[~np.isnan(result)] == 0.0).all()
 
 
 # ------------------------------------------------------------------------------------------- real bars

@@ -44,7 +44,6 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
     if (c == 0) continue;
     bars_.emplace_back(clock.span);
     closed_.emplace_back(std::max<std::size_t>(history, 1));
-    newest_bar_.push_back(0);
   }
 }
 
@@ -86,9 +85,10 @@ Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
   }
   TimeBars& bars = bars_[clock - 1];
   if (bars.closes(bar.ts)) run_bar(clock, bars.close());
-  const std::int64_t newest = newest_bar_[clock - 1];
+  const std::int64_t newest = bars.newest();
   if (bar.ts == newest) return refuse(Outcome::duplicate);
   if (bar.ts < newest) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
+  bars.take(bar);
   last_ts_ = std::max(last_ts_, bar.ts);
   run_bar(clock, bar);
   return outcome_ = ledger_.count(Outcome::accepted);
@@ -109,7 +109,6 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
   inputs[4] = bar.volume;
   run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
   closed_[clock - 1].push(bar);
-  newest_bar_[clock - 1] = bar.ts;
 }
 
 void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
@@ -134,6 +133,7 @@ void Symbol::peek(double price, double size, bool forming, double* row) const {
       TimeBars bars = bars_[i];
       bars.add(last_ts_, price, size);
       const Bar& bar = bars.forming();
+      if (bar.count == 0) continue;
       double* const inputs = scratch.data() + plan_->clocks()[i + 1].cells;
       inputs[0] = bar.open;
       inputs[1] = bar.high;
@@ -165,7 +165,6 @@ void Symbol::save(ByteWriter& out) {
   archive("ledger", ledger_);
   out.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
-  for (std::int64_t& newest : newest_bar_) archive("newest_bar", newest);
   plan_->save_states(block_->data(), out);
 }
 
@@ -178,7 +177,6 @@ void Symbol::load(ByteReader& in) {
   archive("ledger", ledger_);
   in.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
-  for (std::int64_t& newest : newest_bar_) archive("newest_bar", newest);
   plan_->load_states(block_->data(), in);
   settled_ = 0;
   first_ = last_ = nullptr;

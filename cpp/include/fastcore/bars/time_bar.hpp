@@ -32,11 +32,20 @@ class TimeBars {
   Bar close() noexcept {
     const Bar closed = bar_;
     bar_.count = 0;
+    newest_ = closed.ts;
     return closed;
   }
 
+  /// A bar closed elsewhere takes the place of the one that forms from the same span.
+  void take(const Bar& closed) noexcept {
+    if (bar_.count > 0 && bar_.ts - closed.ts < span_) bar_.count = 0;
+    newest_ = closed.ts;
+  }
+
+  /// A tick of a span that is closed already is in no bar: bars do not open twice.
   void add(std::int64_t ts, double price, double size) noexcept {
     if (bar_.count == 0) {
+      if (newest_ != 0 && ts - newest_ < span_) return;
       bar_ = {ts - ts % span_, price, price, price, price, size, 1};
       return;
     }
@@ -49,6 +58,8 @@ class TimeBars {
 
   /// The forming bar; its count is 0 when there is none.
   const Bar& forming() const noexcept { return bar_; }
+  /// Start of the newest closed bar; 0 for none.
+  std::int64_t newest() const noexcept { return newest_; }
   std::int64_t span() const noexcept { return span_; }
 
   template <class Archive>
@@ -60,11 +71,13 @@ class TimeBars {
     archive("close", bar_.close);
     archive("volume", bar_.volume);
     archive("count", bar_.count);
+    archive("newest", newest_);
   }
 
  private:
   std::int64_t span_;
   Bar bar_{};
+  std::int64_t newest_ = 0;
 };
 
 }  // namespace fastcore

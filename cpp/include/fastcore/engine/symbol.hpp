@@ -123,7 +123,6 @@ class Symbol {
   std::vector<TimeBars> bars_;  // by clock - 1
   std::vector<History> histories_;
   std::vector<BarHistory> closed_;
-  std::vector<std::int64_t> newest_bar_;  // start of the last closed bar, by clock - 1; 0 for none
   std::string name_;
 };
 
