@@ -429,7 +429,7 @@ def test_an_interrupt_is_told_in_one_word() -> None:
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:
-    code = f"{sys.executable} -m fastcore indicators --json | head -n 1"
+    code = f"'{sys.executable}' -m fastcore indicators --json | head -n 1"
     done = subprocess.run(["sh", "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == ("[\n", "")
 

@@ -97,16 +97,16 @@ struct TickArguments {
 bool raises(const Symbol& symbol, Outcome outcome) noexcept {
   return outcome == Outcome::rejected || (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise);
 }
-const char* why_refused(Outcome outcome) noexcept {
-  return outcome == Outcome::invalid
-             ? "prices must be above 0, a size 0 or more, all finite, and high and low the ends of a bar"
-             : "it is older than the newest, and the policy rejects what is late";
+const char* why_refused(Outcome outcome, bool bar) noexcept {
+  if (outcome != Outcome::invalid) return "it is older than the newest, and the policy rejects what is late";
+  return bar ? "prices must be above 0, volume 0 or more, all finite, and high and low the ends of the bar"
+             : "price must be above 0 and size 0 or more, both finite";
 }
 
 /// The error of a tick that was refused and counted.
 PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
   PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(),
-               values[0], values[1], values[2] == nullptr ? Py_None : values[2], why_refused(outcome));
+               values[0], values[1], values[2] == nullptr ? Py_None : values[2], why_refused(outcome, false));
   return nullptr;
 }
 
@@ -281,7 +281,7 @@ py::array_t<double> peek(const PySymbol& self, double price, double size, bool f
 py::object row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
   if (raises(*self.symbol, outcome)) {
     throw TickError(self.symbol->name() + ": " + what + " ts=" + std::to_string(ts) +
-                    " refused: " + why_refused(outcome));
+                    " refused: " + why_refused(outcome, std::string_view(what) == "bar"));
   }
   return py::reinterpret_steal<py::object>(give_row(self));
 }
