@@ -9,7 +9,7 @@ from pathlib import Path
 import fastcore as fc
 import numpy as np
 import pytest
-from references import FLAT, REFERENCES, Reference, tolerance
+from references import REFERENCES, Reference, tolerance
 from samples import (
     MARKETS,
     NAMES,
@@ -66,17 +66,6 @@ def assert_close(ours: Array, theirs: Array, allowed: Array, what: str) -> None:
     )
 
 
-def allowance(ours: Array, theirs: Array, scale: float | Array) -> Array:
-    """The tolerance; where one of the two calls a difference flat, up to what TA-Lib's rule takes for flat.
-
-    That rule cuts off at 1e-14 of the terms, which far from 0 is more than the tolerance: right at the edge
-    either answer is right.
-    """
-    allowed = tolerance(theirs, scale)
-    edge = (ours == 0) != (theirs == 0)
-    return np.where(edge, np.fmax(allowed, 1.02 * FLAT * np.asarray(scale, np.float64)), allowed)
-
-
 Oracle = Callable[..., tuple[Array, ...]]
 
 
@@ -87,7 +76,7 @@ def compare(name: str, columns: Columns, params: Params, oracle: Oracle) -> None
     scale = reference_of(name).scale(*columns, **params)
     assert len(ours) == len(theirs)
     for output, a, b in zip(ROWS[name]["outputs"], ours, theirs, strict=True):
-        assert_close(a, b, allowance(a, b, scale), f"{name}({params}).{output['name']}")
+        assert_close(a, b, tolerance(b, scale), f"{name}({params}).{output['name']}")
 
 
 def compare_with_talib(name: str, columns: Columns, params: Params) -> None:
