@@ -31,7 +31,7 @@ class Zscore {
   template <class V>
   V operator()(const Moments::Summary<V>& s, const V& x) const noexcept {
     const V score = ((x - s.shift) - s.offset) / s.deviation;
-    return s.deviation > 0.0 ? score : broadcast<V>(0.0);
+    return s.deviation == 0.0 ? broadcast<V>(0.0) : score;
   }
 };
 

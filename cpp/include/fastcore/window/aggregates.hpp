@@ -73,23 +73,23 @@ struct ShiftedSum {
   };
 
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     return {x, {broadcast<V>(0.0)}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] += x - part.shift;
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double n) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double n) noexcept {
     append(part, x, n);
   }
   template <class V>
-  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     return {old.shift - prefix.shift, middle.sums[0] + nb * moved<V>(middle.shift - prefix.shift, nb)};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
                             double inverse) noexcept {
     return {c.shift, ((old[0] + na * moved(f.old_move, na)) + f.middle + c.sums[0]) * inverse};
   }
@@ -108,23 +108,23 @@ struct Sum {
   using Summary = V;
 
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     return {{x}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] += x;
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] += x;
   }
   template <class V>
-  static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>&) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>&) noexcept {
     return {moved(middle.sums[0], nb)};
   }
   template <class V, class Count>
-  static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
     return (moved(old[0], na) + f.middle) + c.sums[0];
   }
 };
@@ -156,34 +156,35 @@ struct Moments {
   };
 
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     return {x, {broadcast<V>(0.0), broadcast<V>(0.0)}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double) noexcept {
     const V d = x - part.shift;
     part.sums[0] += d;
     part.sums[1] += d * d;
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double n) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double n) noexcept {
     append(part, x, n);
   }
   template <class V>
-  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     const V move = moved<V>(middle.shift - prefix.shift, nb);
     const V sum = nb * move;
     return {old.shift - prefix.shift, middle.sums[0] + sum, middle.sums[1] + move * (2.0 * middle.sums[0] + sum)};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
                             double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V moves = na * move;
     const V sum = (old[0] + moves) + f.middle + c.sums[0];
     const V squares = (old[1] + move * (2.0 * old[0] + moves)) + f.middle_squares + c.sums[1];
     const V offset = sum * inverse;
-    const V variance = larger((squares - sum * offset) * inverse, broadcast<V>(0.0));
+    // In this order a NaN stays one: sums that have overflowed must not look like a flat window.
+    const V variance = larger(broadcast<V>(0.0), (squares - sum * offset) * inverse);
     return {c.shift, offset, variance, square_root(variance)};
   }
 };
@@ -215,28 +216,28 @@ struct Weighted {
   };
 
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     return {x, {broadcast<V>(0.0), broadcast<V>(0.0)}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double n) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double n) noexcept {
     const V d = x - part.shift;
     part.sums[0] += d;
     part.sums[1] += n * d;
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] += x - part.shift;
     part.sums[1] += part.sums[0];  // every index grows by one, and the new value has index 1
   }
   template <class V>
-  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     const V move = moved<V>(middle.shift - prefix.shift, nb);
     return {old.shift - prefix.shift, middle.sums[0] + nb * move, middle.sums[1] + (0.5 * nb * (nb + 1.0)) * move};
   }
   /// The index of a part's values goes on where the part before it ends.
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
                             double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V sum = (old[0] + na * move) + f.middle + c.sums[0];
@@ -275,32 +276,32 @@ struct MomentsWeighted {
   };
 
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     const V zero = broadcast<V>(0.0);
     return {x, {zero, zero, zero}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double n) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double n) noexcept {
     const V d = x - part.shift;
     part.sums[0] += d;
     part.sums[1] += d * d;
     part.sums[2] += n * d;
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double) noexcept {
     const V d = x - part.shift;
     part.sums[0] += d;
     part.sums[1] += d * d;
     part.sums[2] += part.sums[0];
   }
   template <class V>
-  static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     const auto m = Moments::fix<V>(moments(old), moments(middle), nb, moments(prefix));
     const auto w = Weighted::fix<V>(weighted(old), weighted(middle), nb, weighted(prefix));
     return {m.old_move, m.middle, m.middle_squares, w.middle_weighted};
   }
   template <class V, class Count>
-  static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
                             double inverse) noexcept {
     const V old_weighted[2] = {old[0], old[2]};
     const auto m = Moments::combine<V>(old, na, {f.old_move, f.middle, f.middle_squares}, nb, moments(c), inverse);
@@ -342,24 +343,24 @@ struct Extremum {
     }
   }
   template <class V>
-  static Part<V> start(const V& x) noexcept {
+  [[gnu::always_inline]] static Part<V> start(const V& x) noexcept {
     return {{x}};
   }
   template <class V>
-  static void append(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void append(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] = better(part.sums[0], x);
   }
   template <class V>
-  static void prepend(Part<V>& part, const V& x, double) noexcept {
+  [[gnu::always_inline]] static void prepend(Part<V>& part, const V& x, double) noexcept {
     part.sums[0] = better(part.sums[0], x);
   }
   /// An empty middle part gives way to the prefix, which begins where it would end.
   template <class V>
-  static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
     return {nb > 0 ? middle.sums[0] : prefix.sums[0]};
   }
   template <class V, class Count>
-  static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
     const V newer = better(f.middle, c.sums[0]);
     return na > 0.0 ? better(old[0], newer) : newer;
   }
