@@ -180,6 +180,19 @@ def test_huge_numbers_give_the_same_bits_on_every_path(name: str) -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["STDDEV", "ZSCORE"])
+@pytest.mark.parametrize("period", [5, 20])
+def test_a_window_whose_squares_overflow_does_not_look_flat(name: str, period: int) -> None:
+    """What cannot be computed is NaN or infinite: a 0 would say that the price stands still."""
+    prices = np.linspace(1.0, 2.0, 3 * period)
+    prices[period + 1] = 1e200
+    prices[2 * period] = -1e200
+    out = getattr(fc, name.lower())(prices, period=period)
+    assert not np.any(out[period + 1 :] == 0.0)
+    one = getattr(fc, name)(period=period)
+    assert not any(one.update(x) == 0.0 for x in prices.tolist())
+
+
 @every_row
 def test_bars_that_other_programs_choke_on_give_the_same_bits(
     name: str, data_file: Callable[[str], Path]

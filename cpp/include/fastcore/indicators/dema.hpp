@@ -4,7 +4,6 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -36,13 +35,22 @@ class Dema {
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && !first_.ready(); ++i) out[0][i] = (*this)(in[0][i]);
-    const std::size_t rows = n - i;
-    double once[chunk_rows];
-    double twice[chunk_rows];
-    first_.run(in[0] + i, rows, once);
-    second_.run(once, rows, twice);
-    for (std::size_t k = 0; k < rows; ++k) out[0][i + k] = once[k] + (once[k] - twice[k]);
+    for (; i < n && !second_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
+    Recurrence::Fours once(first_, 0);
+    Recurrence::Fours twice(second_, 0);
+    if (i + lane_count <= n) {
+      // The second stage works on the four rows before, so that it does not wait for the first.
+      Lanes before = once(load<Lanes>(in[0] + i));
+      for (i += lane_count; i + lane_count <= n; i += lane_count) {
+        const Lanes e = once(load<Lanes>(in[0] + i));
+        store(out[0] + i - lane_count, before + (before - twice(before)));
+        before = e;
+      }
+      store(out[0] + i - lane_count, before + (before - twice(before)));
+    }
+    once.end(first_);
+    twice.end(second_);
+    for (; i < n; ++i) out[0][i] = (*this)(in[0][i]);
   }
 
   template <class Archive>

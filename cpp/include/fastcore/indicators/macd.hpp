@@ -46,19 +46,20 @@ class Macd {
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && !both_.ready(); ++i) {
-      const auto row = (*this)(in[0][i]);
-      for (std::size_t k = 0; k < 3; ++k) out[k][i] = row[k];
+    for (; i < n && !signal_.settled(); ++i) by_row(in, out, i);
+    Recurrences<2>::Fours fast(both_, 0);
+    Recurrences<2>::Fours slow(both_, 1);
+    Recurrence::Fours smooth(signal_, 0);
+    for (; i + lane_count <= n; i += lane_count) {
+      const Lanes x = load<Lanes>(in[0] + i);
+      const Lanes macd = fast(x) - slow(x);
+      const Lanes signal = smooth(macd);
+      put(out, i, std::array{macd, signal, macd - signal});
     }
-    const std::size_t rows = n - i;
-    double fast[chunk_rows];
-    double slow[chunk_rows];
-    both_.run({in[0] + i, in[0] + i}, rows, {fast, slow});
-    double* const macd = out[0] + i;
-    double* const signal = out[1] + i;
-    for (std::size_t k = 0; k < rows; ++k) macd[k] = fast[k] - slow[k];
-    signal_.run(macd, rows, signal);
-    for (std::size_t k = 0; k < rows; ++k) out[2][i + k] = macd[k] - signal[k];
+    fast.end(both_);
+    slow.end(both_);
+    smooth.end(signal_);
+    for (; i < n; ++i) by_row(in, out, i);
   }
 
   template <class Archive>
@@ -68,6 +69,10 @@ class Macd {
   }
 
  private:
+  void by_row(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t i) noexcept {
+    put(out, i, (*this)(in[0][i]));
+  }
+
   Recurrences<2> both_;  // fast and slow, seeded at the same row
   Recurrence signal_;
 };

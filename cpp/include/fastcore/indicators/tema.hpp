@@ -4,7 +4,6 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -38,15 +37,29 @@ class Tema {
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && !second_.ready(); ++i) out[0][i] = (*this)(in[0][i]);
-    const std::size_t rows = n - i;
-    double once[chunk_rows];
-    double twice[chunk_rows];
-    double thrice[chunk_rows];
-    first_.run(in[0] + i, rows, once);
-    second_.run(once, rows, twice);
-    third_.run(twice, rows, thrice);
-    for (std::size_t k = 0; k < rows; ++k) out[0][i + k] = join(once[k], twice[k], thrice[k]);
+    for (; i < n && !third_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
+    Recurrence::Fours once(first_, 0);
+    Recurrence::Fours twice(second_, 0);
+    Recurrence::Fours thrice(third_, 0);
+    if (i + 2 * lane_count <= n) {
+      // Each stage works on what the one before it left a round ago, so that none waits for another.
+      Lanes e1 = once(load<Lanes>(in[0] + i));
+      Lanes e2 = twice(e1);
+      Lanes e0 = once(load<Lanes>(in[0] + i + lane_count));
+      for (i += 2 * lane_count; i + lane_count <= n; i += lane_count) {
+        store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2)));
+        e1 = e0;
+        e2 = twice(e0);
+        e0 = once(load<Lanes>(in[0] + i));
+      }
+      store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2)));
+      e2 = twice(e0);
+      store(out[0] + i - lane_count, join<Lanes>(e0, e2, thrice(e2)));
+    }
+    once.end(first_);
+    twice.end(second_);
+    thrice.end(third_);
+    for (; i < n; ++i) out[0][i] = (*this)(in[0][i]);
   }
 
   template <class Archive>
@@ -58,7 +71,10 @@ class Tema {
 
  private:
   /// Of a constant exactly the constant: the difference is 0 before it is tripled.
-  static double join(double once, double twice, double thrice) noexcept { return 3.0 * (once - twice) + thrice; }
+  template <class V>
+  static V join(const V& once, const V& twice, const V& thrice) noexcept {
+    return 3.0 * (once - twice) + thrice;
+  }
 
   Recurrence first_;
   Recurrence second_;  // of the first, from its first value on

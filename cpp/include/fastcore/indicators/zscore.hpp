@@ -30,7 +30,8 @@ class Zscore {
 
   template <class V>
   V operator()(const Moments::Summary<V>& s, const V& x) const noexcept {
-    const V score = ((x - s.shift) - s.offset) / s.deviation;
+    // What is added is 0, or NaN where the deviation has overflowed: a score of 0 would say x is the mean.
+    const V score = ((x - s.shift) - s.offset) / s.deviation + (s.deviation - s.deviation);
     return s.deviation == 0.0 ? broadcast<V>(0.0) : score;
   }
 };

@@ -85,12 +85,13 @@ struct ShiftedSum {
     append(part, x, n);
   }
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb,
+                                             const Part<V>& prefix) noexcept {
     return {old.shift - prefix.shift, middle.sums[0] + nb * moved<V>(middle.shift - prefix.shift, nb)};
   }
   template <class V, class Count>
-  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
-                            double inverse) noexcept {
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double,
+                                                   const Part<V>& c, double inverse) noexcept {
     return {c.shift, ((old[0] + na * moved(f.old_move, na)) + f.middle + c.sums[0]) * inverse};
   }
 };
@@ -120,11 +121,13 @@ struct Sum {
     part.sums[0] += x;
   }
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>&) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb,
+                                             const Part<V>&) noexcept {
     return {moved(middle.sums[0], nb)};
   }
   template <class V, class Count>
-  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+                                          double) noexcept {
     return (moved(old[0], na) + f.middle) + c.sums[0];
   }
 };
@@ -170,14 +173,15 @@ struct Moments {
     append(part, x, n);
   }
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb,
+                                             const Part<V>& prefix) noexcept {
     const V move = moved<V>(middle.shift - prefix.shift, nb);
     const V sum = nb * move;
     return {old.shift - prefix.shift, middle.sums[0] + sum, middle.sums[1] + move * (2.0 * middle.sums[0] + sum)};
   }
   template <class V, class Count>
-  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
-                            double inverse) noexcept {
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double,
+                                                   const Part<V>& c, double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V moves = na * move;
     const V sum = (old[0] + moves) + f.middle + c.sums[0];
@@ -231,14 +235,15 @@ struct Weighted {
     part.sums[1] += part.sums[0];  // every index grows by one, and the new value has index 1
   }
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb,
+                                             const Part<V>& prefix) noexcept {
     const V move = moved<V>(middle.shift - prefix.shift, nb);
     return {old.shift - prefix.shift, middle.sums[0] + nb * move, middle.sums[1] + (0.5 * nb * (nb + 1.0)) * move};
   }
   /// The index of a part's values goes on where the part before it ends.
   template <class V, class Count>
-  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
-                            double inverse) noexcept {
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb,
+                                                   const Part<V>& c, double inverse) noexcept {
     const V move = moved(f.old_move, na);
     const V sum = (old[0] + na * move) + f.middle + c.sums[0];
     const V weighted = (old[1] + (0.5 * na * (na + 1.0)) * move) + (f.middle_weighted + na * f.middle) +
@@ -295,14 +300,15 @@ struct MomentsWeighted {
     part.sums[2] += part.sums[0];
   }
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>& old, const Part<V>& middle, double nb,
+                                             const Part<V>& prefix) noexcept {
     const auto m = Moments::fix<V>(moments(old), moments(middle), nb, moments(prefix));
     const auto w = Weighted::fix<V>(weighted(old), weighted(middle), nb, weighted(prefix));
     return {m.old_move, m.middle, m.middle_squares, w.middle_weighted};
   }
   template <class V, class Count>
-  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb, const Part<V>& c,
-                            double inverse) noexcept {
+  [[gnu::always_inline]] static Summary<V> combine(const V* old, const Count& na, const Fixed<V>& f, double nb,
+                                                   const Part<V>& c, double inverse) noexcept {
     const V old_weighted[2] = {old[0], old[2]};
     const auto m = Moments::combine<V>(old, na, {f.old_move, f.middle, f.middle_squares}, nb, moments(c), inverse);
     const auto w =
@@ -356,11 +362,13 @@ struct Extremum {
   }
   /// An empty middle part gives way to the prefix, which begins where it would end.
   template <class V>
-  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb, const Part<V>& prefix) noexcept {
+  [[gnu::always_inline]] static Fixed<V> fix(const Part<V>&, const Part<V>& middle, double nb,
+                                             const Part<V>& prefix) noexcept {
     return {nb > 0 ? middle.sums[0] : prefix.sums[0]};
   }
   template <class V, class Count>
-  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c, double) noexcept {
+  [[gnu::always_inline]] static V combine(const V* old, const Count& na, const Fixed<V>& f, double, const Part<V>& c,
+                                          double) noexcept {
     const V newer = better(f.middle, c.sums[0]);
     return na > 0.0 ? better(old[0], newer) : newer;
   }

@@ -18,6 +18,7 @@ void put(const std::array<double*, 1>& out, std::size_t i, const V& value) noexc
 }
 template <class V, std::size_t Outputs>
 void put(const std::array<double*, Outputs>& out, std::size_t i, const std::array<V, Outputs>& values) noexcept {
+#pragma GCC unroll 8
   for (std::size_t k = 0; k < Outputs; ++k) store(out[k] + i, values[k]);
 }
 
