@@ -129,7 +129,7 @@ class Recurrences {
 
   bool ready() const noexcept { return rows_ > 0; }
   /// Whether the look-ahead form goes on from here.
-  bool settled() const noexcept { return rows_ == settled_rows; }
+  bool settled() const noexcept { return rows_ >= settled_rows; }
   /// The averages now; meaningless before `ready`.
   V value() const noexcept { return load<V>(e_ + ((at_ + 3) & 3) * N); }
 
