@@ -1,11 +1,11 @@
-// Envelope and checksum of snapshots, and what engine and indicator snapshots share.
+// The envelope of snapshots, and what engine and indicator snapshots share.
 #include "fastcore/engine/snapshot.hpp"
 
-#include <array>
 #include <cstring>
 
 #include "fastcore/catalogue.hpp"
 #include "fastcore/check.hpp"
+#include "fastcore/crc32c.hpp"
 
 namespace fastcore {
 
@@ -15,37 +15,7 @@ constexpr char magic[8] = {'F', 'A', 'S', 'T', 'C', 'O', 'R', 'E'};
 constexpr std::uint32_t format_version = 1;
 constexpr std::size_t envelope_bytes = sizeof magic + 4 + 4 + 8 + 4;
 
-/// Tables for eight bytes a step: 1.5 GB/s where one byte a step makes 0.4 (bench `crc32c`).
-constexpr auto make_tables() {
-  std::array<std::array<std::uint32_t, 256>, 8> tables{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0x82f63b78U : 0U);
-    tables[0][i] = crc;
-  }
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    for (std::size_t k = 1; k < 8; ++k) tables[k][i] = (tables[k - 1][i] >> 8) ^ tables[0][tables[k - 1][i] & 0xffU];
-  }
-  return tables;
-}
-constexpr auto tables = make_tables();
-
 }  // namespace
-
-std::uint32_t crc32c(std::string_view bytes) noexcept {
-  std::uint32_t crc = 0xffffffffU;
-  const char* p = bytes.data();
-  std::size_t left = bytes.size();
-  for (; left >= 8; p += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, p, sizeof word);
-    word ^= crc;
-    crc = 0;
-    for (std::size_t k = 0; k < 8; ++k) crc ^= tables[7 - k][(word >> (8 * k)) & 0xffU];
-  }
-  for (; left > 0; ++p, --left) crc = (crc >> 8) ^ tables[0][(crc ^ static_cast<unsigned char>(*p)) & 0xffU];
-  return ~crc;
-}
 
 std::string seal(SnapshotKind kind, std::string_view payload) {
   ByteWriter out;

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "fastcore/catalogue.hpp"
-#include "fastcore/engine/snapshot.hpp"
+#include "fastcore/crc32c.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "support.hpp"
 

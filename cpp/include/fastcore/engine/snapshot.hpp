@@ -13,9 +13,6 @@ namespace fastcore {
 
 enum class SnapshotKind : std::uint32_t { engine = 1, indicator = 2 };
 
-/// CRC-32C (Castagnoli) of some bytes.
-std::uint32_t crc32c(std::string_view bytes) noexcept;
-
 /// Puts a payload in its envelope.
 std::string seal(SnapshotKind kind, std::string_view payload);
 /// The payload of an envelope of that kind; throws SnapshotError with a sentence.
