@@ -49,7 +49,7 @@ std::unique_ptr<Engine> large_engine() {
   const auto prices = walk(200, 9);
   for (int symbol = 0; symbol < 100; ++symbol) {
     std::int64_t ts = 1'700'000'000'000'000'000;
-    for (const double price : prices) engine->symbol("S" + std::to_string(symbol))->on_tick(ts++, price, 1.0);
+    for (const double price : prices) engine->symbol("S" + std::to_string(symbol))->on_tick({ts++, price, 1.0});
   }
   return engine;
 }

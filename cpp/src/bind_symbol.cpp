@@ -1,10 +1,9 @@
 // A symbol in Python: the one call per tick, and views of what it left.
 #include "bind_engine.hpp"
 
-#include <chrono>
-
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "bind_tick.hpp"
 #include "errors.hpp"
 #include "fastcall.hpp"
 
@@ -31,146 +30,10 @@ void enter(const EngineHandle& handle) {
 
 namespace {
 
-bool enter_fast(const EngineHandle& handle) noexcept {
-  if (!handle.busy) return true;
-  PyErr_SetString(error_class("BusyError"),
-                  "another thread runs a batch on this engine: an engine has one owner at a time");
-  return false;
-}
-
-bool to_whole(PyObject* value, long long& out, const char* name, const char* meaning) noexcept {
-  int overflow = 0;
-  if (PyLong_CheckExact(value)) {
-    out = PyLong_AsLongLongAndOverflow(value, &overflow);
-  } else {
-    PyObject* const index = PyBool_Check(value) ? nullptr : PyNumber_Index(value);  // NumPy's integers
-    if (index == nullptr) {
-      PyErr_Clear();
-      PyErr_Format(PyExc_TypeError, "on_tick: %s must be an int (%s), not %R", name, meaning, value);
-      return false;
-    }
-    out = PyLong_AsLongLongAndOverflow(index, &overflow);
-    Py_DECREF(index);
-  }
-  if (overflow != 0) {
-    PyErr_Format(error_class("InputError"), "on_tick: %s=%R does not fit in 64 bits (%s)", name, value, meaning);
-    return false;
-  }
-  return true;
-}
-
-constexpr const char* ts_meaning = "nanoseconds since 1970 UTC";
-
-/// The arguments of on_tick, positional or by keyword.
-struct TickArguments {
-  static constexpr std::size_t count = 5;
-  static constexpr const char* names[count] = {"ts", "price", "size", "side", "id"};
-  PyObject* values[count] = {};
-
-  bool read(PyObject* const* args, Py_ssize_t positional, PyObject* keywords) noexcept {
-    if (positional > static_cast<Py_ssize_t>(count)) {
-      PyErr_Format(PyExc_TypeError, "on_tick takes ts, price, size, side, id, not %zd values", positional);
-      return false;
-    }
-    for (Py_ssize_t i = 0; i < positional; ++i) values[i] = args[i];
-    const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
-    for (Py_ssize_t i = 0; i < named; ++i) {
-      PyObject* const name = PyTuple_GET_ITEM(keywords, i);
-      std::size_t k = 0;
-      while (k < count && PyUnicode_CompareWithASCIIString(name, names[k]) != 0) ++k;
-      if (k == count || values[k] != nullptr) {
-        PyErr_Format(
-            PyExc_TypeError,
-            k == count ? "on_tick has no argument %R; it takes ts, price, size, side, id" : "on_tick got %R twice",
-            name);
-        return false;
-      }
-      values[k] = args[positional + i];
-    }
-    if (values[0] != nullptr && values[1] != nullptr) return true;
-    PyErr_SetString(PyExc_TypeError, "on_tick needs ts and price");
-    return false;
-  }
-};
-
-/// Whether an outcome is to be an error, by the symbol's policy.
-bool raises(const Symbol& symbol, Outcome outcome) noexcept {
-  return outcome == Outcome::rejected || (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise);
-}
-const char* why_refused(Outcome outcome, bool bar) noexcept {
-  if (outcome != Outcome::invalid) return "it is older than the newest, and the policy rejects what is late";
-  return bar ? "prices must be above 0, volume 0 or more, all finite, and high and low the ends of the bar"
-             : "price must be above 0 and size 0 or more, both finite";
-}
-
-/// The error of a tick that was refused and counted.
-PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
-  PyErr_Format(error_class("TickError"), "%s: tick ts=%R price=%R size=%R refused: %s", self.symbol->name().c_str(),
-               values[0], values[1], values[2] == nullptr ? Py_None : values[2], why_refused(outcome, false));
-  return nullptr;
-}
-
-const char* unit_of(std::int64_t ts) noexcept {
-  if (ts >= 100'000'000'000'000) return "microseconds: multiply by 1_000";
-  if (ts >= 100'000'000'000) return "milliseconds: multiply by 1_000_000";
-  return ts >= 0 ? "seconds: multiply by 1_000_000_000" : "a time before 1970";
-}
-
-/// Counts what came with a time in another unit, and says which unit it looks like.
-std::string refuse_unit(Symbol& symbol, const char* method, std::int64_t ts) {
-  symbol.reject();
-  return std::string(method) + ": ts=" + std::to_string(ts) +
-         " must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it looks like " + unit_of(ts);
-}
-
-Outcome timed_tick(EngineHandle& handle, Symbol& symbol, std::int64_t ts, double price, double size) noexcept {
-  using Time = std::chrono::steady_clock;
-  const auto before = Time::now();
-  const Outcome outcome = symbol.on_tick(ts, price, size);
-  handle.engine->tick_latency().record(
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
-  return outcome;
-}
-
-PyObject* give_row(const PySymbol& self) noexcept {
-  if (self.owner->copy_rows) return PyObject_CallMethod(self.row.ptr(), "copy", nullptr);
-  return Py_NewRef(self.row.ptr());
-}
-
-PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
-  auto* const self = self_of<PySymbol>(object);
-  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
-  TickArguments named;
-  PyObject* const* values = args;
-  if (positional != 3 || keywords != nullptr) {
-    if (!named.read(args, positional, keywords)) return nullptr;
-    values = named.values;
-  }
-  long long ts = 0;
-  double price = 0.0;
-  double size = 0.0;
-  if (!to_whole(values[0], ts, "ts", ts_meaning)) return nullptr;
-  if (!to_double(values[1], price, "Symbol", "on_tick", "price")) return nullptr;
-  if (values[2] != nullptr && !to_double(values[2], size, "Symbol", "on_tick", "size")) return nullptr;
-  if (values == named.values) {
-    long long unused = 0;
-    if (values[3] != nullptr && !to_whole(values[3], unused, "side", "1, -1 or 0")) return nullptr;
-    if (values[4] != nullptr && !to_whole(values[4], unused, "id", "the venue's trade id")) return nullptr;
-  }
-  Symbol& symbol = *self->symbol;
-  if (ts < earliest_ts) {
-    PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
-    return nullptr;
-  }
-  const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, ts, price, size)
-                                                        : symbol.on_tick(ts, price, size);
-  if (outcome != Outcome::accepted) {
-    if (raises(symbol, outcome)) {
-      PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};
-      return raise_refused(*self, outcome, shown);
-    }
-  }
-  return give_row(*self);
+/// The symbol, when no batch is changing it.
+const Symbol& settled(const PySymbol& self) {
+  enter(*self.owner);
+  return *self.symbol;
 }
 
 /// Index of a column by name or number; -1 with a Python error set.
@@ -196,14 +59,14 @@ Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
 
 PyObject* get(PyObject* object, PyObject* key) {
   auto* const self = self_of<PySymbol>(object);
-  if (self == nullptr) return nullptr;
+  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
   const Py_ssize_t index = column_index(*self, key);
   return index < 0 ? nullptr : PyFloat_FromDouble(self->symbol->cells()[index]);
 }
 
 PyObject* values(PyObject* object, PyObject*) {
   auto* const self = self_of<PySymbol>(object);
-  if (self == nullptr) return nullptr;
+  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
   const auto count = static_cast<Py_ssize_t>(self->symbol->plan().columns().size());
   PyObject* const row = PyTuple_New(count);
   for (Py_ssize_t k = 0; row != nullptr && k < count; ++k)
@@ -261,6 +124,7 @@ py::array bars(const PySymbol& self, const std::string& span) {
 }
 
 std::uint64_t generation(const PySymbol& self, const py::handle& key) {
+  enter(*self.owner);
   const Py_ssize_t column = column_index(self, key.ptr());
   if (column < 0) throw py::error_already_set();
   const History* const kept = self.symbol->history(self.symbol->plan().clock_of(static_cast<std::size_t>(column)));
@@ -299,7 +163,7 @@ py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double as
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
   // A crossed quote has no price to speak of: NaN sends it to the ledger's invalid bucket.
   const bool sound = valid_price(bid) && valid_price(ask) && ask >= bid && valid_size(bid_size) && valid_size(ask_size);
-  return row_or_error(self, self.symbol->on_tick(ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0), "quote", ts);
+  return row_or_error(self, self.symbol->on_tick({ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0}), "quote", ts);
 }
 
 }  // namespace
@@ -318,13 +182,13 @@ void bind_symbol(py::module_& m) {
           "row", [](const PySymbol& self) { return self.row; },
           "The live row: a read-only array over the engine's memory, always the same one.")
       .def_property_readonly(
-          "outcome", [](const PySymbol& self) { return outcome_name(self.symbol->outcome()); },
+          "outcome", [](const PySymbol& self) { return outcome_name(settled(self).outcome()); },
           "Bucket of the last tick.")
       .def_property_readonly(
-          "ledger", [](const PySymbol& self) { return ledger_dict(self.symbol->ledger()); },
+          "ledger", [](const PySymbol& self) { return ledger_dict(settled(self).ledger()); },
           "Ticks received, and how many ended in each bucket.")
       .def_property_readonly(
-          "last_ts", [](const PySymbol& self) { return self.symbol->last_ts(); },
+          "last_ts", [](const PySymbol& self) { return settled(self).last_ts(); },
           "Timestamp of the newest tick; 0 before the first.")
       .def(
           "history", &history, py::arg("column"),
@@ -336,7 +200,7 @@ void bind_symbol(py::module_& m) {
       .def(
           "forming",
           [](const PySymbol& self, const std::string& span) {
-            const Bar& bar = self.symbol->forming(self.symbol->plan().clock(span));
+            const Bar& bar = settled(self).forming(self.symbol->plan().clock(span));
             py::array one(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
             return one;
           },

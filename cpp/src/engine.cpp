@@ -66,10 +66,10 @@ std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::ve
       }
     } else if (sample()) {
       const auto before = Time::now();
-      outcome = symbol->on_tick(tick.ts, tick.price, tick.size);
+      outcome = symbol->on_tick(tick);
       batch_latency_.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
     } else {
-      outcome = symbol->on_tick(tick.ts, tick.price, tick.size);
+      outcome = symbol->on_tick(tick);
     }
     accepted += taken(outcome) ? 1 : 0;
     if (outcomes != nullptr) outcomes[i] = static_cast<std::uint8_t>(outcome);

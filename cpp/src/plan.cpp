@@ -1,45 +1,14 @@
-// The work of making a plan: names to columns, chains to an order, equal nodes to one, states to places.
+// What a plan is asked once it is made.
 #include "fastcore/engine/plan.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <map>
-#include <set>
-#include <tuple>
-#include <unordered_map>
+#include <string_view>
 
-#include "fastcore/catalogue.hpp"
-#include "fastcore/check.hpp"
+#include "fastcore/text.hpp"
 
 namespace fastcore {
-
-namespace {
-
-constexpr std::size_t round_up(std::size_t n) {
-  return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
-}
-
-std::string quoted(const std::string& text) { return "'" + text + "'"; }
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all;
-}
-
-/// Which input cell of a clock an input name means: on ticks the price stands for all prices, the
-/// size for the volume.
-std::uint32_t input_cell(std::string_view name, bool ticks) {
-  if (name == "open") return 0;
-  if (name == "high") return ticks ? 0 : 1;
-  if (name == "low") return ticks ? 0 : 2;
-  if (name == "close") return ticks ? 0 : 3;
-  if (name == "volume") return ticks ? 1 : 4;
-  throw PlanError("no clock provides the input " + quoted(std::string(name)));
-}
-
-}  // namespace
 
 std::int64_t parse_span(const std::string& text) {
   struct Unit {
@@ -64,268 +33,6 @@ std::int64_t parse_span(const std::string& text) {
                   " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
 }
 
-struct Plan::Build {
-  using Cells = std::array<std::uint32_t, max_inputs>;
-  struct Node;
-
-  Plan& plan;
-  std::unordered_map<std::string, std::size_t> column_of{};      // name -> column
-  std::vector<std::size_t> first_column{};                       // by spec
-  std::vector<std::size_t> owner{};                              // by column: its spec
-  std::vector<std::size_t> order{};                              // specs, parents first
-  std::vector<std::size_t> clock{};                              // by spec
-  std::vector<std::size_t> level{};                              // by spec: length of the longest chain above it
-  std::vector<std::uint32_t> cell{};                             // by column: where its value is computed
-  std::vector<Node> nodes{};                                     // what runs, parents first
-
-  /// One node to be placed.
-  struct Node {
-    const Kernel* kernel;
-    ParamValues params;
-    std::size_t clock;
-    std::size_t level;
-    Cells inputs;
-    std::uint32_t out;
-    bool chained = false;  // of other columns
-  };
-  /// Two nodes of one key would compute the same.
-  using Key = std::tuple<const Kernel*, ParamValues, std::size_t, Cells>;
-  std::map<Key, std::uint32_t> known{};  // key -> first output cell
-
-  void name_columns() {
-    for (const NodeSpec& spec : plan.specs_) {
-      if (spec.name.empty() || spec.name.find('.') != std::string::npos) {
-        throw PlanError("indicator name " + quoted(spec.name) +
-                        " must not be empty or hold a dot, which separates an output");
-      }
-      check_params(*spec.kernel, spec.params);
-      first_column.push_back(plan.columns_.size());
-      for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
-        std::string column =
-            spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
-        if (!column_of.emplace(column, plan.columns_.size()).second)
-          throw PlanError("two indicators are named " + quoted(spec.name));
-        plan.columns_.push_back(std::move(column));
-        owner.push_back(first_column.size() - 1);
-      }
-    }
-  }
-
-  std::size_t parent_column(const NodeSpec& spec, const std::string& parent) const {
-    const auto found = column_of.find(parent);
-    if (found != column_of.end()) return found->second;
-    for (const NodeSpec& other : plan.specs_) {
-      if (other.name != parent) continue;
-      std::string outputs;
-      for (std::size_t k = 0; k < other.kernel->output_count; ++k) {
-        outputs += (k == 0 ? "'" : ", '") + parent + "." + other.kernel->outputs[k].name + "'";
-      }
-      throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which has several outputs: choose one of " +
-                      outputs);
-    }
-    throw PlanError(quoted(spec.name) + " is of " + quoted(parent) + ", which is not in the plan; it has " +
-                    listed(plan.columns_));
-  }
-
-  /// Parents before children, each in the order written; a chain that closes on itself is named.
-  void sort() {
-    enum class Mark : char { unseen, open, done };
-    std::vector<Mark> marks(plan.specs_.size(), Mark::unseen);
-    std::vector<std::size_t> path;
-    clock.resize(plan.specs_.size());
-    level.resize(plan.specs_.size());
-    const auto visit = [&](auto& self, std::size_t i) -> void {
-      if (marks[i] == Mark::done) return;
-      path.push_back(i);
-      if (marks[i] == Mark::open) {
-        std::string chain;
-        for (const std::size_t k : path) chain += (chain.empty() ? "" : " -> ") + plan.specs_[k].name;
-        throw PlanError("the plan has a cycle: " + chain);
-      }
-      marks[i] = Mark::open;
-      for (const std::string& parent : plan.specs_[i].parents) self(self, owner[parent_column(plan.specs_[i], parent)]);
-      marks[i] = Mark::done;
-      path.pop_back();
-      settle(i);
-      order.push_back(i);
-    };
-    for (std::size_t i = 0; i < plan.specs_.size(); ++i) visit(visit, i);
-  }
-
-  /// The clock and level of a spec whose parents have theirs.
-  void settle(std::size_t i) {
-    const NodeSpec& spec = plan.specs_[i];
-    if (spec.parents.empty()) {
-      clock[i] = clock_number(spec.clock);
-      return;
-    }
-    if (spec.parents.size() != spec.kernel->input_count) {
-      throw PlanError(quoted(spec.name) + ": " + spec.kernel->name + " takes " +
-                      std::to_string(spec.kernel->input_count) + " inputs, but .of() names " +
-                      std::to_string(spec.parents.size()));
-    }
-    if (!spec.clock.empty()) {
-      throw PlanError(quoted(spec.name) + " is of " + quoted(spec.parents[0]) +
-                      " and runs on its clock: leave out .on(\"" + spec.clock + "\")");
-    }
-    for (const std::string& parent : spec.parents) {
-      const std::size_t above = owner[parent_column(spec, parent)];
-      if (&parent == &spec.parents[0]) clock[i] = clock[above];
-      if (clock[above] != clock[i])
-        throw PlanError(quoted(spec.name) + " is of columns that run on different clocks: " + listed(spec.parents));
-      level[i] = std::max(level[i], level[above] + 1);
-    }
-  }
-
-  std::size_t clock_number(const std::string& text) {
-    const std::int64_t span = text.empty() ? 0 : parse_span(text);
-    for (std::size_t c = 0; c < plan.clocks_.size(); ++c) {
-      if (plan.clocks_[c].span == span) return c;
-    }
-    plan.clocks_.push_back({text, span, 0, {}});
-    return plan.clocks_.size() - 1;
-  }
-
-  void place_cells() {
-    std::size_t next = plan.columns_.size();
-    for (Clock& one : plan.clocks_) {
-      one.cells = static_cast<std::uint32_t>(next);
-      next += one.span == 0 ? 2 : 5;
-    }
-    plan.cell_count_ = next;
-    plan.column_clock_.resize(plan.columns_.size());
-    for (std::size_t column = 0; column < plan.columns_.size(); ++column) {
-      plan.column_clock_[column] = clock[owner[column]];
-      plan.clocks_[clock[owner[column]]].columns.push_back(static_cast<std::uint32_t>(column));
-    }
-  }
-
-  /// The cells that feed a spec, by input; behind them zeroes.
-  Cells inputs(std::size_t i) const {
-    const NodeSpec& spec = plan.specs_[i];
-    Cells cells{};
-    for (std::size_t k = 0; k < spec.kernel->input_count; ++k) {
-      if (spec.parents.empty()) {
-        const Clock& one = plan.clocks_[clock[i]];
-        cells[k] = one.cells + input_cell(spec.kernel->inputs[k], one.span == 0);
-      } else {
-        cells[k] = cell[parent_column(spec, spec.parents[k])];
-      }
-    }
-    return cells;
-  }
-
-  /// Equal nodes are one node, and equal windows one window: what is asked for twice is computed once.
-  void merge() {
-    cell.resize(plan.columns_.size());
-    plan.copies_.resize(plan.clocks_.size());
-    for (const std::size_t i : order) {
-      const NodeSpec& spec = plan.specs_[i];
-      const Cells own_inputs = inputs(i);
-      const auto own = static_cast<std::uint32_t>(first_column[i]);
-      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, clock[i], own_inputs}, own);
-      for (std::uint32_t k = 0; k < spec.kernel->output_count; ++k) {
-        cell[own + k] = twin->second + k;
-        if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
-      }
-      // A window and its reader take two levels, so a chain climbs two at a time.
-      if (is_new)
-        nodes.push_back({spec.kernel, spec.params, clock[i], 2 * level[i] + 1, own_inputs, own, !spec.parents.empty()});
-    }
-    share_windows();
-  }
-
-  /// Splits each formula over a window into the window, once for all that ask for it, and a reader. The
-  /// window is the narrowest that gives every number asked of it; all give the same bits.
-  void share_windows() {
-    using WindowKey = std::tuple<std::size_t, Cells, int>;  // clock, input, period
-    std::map<WindowKey, std::vector<std::size_t>> readers;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (nodes[i].kernel->sharing == nullptr) continue;
-      readers[{nodes[i].clock, nodes[i].inputs, nodes[i].kernel->sharing->period(nodes[i].params)}].push_back(i);
-    }
-    for (const auto& [key, members] : readers) {
-      std::set<Number> needed;
-      for (const std::size_t i : members) {
-        const Sharing& sharing = *nodes[i].kernel->sharing;
-        needed.insert(sharing.needs, sharing.needs + sharing.need_count);
-      }
-      const WindowKernel& window = narrowest_window(needed);
-      const auto first = static_cast<std::uint32_t>(plan.cell_count_);
-      plan.cell_count_ += window.give_count;
-      const Node& any = nodes[members.front()];
-      nodes.push_back({window.kernel,
-                       {static_cast<double>(std::get<2>(key))},
-                       any.clock,
-                       any.level - 1,
-                       any.inputs,
-                       first,
-                       any.chained});
-      for (const std::size_t i : members) {
-        const Sharing& sharing = *nodes[i].kernel->sharing;
-        for (std::size_t k = 0; k < sharing.need_count; ++k) {
-          const Number* const at = std::find(window.gives, window.gives + window.give_count, sharing.needs[k]);
-          nodes[i].inputs[k + 1] = first + static_cast<std::uint32_t>(at - window.gives);
-        }
-        nodes[i].kernel = sharing.reader;
-      }
-    }
-  }
-
-  static const WindowKernel& narrowest_window(const std::set<Number>& needed) {
-    for (const WindowKernel& window : window_kernels()) {
-      const std::set<Number> given(window.gives, window.gives + window.give_count);
-      if (std::includes(given.begin(), given.end(), needed.begin(), needed.end())) return window;
-    }
-    throw std::logic_error("no window gives all the numbers that its readers need");
-  }
-
-  /// States of one group lie side by side, groups in the order in which they run.
-  void place_states() {
-    std::map<const Kernel*, std::size_t> rank;
-    for (const Node& node : nodes) rank.emplace(node.kernel, rank.size());
-    std::stable_sort(nodes.begin(), nodes.end(), [&](const Node& a, const Node& b) {
-      return std::make_tuple(a.clock, a.level, rank[a.kernel]) < std::make_tuple(b.clock, b.level, rank[b.kernel]);
-    });
-    plan.groups_.resize(plan.clocks_.size());
-    plan.wirings_.reserve(nodes.size());  // groups point into it
-    std::size_t at = round_up(plan.cell_count_ * sizeof(double));
-    const Node* last = nullptr;
-    for (const Node& node : nodes) {
-      const std::size_t bytes = node.kernel->bytes(node.params);
-      auto& groups = plan.groups_[node.clock];
-      const bool joins = last != nullptr && last->clock == node.clock && last->level == node.level &&
-                         last->kernel == node.kernel && last->chained == node.chained;
-      if (at > std::numeric_limits<std::uint32_t>::max() - bytes)
-        throw PlanError("the plan needs more than 4 GB for each symbol");
-      Wiring wiring{static_cast<std::uint32_t>(at), node.out, {}};
-      std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
-      plan.wirings_.push_back(wiring);
-      if (!joins) groups.push_back({nullptr, nullptr, node.kernel->peek_many, &plan.wirings_.back(), 0});
-      Group& group = groups.back();
-      ++group.count;
-      group.step = group.count == 1 ? node.kernel->step_one : node.kernel->step_many;
-      group.settled =
-          node.chained ? group.step : (group.count == 1 ? node.kernel->settled_one : node.kernel->settled_many);
-      plan.states_.push_back({node.kernel, node.params, node.clock, static_cast<std::uint32_t>(at), bytes});
-      at = round_up(at + bytes);
-      last = &node;
-    }
-    plan.symbol_bytes_ = at;
-  }
-};
-
-Plan::Plan(std::vector<NodeSpec> specs) : specs_(std::move(specs)) {
-  if (specs_.empty()) throw PlanError("an engine needs at least one indicator");
-  clocks_.push_back({"", 0, 0, {}});
-  Build build{*this};
-  build.name_columns();
-  build.sort();
-  build.place_cells();
-  build.merge();
-  build.place_states();
-}
-
 std::size_t Plan::column(const std::string& name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);
   if (found == columns_.end()) throw PlanError("no column " + quoted(name) + "; the engine has " + listed(columns_));
@@ -343,9 +50,12 @@ std::size_t Plan::clock(const std::string& text) const {
                   (known.empty() ? "no bars" : listed(known)));
 }
 
-bool Plan::ready(std::size_t clock, const std::byte* symbol) const noexcept {
-  return std::all_of(states_.begin(), states_.end(),
-                     [&](const State& s) { return s.clock != clock || s.kernel->ready(symbol + s.offset); });
+bool Plan::all_ready(std::size_t clock, const std::byte* symbol, std::size_t& known) const noexcept {
+  for (; known < state_count(clock); ++known) {
+    const State& state = states_[first_state_[clock] + known];
+    if (!state.kernel->ready(symbol + state.offset)) return false;
+  }
+  return true;
 }
 
 void Plan::make(std::byte* symbol) const {

@@ -38,6 +38,8 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   cells_ = reinterpret_cast<double*>(block_->data());
   inputs_ = cells_ + plan_->clocks()[0].cells;
   plan_->make(block_->data());
+  ready_.resize(plan_->clocks().size());
+  scratch_.resize(plan_->cell_count());
   for (std::size_t c = 0; c < plan_->clocks().size(); ++c) {
     const Clock& clock = plan_->clocks()[c];
     if (history > 0) histories_.emplace_back(history, clock.columns.size());
@@ -47,9 +49,12 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   }
 }
 
-Outcome Symbol::on_tick(std::int64_t ts, double price, double size) noexcept {
+Outcome Symbol::on_tick(const Tick& tick) noexcept {
+  const std::int64_t ts = tick.ts;
+  const double price = tick.price;
+  const double size = tick.size;
   ++ledger_.received;
-  if (!valid_price(price) || !valid_size(size)) return refuse(Outcome::invalid);
+  if (!valid_price(price) || !valid_size(size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
   Outcome outcome = Outcome::accepted;
   if (ts < last_ts_) {
     if (policy_.order == OrderRule::drop) return refuse(Outcome::late_dropped);
@@ -113,11 +118,9 @@ void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
 
 void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   auto* const symbol = reinterpret_cast<std::byte*>(cells_);
-  const std::uint64_t bit = clock < 64 ? std::uint64_t{1} << clock : 0;
-  const bool settled = (settled_ & bit) != 0;
+  const bool settled = ready_[clock] == plan_->state_count(clock);
   plan_->step(clock, symbol, cells_, settled && finite);
-  if (!settled && plan_->ready(clock, symbol)) {
-    settled_ |= bit;
+  if (!settled && plan_->all_ready(clock, symbol, ready_[clock])) {
     if (clock == 0 && bars_.empty() && histories_.empty() && !plan_->copies(0)) {
       first_ = plan_->groups(0).data();
       last_ = first_ + plan_->groups(0).size();
@@ -127,31 +130,31 @@ void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
 }
 
 void Symbol::peek(double price, double size, bool forming, double* row) const {
-  std::vector<double> scratch(cells(), cells() + plan_->cell_count());
+  std::copy_n(cells(), plan_->cell_count(), scratch_.begin());
   if (forming) {
     for (std::size_t i = 0; i < bars_.size(); ++i) {
       TimeBars bars = bars_[i];
       bars.add(last_ts_, price, size);
       const Bar& bar = bars.forming();
       if (bar.count == 0) continue;
-      double* const inputs = scratch.data() + plan_->clocks()[i + 1].cells;
+      double* const inputs = scratch_.data() + plan_->clocks()[i + 1].cells;
       inputs[0] = bar.open;
       inputs[1] = bar.high;
       inputs[2] = bar.low;
       inputs[3] = bar.close;
       inputs[4] = bar.volume;
-      plan_->peek(i + 1, block_->data(), scratch.data());
+      plan_->peek(i + 1, block_->data(), scratch_.data());
     }
   }
-  double* const inputs = scratch.data() + plan_->clocks()[0].cells;
+  double* const inputs = scratch_.data() + plan_->clocks()[0].cells;
   inputs[0] = price;
   inputs[1] = size;
-  plan_->peek(0, block_->data(), scratch.data());
-  std::copy_n(scratch.begin(), plan_->columns().size(), row);
+  plan_->peek(0, block_->data(), scratch_.data());
+  std::copy_n(scratch_.begin(), plan_->columns().size(), row);
 }
 
 std::size_t Symbol::memory() const noexcept {
-  std::size_t bytes = sizeof(Symbol) + block_->size();
+  std::size_t bytes = sizeof(Symbol) + block_->size() + scratch_.size() * sizeof(double);
   for (const History& history : histories_) bytes += history.block()->size();
   for (const BarHistory& bars : closed_) bytes += bars.block()->size();
   return bytes;
@@ -178,7 +181,7 @@ void Symbol::load(ByteReader& in) {
   in.doubles(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->load_states(block_->data(), in);
-  settled_ = 0;
+  std::fill(ready_.begin(), ready_.end(), 0);
   first_ = last_ = nullptr;
 }
 

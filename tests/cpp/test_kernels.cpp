@@ -462,9 +462,9 @@ TEST_CASE("a tick allocates nothing: every indicator, on ticks, on bars, chained
   std::size_t at = 0;
   const auto tick = [&] {
     const auto ts = start + static_cast<std::int64_t>(at) * second;
-    symbol.on_tick(ts, bars.close[at], bars.volume[at]);
-    symbol.on_tick(ts - second, bars.close[at], bars.volume[at]);  // late
-    symbol.on_tick(ts, -1.0, quiet_nan);                                 // invalid
+    symbol.on_tick({ts, bars.close[at], bars.volume[at]});
+    symbol.on_tick({ts - second, bars.close[at], bars.volume[at]});  // late
+    symbol.on_tick({ts, -1.0, quiet_nan});                                 // invalid
     ++at;
   };
   while (at < 500) tick();

@@ -60,7 +60,7 @@ TEST_CASE("in a plan, each indicator says what it says on its own, bit for bit, 
     if (*clock != '\0') REQUIRE(bars.size() > 150);
     std::size_t closed = 0;
     for (const Tick& tick : ticks) {
-      REQUIRE(symbol.on_tick(tick.ts, tick.price, tick.size) == Outcome::accepted);
+      REQUIRE(symbol.on_tick(tick) == Outcome::accepted);
       if (*clock == '\0') {
         for (std::size_t i = 0; i < alone.size(); ++i) alone[i].update(inputs_of(*specs[i].kernel, tick).data());
       } else {
@@ -92,7 +92,7 @@ TEST_CASE("equal indicators are one node") {
   Indicator lone_rsi(*find_kernel("RSI"), {14});
   Indicator lone_ema(*find_kernel("EMA"), {9});
   for (const Tick& tick : trades(300, 1210)) {
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     lone_rsi.update(&tick.price);
     lone_ema.update(lone_rsi.value());
     for (const char* column : {"rsi", "again"}) require_column(symbol, column, lone_rsi);
@@ -133,7 +133,7 @@ TEST_CASE("chains run in the order of their links, however they were written") {
   Indicator d(*find_kernel("ATR"), {5});
   Indicator deviation(*find_kernel("STDDEV"), {10, 2});
   for (const Tick& tick : trades(400, 1220)) {
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     a.update(&tick.price);
     b.update(a.value() + 2);
     c.update(b.value());
@@ -165,7 +165,7 @@ TEST_CASE("a chain leaves out the rows for which its parent has no value, at any
   for (std::size_t i = 0; i < ticks.size(); ++i) {
     Tick tick = ticks[i];
     tick.size = i / 7 % 3 == 2 ? 0.0 : tick.size + 1.0;
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     vwap.update(inputs_of(vwap.kernel(), tick).data());
     ema.update(vwap.value());
     deviation.update(vwap.value());
@@ -190,7 +190,7 @@ TEST_CASE("a chain runs on the clock of its parent") {
   const auto bars = bars_of(ticks, 60 * second);
   std::size_t closed = 0;
   for (const Tick& tick : ticks) {
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     if (bars[closed].ts + 60 * second <= tick.ts) slow.update(rsi.update(&bars[closed++].close));
     require_column(symbol, "rsi", rsi);
     require_column(symbol, "slow", slow);

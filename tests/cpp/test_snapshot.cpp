@@ -25,7 +25,7 @@ std::vector<NodeSpec> large_plan() {
 void feed(Engine& engine, const std::vector<Tick>& ticks, std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i)
     engine.symbol(i % 3 == 0 ? "BTCUSDT" : "ETHUSDT")
-        ->on_tick(ticks[i].ts, i % 50 == 7 ? -1.0 : ticks[i].price, ticks[i].size);
+        ->on_tick({ticks[i].ts, i % 50 == 7 ? -1.0 : ticks[i].price, ticks[i].size});
 }
 
 /// Whether `bytes` are refused as they should be.
@@ -107,9 +107,9 @@ TEST_CASE("equal states have equal bytes, whether ticks came one by one, in batc
   peeked.symbol("A");
   Values row(single.plan().columns().size());
   for (const Tick& tick : ticks) {
-    single.symbol("A")->on_tick(tick.ts, tick.price, tick.size);
+    single.symbol("A")->on_tick(tick);
     peeked.symbol("A")->peek(2.0 * tick.price, 1.0, true, row.data());
-    peeked.symbol("A")->on_tick(tick.ts, tick.price, tick.size);
+    peeked.symbol("A")->on_tick(tick);
   }
   batch.on_ticks(ticks.data(), ticks.size(), table, nullptr, nullptr);
   CHECK(batch.snapshot() == single.snapshot());
@@ -190,7 +190,7 @@ TEST_CASE("a payload that lies, in an envelope that does not, is refused or make
       const auto restored = Engine::restore(seal(SnapshotKind::engine, lie));
       ++taken_anyway;
       for (const Tick& tick : ticks) {
-        for (const auto& symbol : restored->symbols()) symbol->on_tick(tick.ts, tick.price, tick.size);
+        for (const auto& symbol : restored->symbols()) symbol->on_tick(tick);
       }
       restored->snapshot();
     } catch (const SnapshotError&) {

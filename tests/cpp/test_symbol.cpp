@@ -44,7 +44,7 @@ TEST_CASE("bars are what their definition says, on every clock, and columns chan
   Values before = row_of(symbol);
   for (const Tick& tick : ticks) {
     seen.push_back(tick);
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     const Values row = row_of(symbol);
     for (const char* text : {"1m", "5s"}) {
       const std::size_t clock = engine.plan().clock(text);
@@ -74,7 +74,7 @@ TEST_CASE("history is the last rows of each clock, oldest first") {
   std::vector<std::vector<Values>> model(engine.plan().clocks().size());
   std::vector<std::uint64_t> generations(model.size(), 0);
   for (const Tick& tick : trades(1500, 1310)) {
-    symbol.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
     const Values row = row_of(symbol);
     for (std::size_t clock = 0; clock < model.size(); ++clock) {
       const History& history = *symbol.history(clock);
@@ -117,8 +117,8 @@ TEST_CASE("a peek gives the row that the tick would leave, and leaves no trace")
     const Values peeked = row;
     symbol.peek(1e17, 0.0, true, row.data());
     REQUIRE(state(symbol) == before);
-    symbol.on_tick(tick.ts, tick.price, tick.size);
-    never.on_tick(tick.ts, tick.price, tick.size);
+    symbol.on_tick(tick);
+    never.on_tick(tick);
     const Values now = row_of(symbol);
     REQUIRE(first_difference(now, row_of(never)) == now.size());
     for (std::size_t column = 0; column < now.size(); ++column) {
@@ -132,12 +132,12 @@ TEST_CASE("a peek with the forming bars gives bar columns as if the bars closed 
   for (std::size_t stop = 0; stop < ticks.size(); stop += 23) {
     Engine engine(mixed(), {});
     Symbol& symbol = *engine.symbol("A");
-    for (std::size_t i = 0; i < stop; ++i) symbol.on_tick(ticks[i].ts, ticks[i].price, ticks[i].size);
+    for (std::size_t i = 0; i < stop; ++i) symbol.on_tick(ticks[i]);
     Values peeked(engine.plan().columns().size());
     symbol.peek(123.25, 3.0, true, peeked.data());
-    symbol.on_tick(stop == 0 ? start : symbol.last_ts(), 123.25, 3.0);
+    symbol.on_tick({stop == 0 ? start : symbol.last_ts(), 123.25, 3.0});
     const Values after = row_of(symbol);
-    symbol.on_tick(symbol.last_ts() + 3600 * second, 100.0, 1.0);
+    symbol.on_tick({symbol.last_ts() + 3600 * second, 100.0, 1.0});
     const Values closed = row_of(symbol);
     for (std::size_t column = 0; column < peeked.size(); ++column) {
       const Values& wanted = engine.plan().clock_of(column) == 0 ? after : closed;
@@ -159,17 +159,17 @@ TEST_CASE("every tick ends in one bucket, and only those that are taken change a
                          : order == OrderRule::reject ? Outcome::rejected
                                                       : Outcome::late_accepted;
     // As new as the newest is in order.
-    for (int i = 0; i < 9; ++i) CHECK(symbol.on_tick(start, 100.0 + i * i, 0.0) == Outcome::accepted);
+    for (int i = 0; i < 9; ++i) CHECK(symbol.on_tick({start, 100.0 + i * i, 0.0}) == Outcome::accepted);
     const Values row = row_of(symbol);
     CHECK(std::isfinite(row[0]));
     const std::pair<double, double> bad[] = {{quiet_nan, 1},     {infinity, 1},     {-infinity, 1},
                                              {0.0, 1},           {-0.0, 1},         {-5.0, 1},
                                              {100.0, quiet_nan}, {100.0, infinity}, {100.0, -1.0}};
-    for (const auto& [price, size] : bad) CHECK(symbol.on_tick(start + second, price, size) == Outcome::invalid);
+    for (const auto& [price, size] : bad) CHECK(symbol.on_tick({start + second, price, size}) == Outcome::invalid);
     CHECK(first_difference(row, row_of(symbol)) == row.size());
     CHECK(symbol.last_ts() == start);
     CHECK(symbol.outcome() == Outcome::invalid);
-    CHECK(symbol.on_tick(start - 1, 102.0, 1.0) == late);
+    CHECK(symbol.on_tick({start - 1, 102.0, 1.0}) == late);
     CHECK(symbol.outcome() == late);
     CHECK((first_difference(row, row_of(symbol)) == row.size()) == !taken(late));
     CHECK(symbol.last_ts() == start);
@@ -186,7 +186,7 @@ TEST_CASE("a bar from elsewhere does what the same bar made here does") {
   Symbol& made_here = *engine.symbol("ticks");
   Symbol& from_elsewhere = *engine.symbol("bars");
   const auto ticks = trades(2000, 1340);
-  for (const Tick& tick : ticks) made_here.on_tick(tick.ts, tick.price, tick.size);
+  for (const Tick& tick : ticks) made_here.on_tick(tick);
   auto bars = bars_of(ticks, 60 * second);
   bars.pop_back();
   for (const Bar& bar : bars) REQUIRE(from_elsewhere.on_bar(1, bar) == Outcome::accepted);
@@ -229,8 +229,8 @@ TEST_CASE("a bar whose volume overflows gives NaN where volume is asked for, and
     for (std::size_t minute = 0; minute < prices.size(); ++minute) {
       const double size = minute == before ? 1.7e308 : 5.0;
       const std::int64_t ts = start / (60 * second) * 60 * second + static_cast<std::int64_t>(minute) * 60 * second;
-      REQUIRE(symbol.on_tick(ts, prices[minute], size) == Outcome::accepted);
-      REQUIRE(symbol.on_tick(ts + second, prices[minute], size) == Outcome::accepted);
+      REQUIRE(symbol.on_tick({ts, prices[minute], size}) == Outcome::accepted);
+      REQUIRE(symbol.on_tick({ts + second, prices[minute], size}) == Outcome::accepted);
       if (minute == 0) continue;
       const Bar& closed = *symbol.bars(1).last(1);
       for (std::size_t i = 0; i < alone.size(); ++i) {
@@ -281,7 +281,7 @@ TEST_CASE("a batch does what its ticks do one by one, and says what became of ea
     }
     Symbol& symbol = *single.symbol(std::string(1, static_cast<char>('A' + tick.symbol)));
     Outcome outcome = Outcome::rejected;
-    if (tick.ts >= earliest_ts) outcome = symbol.on_tick(tick.ts, tick.price, tick.size);
+    if (tick.ts >= earliest_ts) outcome = symbol.on_tick(tick);
     taken_one_by_one += taken(outcome) ? 1 : 0;
     REQUIRE(outcomes[i] == static_cast<std::uint8_t>(outcome));
     const Values wanted = row_of(symbol);

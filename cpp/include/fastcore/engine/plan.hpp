@@ -89,8 +89,11 @@ class Plan {
   const std::vector<Group>& groups(std::size_t clock) const noexcept { return groups_[clock]; }
   /// Whether a clock has columns that are copies of others.
   bool copies(std::size_t clock) const noexcept { return !copies_[clock].empty(); }
-  /// Whether all nodes of a clock have given their first values.
-  bool ready(std::size_t clock, const std::byte* symbol) const noexcept;
+  /// States of the nodes of a clock.
+  std::size_t state_count(std::size_t clock) const noexcept { return first_state_[clock + 1] - first_state_[clock]; }
+  /// Whether all nodes of a clock have given their first values. `known` of them were found ready before
+  /// and stay so; it grows, so that a node that never gets there is all that is asked at each tick.
+  bool all_ready(std::size_t clock, const std::byte* symbol, std::size_t& known) const noexcept;
 
   void save_states(std::byte* symbol, ByteWriter& out) const {
     for (const State& s : states_) s.kernel->save(symbol + s.offset, out);
@@ -119,7 +122,8 @@ class Plan {
   std::vector<Clock> clocks_;
   std::vector<std::vector<Group>> groups_;  // by clock, in an order that respects chaining
   std::vector<std::vector<Copy>> copies_;   // by clock: columns of nodes that were merged into another
-  std::vector<State> states_;
+  std::vector<State> states_;              // by clock
+  std::vector<std::size_t> first_state_;   // by clock, and the end
   std::vector<Wiring> wirings_;  // in the order of states_; groups point into it
   std::size_t cell_count_ = 0;
   std::size_t symbol_bytes_ = 0;

@@ -70,7 +70,7 @@ class Symbol {
   Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history);
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
-  Outcome on_tick(std::int64_t ts, double price, double size) noexcept;
+  Outcome on_tick(const Tick& tick) noexcept;
   /// Counts one tick that was refused before it came here.
   void reject() noexcept {
     ++ledger_.received;
@@ -117,9 +117,10 @@ class Symbol {
   Ledger ledger_;
   Policy policy_;
   Outcome outcome_ = Outcome::accepted;
-  std::uint64_t settled_ = 0;  // a bit for each of the first 64 clocks: all its nodes are ready
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Block> block_;
+  std::vector<std::size_t> ready_;  // by clock: how many of the plan's states are known to be ready
+  mutable std::vector<double> scratch_;  // cells for `peek`, which allocates nothing
   std::vector<TimeBars> bars_;  // by clock - 1
   std::vector<History> histories_;
   std::vector<BarHistory> closed_;

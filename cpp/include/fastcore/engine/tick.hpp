@@ -9,12 +9,12 @@ namespace fastcore {
 
 /// One trade or quote tick, laid out as NumPy's fc.TICK.
 struct Tick {
-  std::int64_t ts;       ///< nanoseconds since 1970 UTC
-  double price;          ///< above 0
-  double size;           ///< 0 or more
-  std::int64_t id;       ///< the venue's trade id, 0 for none
-  std::uint32_t symbol;  ///< index into a table of names
-  std::int8_t side;      ///< 1 buyer took, -1 seller took, 0 unknown
+  std::int64_t ts;           ///< nanoseconds since 1970 UTC
+  double price;              ///< above 0
+  double size;               ///< 0 or more
+  std::int64_t id = 0;       ///< the venue's trade id, 0 for none
+  std::uint32_t symbol = 0;  ///< index into a table of names
+  std::int8_t side = 0;      ///< 1 buyer took, -1 seller took, 0 unknown
 };
 static_assert(sizeof(Tick) == 40, "fc.TICK says 40 bytes");
 
@@ -34,5 +34,6 @@ struct Policy {
 
 inline bool valid_price(double price) noexcept { return price > 0.0 && price <= std::numeric_limits<double>::max(); }
 inline bool valid_size(double size) noexcept { return size >= 0.0 && size <= std::numeric_limits<double>::max(); }
+inline bool valid_side(std::int64_t side) noexcept { return side >= -1 && side <= 1; }
 
 }  // namespace fastcore

@@ -186,7 +186,6 @@ class BlockWindow {
     take_lane(old_, suffix, 2);
     take_lane(prefix_, prefix, 3);
     take_lane(suffix_, suffix, 3);
-    fixed_ = Aggregate::fix(old_, middle_, whole_, prefix_);
     std::memcpy(current_, newest, size(block_) * sizeof(double));
   }
 
