@@ -186,7 +186,7 @@ def tema(close: Array, period: int = 30) -> Outputs:
     return (3 * (e1 - e2) + ema_seeded(e2, period),)
 
 
-def hma(close: Array, period: int = 16) -> Outputs:
+def hma(close: Array, period: int = 20) -> Outputs:
     """Hull average: WMA over floor(sqrt(n)) rows of 2 WMA(n // 2) - WMA(n)."""
     raw = 2 * weighted(close, period // 2) - weighted(close, period)
     out = blank(len(raw))
@@ -212,7 +212,7 @@ def kama(close: Array, period: int = 30, fast: int = 2, slow: int = 30) -> Outpu
     return (out,)
 
 
-def rma(close: Array, period: int = 14) -> Outputs:
+def rma(close: Array, period: int = 30) -> Outputs:
     """Wilder's moving average."""
     return (wilder(close, period),)
 
@@ -288,7 +288,7 @@ def trange(high: Array, low: Array, close: Array) -> Outputs:
     return (true_range(high, low, close),)
 
 
-def bbands(close: Array, period: int = 5, up: float = 2.0, down: float = 2.0) -> Outputs:
+def bbands(close: Array, period: int = 20, up: float = 2.0, down: float = 2.0) -> Outputs:
     """Bollinger bands: simple average plus `up` and minus `down` population standard deviations."""
     middle, std = mean(close, period), population_std(close, period)
     return middle + up * std, middle, middle - down * std

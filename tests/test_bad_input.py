@@ -415,6 +415,8 @@ WRONG_TICKS: list[tuple[tuple[Any, ...], type[Exception], tuple[str, ...]]] = [
     ((T0, 1.0, "1"), TypeError, ("size", "'1'")),
     ((T0, 1.0, [1.0]), TypeError, ("size", "[1.0]")),
     ((T0, 1.0, 1.0, "buy"), TypeError, ("side", "'buy'")),
+    ((T0, 1.0, 1.0, 5), fc.InputError, ("side", "5", "-1", "0")),
+    ((T0, 1.0, 1.0, -2, 7), fc.InputError, ("side", "-2")),
     ((T0, 1.0, 1.0, 1, 1.5), TypeError, ("id", "1.5")),
     ((T0, 1.0, 1.0, 1, 2**70), fc.InputError, ("id", str(2**70))),
     ((T0, 1.0, 1.0, 1, 2, 3), TypeError, ("6",)),

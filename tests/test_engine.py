@@ -644,6 +644,18 @@ def test_a_quote_is_a_tick_at_its_mid_with_size_0() -> None:
     assert quoted.ledger == ticked.ledger
 
 
+def test_a_side_that_is_none_is_an_invalid_tick_of_a_batch() -> None:
+    """Counted, and without a trace."""
+    ticks = walk_ticks(rng_of("side"), 50, SECOND)
+    bad = ticks.copy()
+    bad["side"][[3, 20]] = (2, -7)
+    engine, twin = fc.Engine({"sma": fc.SMA(5)}), fc.Engine({"sma": fc.SMA(5)})
+    assert engine.on_ticks(bad, symbols=["S"]) == 48
+    assert engine.ledger["invalid"] == 2
+    twin.on_ticks(np.delete(ticks, [3, 20]), symbols=["S"])
+    assert engine.symbol("S").values() == twin.symbol("S").values()
+
+
 @pytest.mark.parametrize(
     ("bid", "ask"),
     [(2.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (1.0, np.nan), (1.0, np.inf), (np.inf, np.inf)],
@@ -957,6 +969,14 @@ def engine_calls(engine: fc.Engine) -> Iterator[tuple[str, Callable[[], object]]
     yield "symbol", lambda: engine.symbol("new")
     yield "pickle", lambda: pickle.dumps(engine)
     yield "history", lambda: symbol.history("slow")
+    yield "generation", lambda: symbol.generation("slow")
+    yield "forming", lambda: symbol.forming("1m")
+    yield "ledger of a symbol", lambda: symbol.ledger
+    yield "outcome", lambda: symbol.outcome
+    yield "last_ts", lambda: symbol.last_ts
+    yield "get", lambda: symbol.get("slow")
+    yield "item", lambda: symbol["slow"]
+    yield "values", lambda: symbol.values()
 
 
 def test_entering_from_a_second_thread_during_a_batch_is_an_error() -> None:

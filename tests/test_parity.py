@@ -101,6 +101,13 @@ def test_every_reference_is_in_the_catalogue() -> None:
     assert set(REFERENCES) <= set(NAMES)
 
 
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_a_reference_has_the_defaults_of_the_catalogue(name: str) -> None:
+    """A default is written once, in the header; a reference that drifts from it would test other parameters."""
+    described = next(one for one in fc.indicators() if one["name"] == name)
+    assert REFERENCES[name].defaults == {param["name"]: param["default"] for param in described["params"]}
+
+
 @pytest.mark.parametrize("market", MARKETS)
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_its_reference(name: str, market: str) -> None:

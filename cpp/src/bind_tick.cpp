@@ -143,15 +143,14 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
   if (values == named.values) {
     if (values[3] != nullptr && !to_whole(values[3], side, "side", side_meaning)) return nullptr;
     if (values[4] != nullptr && !to_whole(values[4], id, "id", "the venue's trade id")) return nullptr;
+    if (!valid_side(side)) {
+      PyErr_Format(error_class("InputError"), "on_tick: side must be %s, not %lld", side_meaning, side);
+      return nullptr;
+    }
   }
   Symbol& symbol = *self->symbol;
   if (ts < earliest_ts) {
     PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
-    return nullptr;
-  }
-  if (!valid_side(side)) {
-    symbol.reject();
-    PyErr_Format(error_class("InputError"), "on_tick: side must be %s, not %lld", side_meaning, side);
     return nullptr;
   }
   const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};

@@ -460,11 +460,13 @@ TEST_CASE("a tick allocates nothing: every indicator, on ticks, on bars, chained
   std::vector<Tick> ticks(4000);
   const std::vector<Symbol*> table{&symbol};
   std::size_t at = 0;
+  Values peeked(engine.plan().columns().size());
   const auto tick = [&] {
     const auto ts = start + static_cast<std::int64_t>(at) * second;
     symbol.on_tick({ts, bars.close[at], bars.volume[at]});
     symbol.on_tick({ts - second, bars.close[at], bars.volume[at]});  // late
     symbol.on_tick({ts, -1.0, quiet_nan});                                 // invalid
+    symbol.peek(bars.close[at], 1.0, at % 2 == 0, peeked.data());
     ++at;
   };
   while (at < 500) tick();
