@@ -103,7 +103,7 @@ def test_every_reference_is_in_the_catalogue() -> None:
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_a_reference_has_the_defaults_of_the_catalogue(name: str) -> None:
-    """A default is written once, in the header; a reference that drifts from it would test other parameters."""
+    """A default is written once, in the header; a reference that drifts from it tests another."""
     described = next(one for one in fc.indicators() if one["name"] == name)
     assert REFERENCES[name].defaults == {param["name"]: param["default"] for param in described["params"]}
 

@@ -116,3 +116,22 @@ def face_of(engine: fc.Engine) -> dict[str, Any]:
         forming = {span: symbol.forming(span).item() for span in ("1s", "1m", "5m")}
         shown[name] = (symbol.ledger, symbol.outcome, symbol.last_ts, forming, bits(symbol.row).tolist())
     return shown
+
+
+WINDOWS = {
+    "sma": fc.SMA(20),
+    "dev": fc.STDDEV(20),
+    "bands": fc.BBANDS(20),
+    "score": fc.ZSCORE(20),
+    "wma": fc.WMA(20),
+    "line": fc.LINEARREG(20),
+    "other": fc.SMA(21),
+}
+
+
+def ready_engine(**options: Any) -> fc.Engine:
+    """The plan of all kinds of nodes, with every symbol made in the same order."""
+    engine = fc.Engine(PLAN, **options)
+    for name in SYMBOLS:
+        engine.symbol(name)
+    return engine

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastcore.catalogue import Param, Row
 
+#: Prices of the examples, from whole numbers alone: the same on every machine.
+_CLOSE = [100.0 + i * 7 % 13 / 2 for i in range(100)]
+_COLUMNS = {
+    "open": ("price - 0.5", [price - 0.5 for price in _CLOSE]),
+    "high": ("price + 1", [price + 1 for price in _CLOSE]),
+    "low": ("price - 1.5", [price - 1.5 for price in _CLOSE]),
+    "close": ("price", _CLOSE),
+    "volume": ("10", [10.0] * 100),
+}
 
-def class_doc(row: Row) -> str:
-    """The docstring of an indicator's class."""
+
+def class_doc(row: Row, cls: Any) -> str:
+    """The docstring of an indicator's class, with an example that the class has been asked for."""
     notes = f"Inputs: {', '.join(row['inputs'])}. Source: {row['source']}.\n"
-    return _head(row["doc"], row) + _section("Parameters", _params(row)) + _section("Notes", notes)
+    return (
+        _head(row["doc"], row)
+        + _section("Parameters", _params(row))
+        + _section("Notes", notes)
+        + _section("Examples", _example(row, cls))
+    )
+
+
+def _example(row: Row, cls: Any) -> str:
+    name, one = row["name"], row["name"].lower()
+    made = cls()
+    for inputs in zip(*(_COLUMNS[column][1] for column in row["inputs"]), strict=True):
+        made.update(*inputs)
+    arguments = ", ".join(_COLUMNS[column][0] for column in row["inputs"])
+    return (
+        f">>> from fastcore import {name}\n"
+        f">>> {one} = {name}()\n"
+        f">>> for i in range(100):\n"
+        f"...     price = 100 + i * 7 % 13 / 2\n"
+        f"...     _ = {one}.update({arguments})\n"
+        f">>> {one}.value\n"
+        f"{made.value!r}\n"
+    )
 
 
 def function_doc(row: Row) -> str:

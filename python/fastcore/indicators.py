@@ -151,7 +151,6 @@ def _make_class(row: Row) -> type[Indicator]:
     body: dict[str, Any] = {
         "__slots__": (),
         "__module__": "fastcore",
-        "__doc__": class_doc(row),
         "__init__": __init__,
         "__signature__": _signature(row),
         "_row": row,
@@ -164,6 +163,7 @@ def _make_class(row: Row) -> type[Indicator]:
         body["Row"] = globals()[f"{name}Row"] = result
     cls = type(name, (Indicator,), body)
     _core.install(cls, name, result)
+    cls.__doc__ = class_doc(row, cls)
     return cls
 
 

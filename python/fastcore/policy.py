@@ -14,7 +14,8 @@ class Policy:
     ----------
     order : {"drop", "reject", "accept"}
         A tick older than the newest: counted as late_dropped; refused with a TickError and counted as
-        rejected; or taken where it stands and counted as late_accepted.
+        rejected; or taken where it stands and counted as late_accepted. A closed bar older than the newest
+        of its clock cannot be taken after it: it is left out, also where late ticks are accepted.
     invalid : {"drop", "raise"}
         A price that is not above 0, a size below 0, NaN or infinite: counted as invalid, or counted
         and refused with a TickError.

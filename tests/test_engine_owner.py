@@ -1,0 +1,126 @@
+"""An engine has one owner at a time: entering it beside a batch is an error."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import fastcore as fc
+from samples import (
+    T0,
+    flat_bars,
+    rng_of,
+    walk_bars,
+)
+from tick_streams import (
+    ticks_of,
+    walk_ticks,
+)
+
+
+# ------------------------------------------------------------------------------------- one owner at a time
+def in_thread(batch: Callable[[], object], poll: Callable[[], object]) -> list[type[BaseException] | None]:
+    """What `poll` met, call by call, while `batch` ran in a thread."""
+    met: list[type[BaseException] | None] = []
+    thread = threading.Thread(target=batch)
+    thread.start()
+    while thread.is_alive():
+        try:
+            poll()
+            met.append(None)
+        except Exception as error:
+            met.append(type(error))
+        time.sleep(0)
+    thread.join()
+    return met
+
+
+def engine_calls(engine: fc.Engine) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Every call that enters an engine."""
+    symbol = engine.symbol("S")
+    one = ticks_of([(T0, 1.0, 1.0, 0)])
+    bars = flat_bars()
+    yield "on_tick", lambda: symbol.on_tick(T0, 1.0, 1.0)
+    yield "on_quote", lambda: symbol.on_quote(T0, 1.0, 1.0)
+    yield "on_bar", lambda: symbol.on_bar("1m", T0, 1.0, 1.0, 1.0, 1.0)
+    yield "peek", lambda: symbol.peek(1.0)
+    yield "on_ticks", lambda: engine.on_ticks(one)
+    yield "on_bars", lambda: engine.on_bars("1m", T0, **bars)
+    yield "snapshot", engine.snapshot
+    yield "drop", lambda: engine.drop("S")
+    yield "symbol", lambda: engine.symbol("new")
+    yield "pickle", lambda: pickle.dumps(engine)
+    yield "history", lambda: symbol.history("slow")
+    yield "generation", lambda: symbol.generation("slow")
+    yield "forming", lambda: symbol.forming("1m")
+    yield "ledger of a symbol", lambda: symbol.ledger
+    yield "outcome", lambda: symbol.outcome
+    yield "last_ts", lambda: symbol.last_ts
+    yield "get", lambda: symbol.get("slow")
+    yield "item", lambda: symbol["slow"]
+    yield "values", lambda: symbol.values()
+
+
+def test_entering_from_a_second_thread_during_a_batch_is_an_error() -> None:
+    """BusyError from every call that enters; the batch is not disturbed, the engine free again after it."""
+    ticks = walk_ticks(rng_of("busy"), 40_000)
+    plan = {"slow": fc.CCI(4_000), "bar": fc.SMA(1).on("1m")}
+    expected = fc.Engine(plan, history=2)
+    expected.on_ticks(ticks, symbols=["S"])
+    for name in [name for name, _ in engine_calls(fc.Engine(plan, history=2))]:
+        engine = fc.Engine(plan, history=2)
+        call = dict(engine_calls(engine))[name]
+        tries = 0
+        met: list[type[BaseException] | None] = []
+        # The first polls may come before the batch has begun and would change the state: only read then.
+        started = threading.Event()
+
+        def run(engine: fc.Engine = engine, started: threading.Event = started) -> None:
+            started.set()
+            engine.on_ticks(ticks, symbols=["S"])
+
+        def poll(engine: fc.Engine = engine, call: Callable[[], object] = call) -> None:
+            try:
+                engine.ledger  # noqa: B018
+            except fc.BusyError:
+                call()
+
+        while fc.BusyError not in met and tries < 20:
+            met, tries = in_thread(run, poll), tries + 1
+        others = {error for error in met if error not in (None, fc.BusyError)}
+        assert fc.BusyError in met, f"{name} during a batch gave {set(met)}"
+        assert not others, f"{name} during a batch gave {others}"
+        if tries == 1:
+            assert engine.snapshot() == expected.snapshot(), f"{name} disturbed the batch"
+        engine.symbol("S").on_tick(T0 + 10**15, 1.0, 1.0)
+
+
+def test_an_indicator_has_one_owner_during_a_long_batch() -> None:
+    """update, peek, reset, batch and copies from a second thread."""
+    column = walk_bars(rng_of("busy"), 60_000, 100.0)[3]
+    columns = (column + 1, column - 1, column)
+    calls: dict[str, Callable[[fc.Indicator], object]] = {
+        "update": lambda cci: cci.update(1.0, 1.0, 1.0),
+        "peek": lambda cci: cci.peek(1.0, 1.0, 1.0),
+        "batch": lambda cci: cci.batch([1.0], [1.0], [1.0]),
+        "reset": lambda cci: cci.reset(),
+        "copy": lambda cci: cci.copy(),
+        "pickle": lambda cci: pickle.dumps(cci),
+    }
+    silent = []
+    for name, call in calls.items():
+        met: list[type[BaseException] | None] = []
+        tries = 0
+        while fc.BusyError not in met and tries < 5:
+            cci = fc.CCI(4_000)
+
+            def poll(cci: fc.CCI = cci, call: Callable[[fc.Indicator], object] = call) -> None:
+                call(cci)
+
+            met, tries = in_thread(lambda cci=cci: cci.batch(*columns), poll), tries + 1
+        assert set(met) <= {None, fc.BusyError}
+        if fc.BusyError not in met:
+            silent.append(name)
+    assert not silent, f"ran beside a batch of the same indicator: {silent}"
