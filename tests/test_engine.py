@@ -1,7 +1,8 @@
-"""The engine: however ticks come in, the rows, the ledger and the bytes are the same."""
+"""The engine: however ticks and quotes come in, the rows, the ledger and the bytes are the same."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -12,22 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import (
     MINUTE,
-    ROWS,
+    SECOND,
     T0,
-    Array,
     assert_same_bits,
-    batch,
     bits,
-    flat_bars,
-    make,
     rng_of,
     scaled,
-    walk_bars,
 )
 from tick_streams import (
     PLAN,
     SYMBOLS,
-    WINDOWS,
     Ticks,
     adds_up,
     face_of,
@@ -205,227 +200,64 @@ def test_an_empty_batch_takes_nothing() -> None:
     assert engine.ledger["received"] == 0
 
 
-# -------------------------------------------------------------------------------- computed once, the same
-def nodes(plan: dict[str, fc.Indicator]) -> int:
-    """How many nodes run for a plan."""
-    count: int = fc.Engine(plan).stats()["nodes"]
-    return count
+# ---------------------------------------------------------------------------------------------- quotes
+def test_a_quote_is_a_tick_at_its_mid_with_size_0() -> None:
+    """The same row as a tick; sizes of the quote do not matter."""
+    quoted, ticked = (fc.Engine(PLAN).symbol("S") for _ in range(2))
+    for i, tick in enumerate(walk_ticks(rng_of("quotes"), 200)):
+        bid = float(tick["price"])
+        row = (
+            quoted.on_quote(T0 + i, bid, bid + 0.5, 3.0, 4.0)
+            if i % 2
+            else quoted.on_quote(T0 + i, bid, bid + 0.5)
+        )
+        assert_same_bits(row, ticked.on_tick(T0 + i, bid + 0.25, 0.0), "quote")
+    assert quoted.ledger == ticked.ledger
 
 
-def test_equal_nodes_are_one() -> None:
-    """Same indicator, parameters, clock and input: computed once, shown under each name, whatever order."""
-    assert nodes({"a": fc.RSI(5), "b": fc.RSI(5), "c": fc.RSI(5)}) == nodes({"a": fc.RSI(5)})
-    assert nodes({"a": fc.RSI(5).on("1m"), "b": fc.RSI(5).on("60s")}) == nodes({"a": fc.RSI(5)})
-    assert nodes({"a": fc.RSI(5), "b": fc.RSI(6)}) == 2 * nodes({"a": fc.RSI(5)})
-    assert nodes({"a": fc.RSI(5), "b": fc.RSI(5).on("1m")}) == 2 * nodes({"a": fc.RSI(5)})
-    chained = {
-        "x": fc.EMA(2).of("a"),
-        "a": fc.RSI(5),
-        "b": fc.RSI(5),
-        "y": fc.EMA(2).of("b"),
-        "z": fc.MACD(2, 4, 2),
-    }
-    assert nodes(chained) == 3
-    symbol = fc.Engine(chained).symbol("S")
-    for i, tick in enumerate(walk_ticks(rng_of("merged"), 60)):
-        symbol.on_tick(T0 + i, float(tick["price"]), 1.0)
-        assert_same_bits([symbol["a"], symbol["x"]], [symbol["b"], symbol["y"]], "twins")
-    assert not np.isnan(symbol.values()).any()
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_shared_windows_give_the_bits_of_separate_ones(order: int) -> None:
-    """Through bad prices, huge spikes and constants; and sharing them saves work."""
-    ticks = walk_ticks(rng_of("shared"), 500)
-    ticks["price"][[100, 107]] = (1e17, 1e300)
-    ticks["price"][300:360] = 61_234.56
-    plan = dict(list(WINDOWS.items())[::order])
-    together = fc.Engine(plan)
-    rows = together.on_ticks(ticks, symbols=["S"], rows="all")
-    for name, indicator in plan.items():
-        alone = fc.Engine({name: indicator})
-        at = [together.columns.index(column) for column in alone.columns]
-        assert_same_bits(rows[:, at], alone.on_ticks(ticks, symbols=["S"], rows="all"), f"{name} shared")
-    assert nodes(plan) < sum(nodes({name: one}) for name, one in plan.items())
-
-
-# What shares windows with each other, in few periods so that many do; and what does not.
-SHARING = ("SMA", "STDDEV", "BBANDS", "ZSCORE", "WMA", "LINEARREG", "EMA", "MOM", "DONCHIAN")
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> dict[str, fc.Indicator]:
-    """A plan of up to nine nodes, each on prices or on columns of others, written down in any order."""
-    plan: dict[str, fc.Indicator] = {}
-    columns: list[str] = []
-    for k in range(draw(st.integers(1, 9))):
-        name = draw(st.sampled_from(SHARING))
-        node = make(name, {"period": draw(st.sampled_from((2, 3, 8, 9)))})
-        if columns and draw(st.booleans()):
-            node = node.of(*(draw(st.sampled_from(columns)) for _ in ROWS[name]["inputs"]))
-        plan[f"n{k}"] = node
-        outputs = [output["name"] for output in ROWS[name]["outputs"]]
-        columns += [f"n{k}"] if len(outputs) == 1 else [f"n{k}.{output}" for output in outputs]
-    return {key: plan[key] for key in draw(st.permutations(sorted(plan)))}
-
-
-def by_hand(plan: dict[str, fc.Indicator], prices: Array) -> dict[str, Array]:
-    """Every column of a plan by batches over the columns above it."""
-    known: dict[str, Array] = {}
-    for key in sorted(plan):  # parents have smaller numbers
-        name = type(plan[key]).__name__
-        parents = [known[column] for column in plan[key].parents] or [prices] * len(ROWS[name]["inputs"])
-        results = batch(plan[key].copy(), parents)
-        outputs = [output["name"] for output in ROWS[name]["outputs"]]
-        for output, result in zip(outputs, results, strict=True):
-            known[key if len(outputs) == 1 else f"{key}.{output}"] = result
-    return known
-
-
-@settings(max_examples=scaled(150, 3_000))
-@given(plans(), st.integers(0, 2**32 - 1), st.booleans())
-def test_any_plan_gives_the_bits_of_its_parts(
-    plan: dict[str, fc.Indicator], seed: int, on_bars: bool
-) -> None:
-    """However nodes are merged, windows shared, levels stacked and names ordered; on ticks and on bars."""
-    prices = walk_bars(rng_of("plans", seed), 70, 100.0)[3]
-    prices[seed % 70] *= 1e15 if seed % 3 == 0 else 1.0
-    expected = by_hand(plan, prices)
-    if on_bars:
-        plan = {key: one if one.parents else one.on("1m") for key, one in plan.items()}
-    engine = fc.Engine(plan, rows="copy")
-    symbol = engine.symbol("S")
-    rows = [
-        symbol.on_bar("1m", T0 + i * MINUTE, x, x, x, x) if on_bars else symbol.on_tick(T0 + i, x, 0.0)
-        for i, x in enumerate(prices.tolist())
-    ]
-    for column, values in zip(engine.columns, np.array(rows).T, strict=True):
-        assert_same_bits(values, expected[column], f"{column} of {plan}")
-
-
-def test_symbols_do_not_touch_each_other() -> None:
-    """Three symbols mixed in one engine are three engines of one."""
-    ticks = walk_ticks(rng_of("several"), 600, symbols=3)
-    mixed = ready_engine()
-    rows = mixed.on_ticks(ticks, symbols=SYMBOLS, rows="all")
-    for k, name in enumerate(SYMBOLS):
-        own = ticks["symbol"] == k
-        alone = fc.Engine(PLAN)
-        assert_same_bits(rows[own], alone.on_ticks(ticks[own], symbols=SYMBOLS, rows="all"), name)
-        assert mixed.symbol(name).ledger == alone.symbol(name).ledger
-
-
-def test_a_chain_runs_on_the_clock_above_it_whatever_the_order_of_the_plan() -> None:
-    """Grandchildren first; several outputs by their dotted names."""
-    plan = {
-        "grandchild": fc.SMA(2).of("child"),
-        "child": fc.EMA(3).of("macd.signal"),
-        "macd": fc.MACD(2, 4, 3).on("1m"),
-        "spread": fc.DONCHIAN(2).of("macd.macd", "macd.signal"),
-    }
-    engine = fc.Engine(plan)
-    assert engine.columns == [
-        *("grandchild", "child", "macd.macd", "macd.signal", "macd.hist"),
-        *("spread.upper", "spread.middle", "spread.lower"),
-    ]
-    close = walk_bars(rng_of("chain"), 80, 100.0)[3]
-    symbol = engine.symbol("S")
-    rows = np.array(
-        [[*symbol.on_bar("1m", T0 + i * MINUTE, x, x, x, x)] for i, x in enumerate(close.tolist())]
-    )
-    macd = fc.macd(close, 2, 4, 3)
-    child = fc.ema(macd.signal, 3)
-    assert_same_bits(rows[:, 0], fc.sma(child, 2), "grandchild")
-    assert_same_bits(rows[:, 1], child, "child")
-    assert_same_bits(rows[:, 5:].T, np.stack(fc.donchian(macd.macd, macd.signal, 2)), "spread")
-    before = symbol.values()
-    symbol.on_tick(T0 + 80 * MINUTE, 1.0, 1.0)
-    assert_same_bits(symbol.values(), before, "a tick does not run what is on bars")
-
-
-# ------------------------------------------------------------------------------- symbols, drop and bounds
-def test_a_dropped_symbol_is_forgotten_but_its_ticks_are_not() -> None:
-    """Its ledger stays in the engine's; the same name begins anew; what was held of it stays whole."""
-    engine = fc.Engine({"mean": fc.SMA(2)}, history=3)
-    old = engine.symbol("S")
-    old.on_tick(T0, 1.0, 1.0)
-    old.on_tick(T0 + 1, 3.0, 1.0)
-    old.on_tick(T0, -1.0, 1.0)
-    ledger = engine.ledger
-    row, history = old.row, old.history("mean")
-    engine.drop("S")
-    assert engine.symbols == []
-    assert engine.ledger == ledger
-    new = engine.symbol("S")
-    assert new is not old
-    assert np.isnan(new["mean"])
-    assert new.ledger["received"] == 0
-    old.on_tick(T0 + 2, 5.0, 1.0)
-    assert (row[0], old["mean"], history[1]) == (4.0, 4.0, 2.0)
-    assert np.isnan(new["mean"])
-    assert fc.Engine.restore(engine.snapshot()).ledger == ledger
-    with pytest.raises(fc.UnknownNameError, match="'nope'"):
-        engine.drop("nope")
-
-
-def test_max_symbols_bounds_the_engine() -> None:
-    """A symbol too many raises by name, and is counted in a batch; drop makes room."""
-    engine = fc.Engine({"last": fc.SMA(1)}, max_symbols=2)
-    for name in ("a", "b", "a"):
-        engine.symbol(name)
-    with pytest.raises(fc.CapacityError, match=r"'c'.*max_symbols is 2"):
-        engine.symbol("c")
-    rows, codes = engine.on_ticks(
-        ticks_of([(T0, 1.0, 1.0, 2), (T0, 2.0, 1.0, 0)]), symbols=["a", "b", "c"], rows="all", outcomes=True
-    )
-    assert [fc.OUTCOMES[code] for code in codes] == ["rejected", "accepted"]
-    assert np.isnan(rows[0]).all()
-    assert engine.symbols == ["a", "b"]
-    assert adds_up(engine.ledger)
-    engine.drop("a")
-    assert engine.symbol("c").name == "c"
-    restored = fc.Engine.restore(engine.snapshot())
-    with pytest.raises(fc.CapacityError):
-        restored.symbol("d")
-
-
-def test_on_bars_with_too_many_symbols_takes_none() -> None:
-    """An error leaves the state as it was: nothing was taken, no symbol was made."""
-    engine = fc.Engine({"close": fc.SMA(1).on("1m")}, max_symbols=2)
-    before = engine.snapshot()
-    columns = flat_bars(symbols=3)
-    with pytest.raises(fc.CapacityError, match="max_symbols is 2"):
-        engine.on_bars("1m", T0, **columns, symbols=["a", "b", "c"])
-    assert engine.symbols == []
-    assert engine.snapshot() == before
+def test_a_side_that_is_none_is_an_invalid_tick_of_a_batch() -> None:
+    """Counted, and without a trace."""
+    ticks = walk_ticks(rng_of("side"), 50, SECOND)
+    bad = ticks.copy()
+    bad["side"][[3, 20]] = (2, -7)
+    engine, twin = fc.Engine({"sma": fc.SMA(5)}), fc.Engine({"sma": fc.SMA(5)})
+    assert engine.on_ticks(bad, symbols=["S"]) == 48
+    assert engine.ledger["invalid"] == 2
+    twin.on_ticks(np.delete(ticks, [3, 20]), symbols=["S"])
+    assert engine.symbol("S").values() == twin.symbol("S").values()
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a" * 10_000, "BTC/USDT:1", "Ωμέγα 🙂", "with\0nul", "spot:BTCUSDT", " "]
+    ("bid", "ask"),
+    [(2.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (1.0, np.nan), (1.0, np.inf), (np.inf, np.inf)],
 )
-def test_any_text_is_a_name(name: str) -> None:
-    """Through symbol, symbols, batches and snapshots."""
-    engine = fc.Engine({"last": fc.SMA(1)})
-    engine.on_ticks(ticks_of([(T0, 5.0, 1.0, 0)]), symbols=[name])
-    assert engine.symbols == [name]
-    assert engine.symbol(name).name == name
-    assert fc.Engine.restore(engine.snapshot()).symbol(name)["last"] == 5.0
+def test_a_quote_without_a_price_is_counted_as_invalid(bid: float, ask: float) -> None:
+    """Crossed, one-sided or not finite."""
+    symbol = fc.Engine(PLAN).symbol("S")
+    symbol.on_quote(T0, bid, ask)
+    assert symbol.outcome == "invalid"
+    assert (symbol.ledger["invalid"], symbol.last_ts) == (1, 0)
 
 
-def test_stats_count_what_there_is() -> None:
-    """Symbols, columns, nodes, memory, ledger, and latencies of a sample."""
-    engine = ready_engine()
-    engine.on_ticks(walk_ticks(rng_of("stats"), 5_000, symbols=3), symbols=SYMBOLS)
-    symbol = engine.symbol("x")
-    for i in range(1_000):
-        symbol.on_tick(T0 + 10**15 + i, 1.0, 1.0)
-    stats = engine.stats()
-    assert (stats["symbols"], stats["columns"]) == (3, len(engine.columns))
-    assert stats["ledger"] == engine.ledger
-    sampled = {"on_ticks": 5_000 / stats["latency_sampling"], "on_tick": 1_000 / stats["latency_sampling"]}
-    for call, expected in sampled.items():
-        latency = stats["latency_ns"][call]
-        assert abs(latency["count"] - expected) <= 1
-        values = [latency[key] for key in ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "max")]
-        assert values == sorted(values)
-        assert 0 < latency["mean"] <= latency["max"]
+def test_policies_hold_for_quotes_and_bars_as_for_ticks() -> None:
+    """What says "refused with a TickError" means every way in."""
+    strict = fc.Policy(order="reject", invalid="raise")
+    quotes = fc.Engine({"last": fc.SMA(1)}, policy=strict).symbol("Q")
+    quotes.on_quote(T0, 1.0, 1.0)
+    bars = fc.Engine({"close": fc.SMA(1).on("1m")}, policy=strict).symbol("B")
+    bars.on_bar("1m", T0, 1.0, 1.0, 1.0, 1.0)
+    refused: list[tuple[fc.Symbol, Callable[[], object], str]] = [
+        (quotes, lambda: quotes.on_quote(T0 - 1, 1.0, 1.0), "rejected"),
+        (quotes, lambda: quotes.on_quote(T0, 2.0, 1.0), "invalid"),
+        (bars, lambda: bars.on_bar("1m", T0 - MINUTE, 1.0, 1.0, 1.0, 1.0), "rejected"),
+        (bars, lambda: bars.on_bar("1m", T0, 1.0, 1.0, 2.0, 1.0), "invalid"),
+    ]
+    silent = []
+    for symbol, call, bucket in refused:
+        try:
+            call()
+            silent.append(f"{symbol.name} {bucket}")
+        except fc.TickError:
+            pass
+        assert symbol.outcome == bucket
+    assert not silent, f"refused without the TickError that the policy asks for: {silent}"

@@ -1,4 +1,4 @@
-"""Bars in the engine: those of ticks, those made elsewhere, and quotes."""
+"""Bars in the engine: those of ticks, and those made elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from samples import (
     walk_bars,
 )
 from tick_streams import (
-    PLAN,
     SYMBOLS,
     Ticks,
     adds_up,
@@ -293,66 +292,3 @@ def test_ticks_and_bars_of_one_minute_do_not_make_two_bars_of_it() -> None:
     times = symbol.bars("1m")["ts"].tolist()
     assert times == sorted(set(times)), f"closed bars begin at {[ts - start for ts in times]} ns of the first"
     assert adds_up(symbol.ledger)
-
-
-# ---------------------------------------------------------------------------------------------- quotes
-def test_a_quote_is_a_tick_at_its_mid_with_size_0() -> None:
-    """The same row as a tick; sizes of the quote do not matter."""
-    quoted, ticked = (fc.Engine(PLAN).symbol("S") for _ in range(2))
-    for i, tick in enumerate(walk_ticks(rng_of("quotes"), 200)):
-        bid = float(tick["price"])
-        row = (
-            quoted.on_quote(T0 + i, bid, bid + 0.5, 3.0, 4.0)
-            if i % 2
-            else quoted.on_quote(T0 + i, bid, bid + 0.5)
-        )
-        assert_same_bits(row, ticked.on_tick(T0 + i, bid + 0.25, 0.0), "quote")
-    assert quoted.ledger == ticked.ledger
-
-
-def test_a_side_that_is_none_is_an_invalid_tick_of_a_batch() -> None:
-    """Counted, and without a trace."""
-    ticks = walk_ticks(rng_of("side"), 50, SECOND)
-    bad = ticks.copy()
-    bad["side"][[3, 20]] = (2, -7)
-    engine, twin = fc.Engine({"sma": fc.SMA(5)}), fc.Engine({"sma": fc.SMA(5)})
-    assert engine.on_ticks(bad, symbols=["S"]) == 48
-    assert engine.ledger["invalid"] == 2
-    twin.on_ticks(np.delete(ticks, [3, 20]), symbols=["S"])
-    assert engine.symbol("S").values() == twin.symbol("S").values()
-
-
-@pytest.mark.parametrize(
-    ("bid", "ask"),
-    [(2.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (np.nan, 1.0), (1.0, np.nan), (1.0, np.inf), (np.inf, np.inf)],
-)
-def test_a_quote_without_a_price_is_counted_as_invalid(bid: float, ask: float) -> None:
-    """Crossed, one-sided or not finite."""
-    symbol = fc.Engine(PLAN).symbol("S")
-    symbol.on_quote(T0, bid, ask)
-    assert symbol.outcome == "invalid"
-    assert (symbol.ledger["invalid"], symbol.last_ts) == (1, 0)
-
-
-def test_policies_hold_for_quotes_and_bars_as_for_ticks() -> None:
-    """What says "refused with a TickError" means every way in."""
-    strict = fc.Policy(order="reject", invalid="raise")
-    quotes = fc.Engine({"last": fc.SMA(1)}, policy=strict).symbol("Q")
-    quotes.on_quote(T0, 1.0, 1.0)
-    bars = fc.Engine({"close": fc.SMA(1).on("1m")}, policy=strict).symbol("B")
-    bars.on_bar("1m", T0, 1.0, 1.0, 1.0, 1.0)
-    refused: list[tuple[fc.Symbol, Callable[[], object], str]] = [
-        (quotes, lambda: quotes.on_quote(T0 - 1, 1.0, 1.0), "rejected"),
-        (quotes, lambda: quotes.on_quote(T0, 2.0, 1.0), "invalid"),
-        (bars, lambda: bars.on_bar("1m", T0 - MINUTE, 1.0, 1.0, 1.0, 1.0), "rejected"),
-        (bars, lambda: bars.on_bar("1m", T0, 1.0, 1.0, 2.0, 1.0), "invalid"),
-    ]
-    silent = []
-    for symbol, call, bucket in refused:
-        try:
-            call()
-            silent.append(f"{symbol.name} {bucket}")
-        except fc.TickError:
-            pass
-        assert symbol.outcome == bucket
-    assert not silent, f"refused without the TickError that the policy asks for: {silent}"

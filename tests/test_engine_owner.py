@@ -52,7 +52,11 @@ def engine_calls(engine: fc.Engine) -> Iterator[tuple[str, Callable[[], object]]
     yield "drop", lambda: engine.drop("S")
     yield "symbol", lambda: engine.symbol("new")
     yield "pickle", lambda: pickle.dumps(engine)
+    yield "symbols", lambda: engine.symbols
+    yield "ledger", lambda: engine.ledger
+    yield "stats", engine.stats
     yield "history", lambda: symbol.history("slow")
+    yield "bars", lambda: symbol.bars("1m")
     yield "generation", lambda: symbol.generation("slow")
     yield "forming", lambda: symbol.forming("1m")
     yield "ledger of a symbol", lambda: symbol.ledger

@@ -10,26 +10,6 @@
 
 namespace fastcore {
 
-History::History(std::size_t capacity, std::size_t width)
-    : block_(std::make_shared<Block>(2 * capacity * width * sizeof(double))), capacity_(capacity), width_(width) {}
-
-void History::push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept {
-  double* const first = data() + at_ * width_;
-  double* const second = first + capacity_ * width_;
-  for (std::size_t k = 0; k < width_; ++k) first[k] = second[k] = cells[columns[k]];
-  at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
-  ++generation_;
-}
-
-BarHistory::BarHistory(std::size_t capacity)
-    : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), capacity_(capacity) {}
-
-void BarHistory::push(const Bar& bar) noexcept {
-  data()[at_] = data()[at_ + capacity_] = bar;
-  at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
-  ++generation_;
-}
-
 Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history)
     : policy_(policy),
       plan_(std::move(plan)),

@@ -1,0 +1,64 @@
+// What was: the last rows and bars of a clock, to be read in order without a copy.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "fastcore/bars/time_bar.hpp"
+#include "fastcore/memory/arena.hpp"
+
+namespace fastcore {
+
+/// The last rows of a clock's columns, contiguous and in order, without a copy on reading: each row is
+/// written twice, `capacity` rows apart.
+class History {
+ public:
+  History(std::size_t capacity, std::size_t width);
+
+  void push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept;
+  /// First cell of the last `rows` rows, oldest first.
+  const double* last(std::size_t rows) const noexcept { return data() + (at_ + capacity_ - rows) * width_; }
+  std::size_t size() const noexcept {
+    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
+  }
+  std::size_t width() const noexcept { return width_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+  /// Rows pushed so far: a view taken at generation g is overwritten from its oldest row on as it grows.
+  std::uint64_t generation() const noexcept { return generation_; }
+  /// What a view must keep alive.
+  const std::shared_ptr<Block>& block() const noexcept { return block_; }
+
+ private:
+  double* data() const noexcept { return reinterpret_cast<double*>(block_->data()); }
+
+  std::shared_ptr<Block> block_;
+  std::size_t capacity_;
+  std::size_t width_;
+  std::size_t at_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+/// The last closed bars of a clock, laid out like History.
+class BarHistory {
+ public:
+  explicit BarHistory(std::size_t capacity);
+  void push(const Bar& bar) noexcept;
+  const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
+  std::size_t size() const noexcept {
+    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
+  }
+  std::uint64_t generation() const noexcept { return generation_; }
+  const std::shared_ptr<Block>& block() const noexcept { return block_; }
+
+ private:
+  Bar* data() const noexcept { return reinterpret_cast<Bar*>(block_->data()); }
+
+  std::shared_ptr<Block> block_;
+  std::size_t capacity_;
+  std::size_t at_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace fastcore
