@@ -44,7 +44,7 @@ std::string Indicator::snapshot() const {
   ByteWriter out;
   save_params(*kernel_, params_, out);
   out.text(state_schema(*kernel_));
-  out.doubles(value_.data(), kernel_->output_count);
+  out.numbers(value_.data(), kernel_->output_count);
   kernel_->save(block_.data(), out);
   return seal(SnapshotKind::indicator, out.bytes());
 }
@@ -58,7 +58,7 @@ Indicator Indicator::restore(std::string_view bytes) {
                         " has other fields than this fastcore's");
   }
   Indicator indicator(kernel, params);
-  in.doubles(indicator.value_.data(), kernel.output_count);
+  in.numbers(indicator.value_.data(), kernel.output_count);
   kernel.load(indicator.block_.data(), in);
   if (in.left() != 0) throw SnapshotError("the snapshot has " + std::to_string(in.left()) + " bytes after its end");
   return indicator;

@@ -146,7 +146,7 @@ void Symbol::save(ByteWriter& out) {
   out.number(last_ts_);
   out.number(static_cast<std::uint8_t>(outcome_));
   archive("ledger", ledger_);
-  out.doubles(cells(), plan_->columns().size());
+  out.numbers(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->save_states(block_->data(), out);
 }
@@ -158,7 +158,7 @@ void Symbol::load(ByteReader& in) {
   if (outcome >= outcome_count) archive.fail("outcome");
   outcome_ = static_cast<Outcome>(outcome);
   archive("ledger", ledger_);
-  in.doubles(cells(), plan_->columns().size());
+  in.numbers(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->load_states(block_->data(), in);
   std::fill(ready_.begin(), ready_.end(), 0);

@@ -100,7 +100,7 @@ TEST_CASE("what was written is read, bit for bit") {
         case 3: out.text(letters(written)); break;
         default: {
           const Values all = values(written);
-          out.doubles(all.data(), all.size());
+          out.numbers(all.data(), all.size());
         }
       }
     }
@@ -116,7 +116,7 @@ TEST_CASE("what was written is read, bit for bit") {
           const Values all = values(expected);
           Values got(all.size());
           got.reserve(1);  // nowhere is no place, not even for nothing
-          in.doubles(got.data(), got.size());
+          in.numbers(got.data(), got.size());
           REQUIRE((all.empty() || std::memcmp(got.data(), all.data(), all.size() * sizeof(double)) == 0));
         }
       }
@@ -143,10 +143,10 @@ TEST_CASE("a reader never goes past the end, whatever the bytes claim") {
   CHECK_THROWS_AS(ByteReader(std::string_view()).text(), SnapshotError);
   Values two(2);
   const std::string fifteen(15, 'x');
-  CHECK_THROWS_AS(ByteReader(fifteen).doubles(two.data(), two.size()), SnapshotError);
+  CHECK_THROWS_AS(ByteReader(fifteen).numbers(two.data(), two.size()), SnapshotError);
   // A count whose bytes overflow a size; volatile, or the compiler warns of what must not happen.
   const volatile std::size_t overflowing = std::numeric_limits<std::size_t>::max() / 8 + 2;
-  CHECK_THROWS_AS(ByteReader(fifteen).doubles(two.data(), overflowing), SnapshotError);
+  CHECK_THROWS_AS(ByteReader(fifteen).numbers(two.data(), overflowing), SnapshotError);
 }
 
 TEST_CASE("text that is not UTF-8 is refused") {
@@ -229,6 +229,77 @@ TEST_CASE("a schema names every field with its kind, level by level") {
   Outer outer;
   StateSchema schema;
   outer.state(schema);
-  CHECK(schema.text() ==
+  CHECK(schema.schema() ==
         "whole:whole small:whole yes:whole byte:whole wide:whole count:whole inner.real:real inner.many:reals ");
+}
+
+namespace {
+
+enum class Colour : std::uint8_t { red, green, blue };
+constexpr const char* colours[] = {"red", "green", "blue"};
+
+struct Thing {
+  std::int64_t id = 0;
+  double price = 0.0;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("id", id);
+    archive("price", price);
+  }
+};
+
+/// One field of each kind that is more than a number.
+struct Box {
+  Colour colour = Colour::red;
+  std::string zone;
+  std::int64_t places[2] = {};
+  std::vector<Thing> things;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.choice("colour", colour, colours);
+    archive.text("zone", zone);
+    archive.array("places", places, 2);
+    if constexpr (Archive::loading) things.clear();
+    archive.list(
+        "things", things.size(), 3, [&](std::size_t i) { return things[i]; },
+        [&](std::size_t, const Thing& thing) { things.push_back(thing); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "enumerations, texts, whole arrays and lists come back, and the schema does not depend on how many there are") {
+  const auto schema_of = [](Box& box) {
+    StateSchema schema;
+    box.state(schema);
+    return schema.schema();
+  };
+  Box box{Colour::blue, "Europe/Zürich", {-1, 1LL << 62}, {{1, 0.5}, {2, -0.0}, {3, 1e300}}};
+  Box empty;
+  CHECK(schema_of(box) == "colour:choice(red|green|blue) zone:text places:wholes things[ id:whole price:real ] ");
+  CHECK(schema_of(empty) == schema_of(box));
+  for (Box* const one_of : {&box, &empty}) {
+    Box& one = *one_of;
+    const std::string bytes = save(one);
+    Box twin{Colour::green, "x", {7, 7}, {{9, 9.0}}};
+    load(twin, bytes);
+    CHECK(save(twin) == bytes);
+    CHECK(twin.colour == one.colour);
+    CHECK(twin.zone == one.zone);
+    CHECK(twin.things.size() == one.things.size());
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+      CHECK_THROWS_AS(load(twin, bytes.substr(0, size)), SnapshotError);
+  }
+}
+
+TEST_CASE("a choice that is none and a list that is too long are refused by name") {
+  Box box;
+  std::string bytes = save(box);
+  bytes[0] = 3;
+  CHECK_THROWS_WITH_AS(load(box, bytes), "the snapshot's state of a test does not fit it: colour", SnapshotError);
+  box = Box();
+  for (std::int64_t i = 0; i < 4; ++i) box.things.push_back({i, 1.0});
+  const std::string long_list = save(box);
+  CHECK_THROWS_WITH_AS(load(box, long_list), "the snapshot's state of a test does not fit it: things", SnapshotError);
 }

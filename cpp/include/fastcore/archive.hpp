@@ -1,6 +1,15 @@
 // What a state looks like as bytes. One `state(archive)` function per type names its fields once and
 // both saves and loads; the archives here turn that walk into little-endian bytes, back, and into a
 // schema, so that a snapshot knows what it holds.
+//
+//   archive("count", count_);                          // a number, or a thing with a state of its own
+//   archive.choice("order", order_, order_names);      // an enumeration, by name
+//   archive.text("zone", zone_);
+//   archive.array("window", values_, n);               // n numbers, where n follows from what came before
+//   archive.list("held", size, most, read, write);     // as many things as there are: read(i), write(i, thing)
+//
+// Which fields there are, and in what order, may depend on parameters and never on the state; so all
+// states of one kind share one schema. Names hold no blank and none of : . [ ] ( ) |
 #pragma once
 
 #include <cstddef>
@@ -59,11 +68,14 @@ class ByteWriter {
     number(static_cast<std::uint32_t>(s.size()));
     bytes_.append(s.data(), s.size());
   }
-  void doubles(const double* values, std::size_t count) {
+  /// Numbers side by side, without their count.
+  template <class T>
+  void numbers(const T* values, std::size_t count) {
     const std::size_t at = bytes_.size();
-    bytes_.resize(at + count * sizeof(double));
-    for (std::size_t i = 0; i < count; ++i) put(bytes_.data() + at + i * sizeof(double), values[i]);
+    bytes_.resize(at + count * sizeof(T));
+    for (std::size_t i = 0; i < count; ++i) put(bytes_.data() + at + i * sizeof(T), values[i]);
   }
+  void raw(std::string_view bytes) { bytes_.append(bytes.data(), bytes.size()); }
   const std::string& bytes() const noexcept { return bytes_; }
   std::string take() noexcept { return std::move(bytes_); }
 
@@ -96,10 +108,13 @@ class ByteReader {
       throw SnapshotError("the snapshot holds text that is not UTF-8, before byte " + std::to_string(at_));
     return {p, size};
   }
-  void doubles(double* values, std::size_t count) {
-    if (count > left() / sizeof(double)) cut_short();
-    std::memcpy(values, need(count * sizeof(double)), count * sizeof(double));
+  template <class T>
+  void numbers(T* values, std::size_t count) {
+    if (count > left() / sizeof(T)) cut_short();
+    const char* const from = need(count * sizeof(T));
+    if (count > 0) std::memcpy(values, from, count * sizeof(T));
   }
+  std::string_view raw(std::size_t size) { return {need(size), size}; }
   /// A count of things of at least `size` bytes each, refused when they could not all be there.
   std::size_t count(std::size_t size) {
     const auto n = number<std::uint32_t>();
@@ -107,6 +122,7 @@ class ByteReader {
     return n;
   }
   std::size_t left() const noexcept { return bytes_.size() - at_; }
+  std::size_t at() const noexcept { return at_; }
 
  private:
   const char* need(std::size_t size) {
@@ -121,6 +137,14 @@ class ByteReader {
   std::string_view bytes_;
   std::size_t at_ = 0;
 };
+
+namespace detail {
+/// Arrays hold numbers of 64 bits, of which snapshots know two kinds.
+template <class T>
+constexpr void check_element() {
+  static_assert(std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>, "arrays are of double or std::int64_t");
+}
+}  // namespace detail
 
 /// Saves a state: whole numbers as 64 bits, reals as they are, arrays with their length.
 class StateSaver {
@@ -138,9 +162,24 @@ class StateSaver {
       field.state(*this);
     }
   }
-  void array(const char*, const double* values, std::size_t count) {
+  template <class Enum, std::size_t N>
+  void choice(const char*, Enum& field, const char* const (&)[N]) {
+    out_.number(static_cast<std::uint8_t>(field));
+  }
+  void text(const char*, const std::string& field) { out_.text(field); }
+  template <class T>
+  void array(const char*, const T* values, std::size_t count) {
+    detail::check_element<T>();
     out_.number(static_cast<std::uint32_t>(count));
-    out_.doubles(values, count);
+    out_.numbers(values, count);
+  }
+  template <class Read, class Write>
+  void list(const char*, std::size_t count, std::size_t, const Read& read, const Write&) {
+    out_.number(static_cast<std::uint32_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      auto thing = read(i);
+      thing.state(*this);
+    }
   }
   [[noreturn]] void fail(const char*) const { throw std::logic_error("saving does not fail"); }
 
@@ -166,9 +205,28 @@ class StateLoader {
       field.state(*this);
     }
   }
-  void array(const char* name, double* values, std::size_t count) {
+  template <class Enum, std::size_t N>
+  void choice(const char* name, Enum& field, const char* const (&)[N]) {
+    const auto value = in_.number<std::uint8_t>();
+    if (value >= N) fail(name);
+    field = static_cast<Enum>(value);
+  }
+  void text(const char*, std::string& field) { field = in_.text(); }
+  template <class T>
+  void array(const char* name, T* values, std::size_t count) {
+    detail::check_element<T>();
     if (in_.number<std::uint32_t>() != count) fail(name);
-    in_.doubles(values, count);
+    in_.numbers(values, count);
+  }
+  template <class Read, class Write>
+  void list(const char* name, std::size_t, std::size_t most, const Read& read, const Write& write) {
+    const std::size_t count = in_.number<std::uint32_t>();
+    if (count > most) fail(name);
+    for (std::size_t i = 0; i < count; ++i) {
+      decltype(read(i)) thing{};
+      thing.state(*this);
+      write(i, thing);
+    }
   }
   [[noreturn]] void fail(const char* what) const {
     throw SnapshotError(std::string("the snapshot's state of ") + owner_ + " does not fit it: " + what);
@@ -179,8 +237,8 @@ class StateLoader {
   const char* owner_;
 };
 
-/// Lists the fields of a state, "name:kind" with dots between levels: two states with the same
-/// schema can read each other's bytes.
+/// Lists the fields of a state, "name:kind" with dots between levels, "name[ ... ]" for lists: two states with
+/// the same schema can read each other's bytes.
 class StateSchema {
  public:
   static constexpr bool loading = false;
@@ -198,9 +256,29 @@ class StateSchema {
       prefix_.resize(size);
     }
   }
-  void array(const char* name, const double*, std::size_t) { add(name, ":reals"); }
+  template <class Enum, std::size_t N>
+  void choice(const char* name, Enum&, const char* const (&names)[N]) {
+    std::string kind = ":choice(";
+    for (std::size_t i = 0; i < N; ++i) kind.append(i == 0 ? "" : "|").append(names[i]);
+    add(name, kind.append(")").c_str());
+  }
+  void text(const char* name, const std::string&) { add(name, ":text"); }
+  template <class T>
+  void array(const char* name, const T*, std::size_t) {
+    add(name, std::is_floating_point_v<T> ? ":reals" : ":wholes");
+  }
+  template <class Read, class Write>
+  void list(const char* name, std::size_t, std::size_t, const Read& read, const Write&) {
+    decltype(read(std::size_t{})) thing{};
+    text_.append(prefix_).append(name).append("[ ");
+    const std::string outer = std::move(prefix_);
+    prefix_.clear();
+    thing.state(*this);
+    prefix_ = outer;
+    text_.append("] ");
+  }
   [[noreturn]] void fail(const char*) const { throw std::logic_error("listing fields does not fail"); }
-  const std::string& text() const noexcept { return text_; }
+  const std::string& schema() const noexcept { return text_; }
 
  private:
   void add(const char* name, const char* kind) { text_.append(prefix_).append(name).append(kind).push_back(' '); }

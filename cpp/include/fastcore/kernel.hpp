@@ -194,7 +194,7 @@ struct KernelOf {
   static std::string schema(std::byte* state) {
     StateSchema schema;
     at(state).state(schema);
-    return schema.text();
+    return schema.schema();
   }
 
   static int period(const ParamValues& values) { return T::window(params(values)); }
