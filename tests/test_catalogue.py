@@ -277,7 +277,8 @@ def test_ticks_and_bars_have_the_layout_that_is_documented() -> None:
     ):
         assert dtype.itemsize == size
         assert {name: (of.str, at) for name, (of, at) in (dtype.fields or {}).items()} == fields
-    assert fc.OUTCOMES == ("accepted", "late_accepted", "late_dropped", "duplicate", "invalid", "rejected")
+    buckets = ("accepted", "late_accepted", "late_dropped", "duplicate", "invalid", "rejected", "held")
+    assert buckets == fc.OUTCOMES
 
 
 def test_every_error_is_one_of_ours_and_one_of_pythons() -> None:

@@ -85,7 +85,7 @@ def one_by_one(engine: fc.Engine, ticks: Ticks) -> Seen:
     for tick in ticks:
         symbol = engine.symbol(SYMBOLS[tick["symbol"]])
         with contextlib.suppress(fc.TickError):
-            symbol.on_tick(int(tick["ts"]), float(tick["price"]), float(tick["size"]), side=0, id=0)
+            symbol.on_tick(*tick[["ts", "price", "size", "side", "id"]].item())
         rows.append(symbol.values())
         outcomes.append(symbol.outcome)
     return Seen(np.array(rows), outcomes)

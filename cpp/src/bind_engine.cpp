@@ -6,6 +6,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "bind_policy.hpp"
 #include "errors.hpp"
 
 namespace py = pybind11;
@@ -18,23 +19,6 @@ Engine& PyEngine::engine() const {
 }
 
 namespace {
-
-template <class Rule>
-Rule rule_named(const char* what, const std::string& name, std::initializer_list<std::pair<const char*, Rule>> known) {
-  std::string all;
-  for (const auto& [text, rule] : known) {
-    if (name == text) return rule;
-    all += (all.empty() ? "'" : ", '") + std::string(text) + "'";
-  }
-  throw InputError(std::string("Policy.") + what + " must be one of " + all + ", not '" + name + "'");
-}
-
-Policy policy_of(const std::string& order, const std::string& invalid) {
-  return {
-      rule_named<OrderRule>("order", order,
-                            {{"drop", OrderRule::drop}, {"reject", OrderRule::reject}, {"accept", OrderRule::accept}}),
-      rule_named<InvalidRule>("invalid", invalid, {{"drop", InvalidRule::drop}, {"raise", InvalidRule::raise}})};
-}
 
 std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   auto self = std::make_unique<PyEngine>();
@@ -52,7 +36,7 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
 }
 
 std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
-                               const std::string& order, const std::string& invalid, bool copy_rows) {
+                               const py::object& policy, bool copy_rows) {
   std::vector<NodeSpec> specs;
   for (const auto& [name, value] : plan) {
     if (!py::isinstance<py::str>(name))
@@ -65,14 +49,19 @@ std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::s
     specs.push_back(
         {py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
   }
-  Engine::Options options{history, max_symbols, policy_of(order, invalid)};
+  Engine::Options options{history, max_symbols, policy_of(policy)};
   return wrap(std::make_unique<Engine>(std::move(specs), options), copy_rows);
 }
 
-py::object symbol(PyEngine& self, const std::string& name) {
+py::object symbol(PyEngine& self, const std::string& name, const py::object& policy) {
   const py::str key(name);
-  if (self.symbols.contains(key)) return self.symbols[key];
-  py::object made = py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name)));
+  if (policy.is_none()) {
+    if (self.symbols.contains(key)) return self.symbols[key];
+  } else if (self.engine().find(name) != nullptr) {
+    throw InputError("symbol '" + name + "' is there already: a policy of its own is given at its first use");
+  }
+  const Policy own = policy.is_none() ? self.engine().options().policy : policy_of(policy);
+  py::object made = py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name, &own)));
   self.symbols[key] = made;
   return made;
 }
@@ -194,13 +183,17 @@ py::dict stats(PyEngine& self) {
 
 void bind_engine(py::module_& m) {
   py::class_<PyEngine>(m, "Engine", "Many symbols under one plan of indicators.")
-      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("order"),
-           py::arg("invalid"), py::arg("copy_rows"))
+      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("policy"),
+           py::arg("copy_rows"))
       .def(py::init([](const py::bytes& snapshot, bool copy_rows) {
              return wrap(Engine::restore(std::string_view(snapshot)), copy_rows);
            }),
            py::arg("snapshot"), py::arg("copy_rows"))
-      .def("symbol", &symbol, py::arg("name"), "The symbol of that name, made on first use.")
+      .def("symbol", &symbol, py::arg("name"), py::arg("policy") = py::none(),
+           "The symbol of that name, made on first use: with the engine's policy, or one of its own.")
+      .def(
+          "flush", [](PyEngine& self) { self.engine().flush(); },
+          "Release the ticks that policies hold back: the stream has ended, or pauses.")
       .def(
           "drop",
           [](PyEngine& self, const std::string& name) {

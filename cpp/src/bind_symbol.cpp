@@ -161,8 +161,9 @@ py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts
 py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double bid_size, double ask_size) {
   enter(*self.owner);
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
-  // A crossed quote has no price to speak of: NaN sends it to the ledger's invalid bucket.
-  const bool sound = valid_price(bid) && valid_price(ask) && ask >= bid && valid_size(bid_size) && valid_size(ask_size);
+  // A crossed quote has no price to speak of, unless the policy says so: NaN sends it to the invalid bucket.
+  const bool crossed = ask < bid && self.symbol->policy().crossed == CrossedRule::drop;
+  const bool sound = valid_price(bid) && valid_price(ask) && !crossed && valid_size(bid_size) && valid_size(ask_size);
   return row_or_error(self, self.symbol->on_tick({ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0}), "quote", ts);
 }
 

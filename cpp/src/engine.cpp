@@ -16,20 +16,21 @@ Engine::Engine(std::vector<NodeSpec> specs, const Options& options)
     throw PlanError("history must be from 0 to " + std::to_string(most_history) + " rows, not " +
                     std::to_string(options.history));
   }
+  check_policy(options.policy);
   if (options.max_symbols > most_symbols) {
     throw PlanError("max_symbols must be at most " + std::to_string(most_symbols) + ", not " +
                     std::to_string(options.max_symbols));
   }
 }
 
-const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name) {
+const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name, const Policy* policy) {
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) return found->second;
   if (options_.max_symbols != 0 && symbols_.size() >= options_.max_symbols) {
     throw CapacityError("symbol '" + name + "' would be number " + std::to_string(symbols_.size() + 1) +
                         ", but max_symbols is " + std::to_string(options_.max_symbols) + "; drop one first");
   }
-  auto made = std::make_shared<Symbol>(name, plan_, options_.policy, options_.history);
+  auto made = std::make_shared<Symbol>(name, plan_, policy == nullptr ? options_.policy : *policy, options_.history);
   symbols_.push_back(made);
   return by_name_.emplace(name, std::move(made)).first->second;
 }
@@ -90,6 +91,10 @@ Ledger Engine::ledger() const noexcept {
   return total;
 }
 
+void Engine::flush() noexcept {
+  for (const auto& symbol : symbols_) symbol->flush();
+}
+
 std::size_t Engine::memory() const noexcept {
   std::size_t bytes = sizeof(Engine);
   for (const auto& symbol : symbols_) bytes += symbol->memory();
@@ -101,8 +106,7 @@ std::string Engine::snapshot() {
   std::map<std::string, std::string> schemas;
   out.number(static_cast<std::uint64_t>(options_.history));
   out.number(static_cast<std::uint64_t>(options_.max_symbols));
-  out.number(static_cast<std::uint8_t>(options_.policy.order));
-  out.number(static_cast<std::uint8_t>(options_.policy.invalid));
+  save_policy(options_.policy, out);
   out.number(static_cast<std::uint32_t>(plan_->specs().size()));
   for (const NodeSpec& spec : plan_->specs()) {
     out.text(spec.name);
@@ -120,7 +124,11 @@ std::string Engine::snapshot() {
   StateSaver archive(out);
   archive("unplaced", unplaced_);
   out.number(static_cast<std::uint32_t>(symbols_.size()));
-  for (const auto& symbol : symbols_) symbol->save(out);
+  for (const auto& symbol : symbols_) {
+    out.text(symbol->name());
+    save_policy(symbol->policy(), out);
+    symbol->save(out);
+  }
   return seal(SnapshotKind::engine, out.bytes());
 }
 
@@ -154,23 +162,27 @@ void check_schemas(ByteReader& in, const std::vector<NodeSpec>& specs) {
   }
 }
 
-template <class Rule>
-Rule load_rule(ByteReader& in, Rule last) {
-  const auto value = in.number<std::uint8_t>();
-  if (value > static_cast<std::uint8_t>(last))
+/// Format 1 has two rules, without names.
+Policy load_two_rules(ByteReader& in) {
+  const auto order = in.number<std::uint8_t>();
+  const auto invalid = in.number<std::uint8_t>();
+  if (order > static_cast<std::uint8_t>(OrderRule::accept) || invalid > static_cast<std::uint8_t>(InvalidRule::raise))
     throw SnapshotError("the snapshot holds a policy that this fastcore does not know");
-  return static_cast<Rule>(value);
+  Policy policy;
+  policy.order = static_cast<OrderRule>(order);
+  policy.invalid = static_cast<InvalidRule>(invalid);
+  return policy;
 }
 
 }  // namespace
 
 std::unique_ptr<Engine> Engine::restore(std::string_view bytes) {
-  ByteReader in(unseal(SnapshotKind::engine, bytes));
+  std::uint32_t version = 0;
+  ByteReader in(unseal(SnapshotKind::engine, bytes, &version));
   Options options;
   options.history = static_cast<std::size_t>(in.number<std::uint64_t>());
   options.max_symbols = static_cast<std::size_t>(in.number<std::uint64_t>());
-  options.policy.order = load_rule(in, OrderRule::accept);
-  options.policy.invalid = load_rule(in, InvalidRule::raise);
+  options.policy = version == 1 ? load_two_rules(in) : load_policy(in);
   auto specs = load_specs(in);
   check_schemas(in, specs);
   std::unique_ptr<Engine> engine;
@@ -187,7 +199,8 @@ std::unique_ptr<Engine> Engine::restore(std::string_view bytes) {
     if (engine->options_.max_symbols != 0 && engine->symbols_.size() == engine->options_.max_symbols) {
       throw SnapshotError("the snapshot holds more symbols than its own max_symbols");
     }
-    engine->symbol(name)->load(in);
+    const Policy policy = version == 1 ? options.policy : load_policy(in);
+    engine->symbol(name, &policy)->load(in);
   }
   if (in.left() != 0) throw SnapshotError("the snapshot has " + std::to_string(in.left()) + " bytes after its end");
   return engine;

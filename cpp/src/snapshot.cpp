@@ -12,7 +12,7 @@ namespace fastcore {
 namespace {
 
 constexpr char magic[8] = {'F', 'A', 'S', 'T', 'C', 'O', 'R', 'E'};
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t format_version = 2;
 constexpr std::size_t envelope_bytes = sizeof magic + 4 + 4 + 8 + 4;
 
 }  // namespace
@@ -30,7 +30,7 @@ std::string seal(SnapshotKind kind, std::string_view payload) {
   return bytes + sum.bytes();
 }
 
-std::string_view unseal(SnapshotKind kind, std::string_view bytes) {
+std::string_view unseal(SnapshotKind kind, std::string_view bytes, std::uint32_t* version) {
   if (bytes.size() < envelope_bytes) {
     throw SnapshotError("a snapshot has at least " + std::to_string(envelope_bytes) + " bytes, this has " +
                         std::to_string(bytes.size()));
@@ -38,9 +38,10 @@ std::string_view unseal(SnapshotKind kind, std::string_view bytes) {
   if (std::memcmp(bytes.data(), magic, sizeof magic) != 0)
     throw SnapshotError("these bytes are not a fastcore snapshot: they do not begin with FASTCORE");
   ByteReader in(bytes.substr(sizeof magic));
-  const auto version = in.number<std::uint32_t>();
-  if (version > format_version) {
-    throw SnapshotError("the snapshot has format " + std::to_string(version) + ", this fastcore reads up to " +
+  const auto format = in.number<std::uint32_t>();
+  if (version != nullptr) *version = format;
+  if (format > format_version) {
+    throw SnapshotError("the snapshot has format " + std::to_string(format) + ", this fastcore reads up to " +
                         std::to_string(format_version) + ": it was written by a newer one or is damaged");
   }
   const auto stored_kind = in.number<std::uint32_t>();

@@ -11,7 +11,8 @@
 namespace fastcore {
 
 Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy& policy, std::size_t history)
-    : policy_(policy),
+    : gate_(policy.guarded() ? std::make_unique<Gate>(policy) : nullptr),
+      policy_(policy),
       plan_(std::move(plan)),
       block_(std::make_shared<Block>(plan_->symbol_bytes())),
       name_(std::move(name)) {
@@ -29,36 +30,45 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   }
 }
 
-Outcome Symbol::on_tick(const Tick& tick) noexcept {
-  const std::int64_t ts = tick.ts;
-  const double price = tick.price;
-  const double size = tick.size;
-  ++ledger_.received;
-  if (!valid_price(price) || !valid_size(size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
+/// Checks the order of a sound tick, closes bars, runs indicators. Not counted here.
+[[gnu::always_inline]] inline Outcome Symbol::take(const Tick& tick) noexcept {
   Outcome outcome = Outcome::accepted;
-  if (ts < last_ts_) {
-    if (policy_.order == OrderRule::drop) return refuse(Outcome::late_dropped);
-    if (policy_.order == OrderRule::reject) return refuse(Outcome::rejected);
+  if (tick.ts < last_ts_) {
+    if (policy_.order == OrderRule::reject) return Outcome::rejected;
+    if (policy_.order != OrderRule::accept) return Outcome::late_dropped;
     outcome = Outcome::late_accepted;
   } else {
-    last_ts_ = ts;
+    last_ts_ = tick.ts;
   }
   if (first_ != nullptr) {
-    inputs_[0] = price;
-    inputs_[1] = size;
+    inputs_[0] = tick.price;
+    inputs_[1] = tick.size;
     auto* const symbol = reinterpret_cast<std::byte*>(cells_);
     for (const Group* group = first_; group != last_; ++group)
       group->settled(symbol, group->nodes, group->count, cells_);
-    return outcome_ = ledger_.count(outcome);
+    return outcome;
   }
   if (!bars_.empty()) {
-    close_bars(ts);
-    for (TimeBars& bars : bars_) bars.add(ts, price, size);
+    close_bars(tick.ts);
+    for (TimeBars& bars : bars_) bars.add(tick.ts, tick.price, tick.size);
   }
-  inputs_[0] = price;
-  inputs_[1] = size;
+  inputs_[0] = tick.price;
+  inputs_[1] = tick.size;
   run_clock(0, true);
-  return outcome_ = ledger_.count(outcome);
+  return outcome;
+}
+
+Outcome Symbol::on_tick(const Tick& tick) noexcept {
+  ++ledger_.received;
+  if (__builtin_expect(gate_ != nullptr, 0)) {
+    return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
+  }
+  if (!valid_price(tick.price) || !valid_size(tick.size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
+  return outcome_ = ledger_.count(take(tick));
+}
+
+void Symbol::flush() noexcept {
+  if (gate_ != nullptr) gate_->flush(ledger_, [this](const Tick& one) { return take(one); });
 }
 
 Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
@@ -142,10 +152,10 @@ std::size_t Symbol::memory() const noexcept {
 
 void Symbol::save(ByteWriter& out) {
   StateSaver archive(out);
-  out.text(name_);
   out.number(last_ts_);
   out.number(static_cast<std::uint8_t>(outcome_));
   archive("ledger", ledger_);
+  if (gate_ != nullptr) archive("gate", *gate_);
   out.numbers(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->save_states(block_->data(), out);
@@ -158,6 +168,10 @@ void Symbol::load(ByteReader& in) {
   if (outcome >= outcome_count) archive.fail("outcome");
   outcome_ = static_cast<Outcome>(outcome);
   archive("ledger", ledger_);
+  if (gate_ != nullptr) {
+    archive("gate", *gate_);
+    ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
+  }
   in.numbers(cells(), plan_->columns().size());
   for (TimeBars& bars : bars_) archive("bars", bars);
   plan_->load_states(block_->data(), in);

@@ -110,14 +110,15 @@ class Engine:
         plan: dict[str, Any],
         history: int,
         max_symbols: int,
-        order: str,
-        invalid: str,
+        policy: Any,
         copy_rows: bool,
     ) -> None: ...
     @overload
     def __init__(self, snapshot: bytes, copy_rows: bool) -> None: ...
-    def symbol(self, name: str) -> Symbol:
-        """The symbol of that name, made on first use."""
+    def symbol(self, name: str, policy: Any = None) -> Symbol:
+        """The symbol of that name, made on first use: with the engine's policy, or one of its own."""
+    def flush(self) -> None:
+        """Release the ticks that policies hold back: the stream has ended, or pauses."""
     def drop(self, name: str) -> None:
         """Forget a symbol; its ledger stays in the engine's."""
     def stats(self) -> dict[str, Any]:

@@ -73,8 +73,7 @@ class Engine(_core.Engine):
             dict(plan),
             _whole("history", history, 0, _MOST_HISTORY),
             0 if max_symbols is None else _whole("max_symbols", max_symbols, 1, _MOST_SYMBOLS),
-            rules.order,
-            rules.invalid,
+            rules,
             _copies(rows),
         )
 

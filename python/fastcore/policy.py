@@ -8,23 +8,54 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Policy:
-    """Rules for ticks that are late or cannot be.
+    """Rules for ticks that are late, seen before, or cannot be; of an engine, or of one symbol.
 
     Parameters
     ----------
-    order : {"drop", "reject", "accept"}
+    order : {"drop", "reject", "accept", "buffer"}
         A tick older than the newest: counted as late_dropped; refused with a TickError and counted as
-        rejected; or taken where it stands and counted as late_accepted. A closed bar older than the newest
-        of its clock cannot be taken after it: it is left out, also where late ticks are accepted.
-    invalid : {"drop", "raise"}
+        rejected; or taken where it stands and counted as late_accepted. With "buffer" every tick is held
+        until one has come that is younger by `lateness`, and all are taken in the order of their times; one
+        that is older than what was released is late_dropped. A closed bar older than the newest of its
+        clock cannot be taken after it: it is left out, also where late ticks are accepted.
+    invalid : {"drop", "raise", "clamp"}
         A price that is not above 0, a size below 0, NaN or infinite: counted as invalid, or counted
-        and refused with a TickError.
+        and refused with a TickError; or taken, with the last price and with size 0 in their place.
+    duplicates : {"keep", "id", "value"}
+        A tick among the last `duplicate_window` with the same id (0 is none), or with the same time, price
+        and size: counted as duplicate and left out.
+    jumps : float, optional
+        A price further than this many median absolute deviations from the median of the last
+        `jump_window` prices is held. If the next price is nearer to it than to that median, both are
+        taken; if not, it is counted as invalid. Where the deviation is 0 nothing is a jump.
+    crossed : {"drop", "accept"}
+        A quote whose bid is above its ask: counted as invalid, or taken at its mid.
+    lateness : int or str
+        How long "buffer" waits in event time: nanoseconds, or a text such as "250ms"; at most a day.
+    buffer_size : int
+        Ticks that "buffer" holds at most; beyond, the oldest is released early. 1 to 16,777,216.
+    duplicate_window : int
+        Ticks remembered, 1 to 16,777,216.
+    jump_window : int
+        Prices by which a jump is judged, 4 to 1024.
 
     Examples
     --------
-    >>> Policy(order="accept").order
-    'accept'
+    >>> from fastcore import EMA, Engine, Policy
+    >>> engine = Engine({"ema": EMA(2)}, policy=Policy(duplicates="id"))
+    >>> btc = engine.symbol("BTCUSDT")
+    >>> for _ in range(2):
+    ...     row = btc.on_tick(1_700_000_000_000_000_000, 100.0, 0.5, id=7)
+    >>> btc.outcome
+    'duplicate'
     """
 
-    order: Literal["drop", "reject", "accept"] = "drop"
-    invalid: Literal["drop", "raise"] = "drop"
+    order: Literal["drop", "reject", "accept", "buffer"] = "drop"
+    invalid: Literal["drop", "raise", "clamp"] = "drop"
+    duplicates: Literal["keep", "id", "value"] = "keep"
+    jumps: float | None = None
+    crossed: Literal["drop", "accept"] = "drop"
+    lateness: int | str = 0
+    buffer_size: int = 4096
+    duplicate_window: int = 1024
+    jump_window: int = 32

@@ -168,7 +168,7 @@ TEST_CASE("an envelope holds its payload, and says what is wrong with it") {
   CHECK(why(other) == "these bytes are not a fastcore snapshot: they do not begin with FASTCORE");
   std::string newer = good;
   newer[8] = 9;
-  CHECK(why(newer).find("the snapshot has format 9, this fastcore reads up to 1") == 0);
+  CHECK(why(newer).find("the snapshot has format 9, this fastcore reads up to 2") == 0);
   CHECK(why(good + "z").find("the snapshot says that it holds 7 bytes, but there are 8") == 0);
   std::string damaged = good;
   damaged[26] = 'P';

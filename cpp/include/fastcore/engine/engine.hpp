@@ -35,8 +35,9 @@ class Engine {
   /// Throws PlanError, also for more history or symbols than the most.
   Engine(std::vector<NodeSpec> specs, const Options& options);
 
-  /// The symbol of that name, made on first use; throws CapacityError beyond max_symbols.
-  const std::shared_ptr<Symbol>& symbol(const std::string& name);
+  /// The symbol of that name, made on first use, with the engine's policy or one of its own, which counts only
+  /// then; throws CapacityError beyond max_symbols.
+  const std::shared_ptr<Symbol>& symbol(const std::string& name, const Policy* policy = nullptr);
   /// The symbol of that name, or null.
   std::shared_ptr<Symbol> find(const std::string& name) const;
   /// Forgets a symbol; its ledger stays in the total. False when there is none.
@@ -55,6 +56,8 @@ class Engine {
 
   const Plan& plan() const noexcept { return *plan_; }
   const Options& options() const noexcept { return options_; }
+  /// Releases what the policies of the symbols hold back.
+  void flush() noexcept;
   Ledger ledger() const noexcept;
   /// Ticks that never found a symbol.
   Ledger& unplaced() noexcept { return unplaced_; }

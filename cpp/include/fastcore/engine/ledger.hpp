@@ -16,12 +16,13 @@ enum class Outcome : std::uint8_t {
   duplicate,      ///< seen before, left out
   invalid,        ///< a price or size that cannot be, left out
   rejected,       ///< refused with an error: a timestamp in the wrong unit, an unknown symbol
+  held,           ///< waits for its order or for a second opinion; goes to another bucket later
 };
-inline constexpr std::size_t outcome_count = 6;
+inline constexpr std::size_t outcome_count = 7;
 
 constexpr const char* outcome_name(Outcome outcome) noexcept {
-  constexpr const char* names[outcome_count] = {"accepted",  "late_accepted", "late_dropped",
-                                                "duplicate", "invalid",       "rejected"};
+  constexpr const char* names[outcome_count] = {"accepted", "late_accepted", "late_dropped", "duplicate",
+                                                "invalid",  "rejected",      "held"};
   return names[static_cast<std::size_t>(outcome)];
 }
 constexpr bool taken(Outcome outcome) noexcept {
@@ -37,6 +38,8 @@ struct Ledger {
     ++buckets[static_cast<std::size_t>(outcome)];
     return outcome;
   }
+  /// A tick that was held has been released, and is counted where it ends.
+  void release() noexcept { --buckets[static_cast<std::size_t>(Outcome::held)]; }
   Ledger& operator+=(const Ledger& other) noexcept {
     received += other.received;
     for (std::size_t i = 0; i < outcome_count; ++i) buckets[i] += other.buckets[i];
@@ -45,7 +48,9 @@ struct Ledger {
   template <class Archive>
   void state(Archive& archive) {
     archive("received", received);
-    for (std::size_t i = 0; i < outcome_count; ++i) archive(outcome_name(static_cast<Outcome>(i)), buckets[i]);
+    // What is held follows from what holds it.
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Outcome::held); ++i)
+      archive(outcome_name(static_cast<Outcome>(i)), buckets[i]);
   }
 };
 

@@ -16,7 +16,8 @@ enum class SnapshotKind : std::uint32_t { engine = 1, indicator = 2 };
 /// Puts a payload in its envelope.
 std::string seal(SnapshotKind kind, std::string_view payload);
 /// The payload of an envelope of that kind; throws SnapshotError with a sentence.
-std::string_view unseal(SnapshotKind kind, std::string_view bytes);
+/// `version` becomes the format it was written in.
+std::string_view unseal(SnapshotKind kind, std::string_view bytes, std::uint32_t* version = nullptr);
 
 /// One indicator's name and parameters, by name so that a parameter may be added later.
 void save_params(const Kernel& kernel, const ParamValues& params, ByteWriter& out);

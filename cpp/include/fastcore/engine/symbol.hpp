@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fastcore/bars/time_bar.hpp"
+#include "fastcore/engine/gate.hpp"
 #include "fastcore/engine/history.hpp"
 #include "fastcore/engine/ledger.hpp"
 #include "fastcore/engine/plan.hpp"
@@ -22,6 +23,8 @@ class Symbol {
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
   Outcome on_tick(const Tick& tick) noexcept;
+  /// Releases what the policy holds back: the stream has ended, or pauses.
+  void flush() noexcept;
   /// Counts one tick that was refused before it came here.
   void reject() noexcept {
     ++ledger_.received;
@@ -55,6 +58,7 @@ class Symbol {
 
  private:
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
+  Outcome take(const Tick& tick) noexcept;
   void close_bars(std::int64_t ts) noexcept;
   void run_bar(std::size_t clock, const Bar& bar) noexcept;
   void run_clock(std::size_t clock, bool finite) noexcept;
@@ -64,6 +68,7 @@ class Symbol {
   double* inputs_;               // price and size of the tick, among the cells
   const Group* first_ = nullptr;  // what runs at a tick, once that is all there is to do: no bars, no
   const Group* last_ = nullptr;   // history, no copied columns, and every node ready
+  std::unique_ptr<Gate> gate_;    // null for a policy that needs none
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;

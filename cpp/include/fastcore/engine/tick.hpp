@@ -1,4 +1,4 @@
-// What goes in: a tick, and the rules by which a symbol takes or refuses it.
+// What goes in: a tick, and which of its numbers can be.
 #pragma once
 
 #include <cstddef>
@@ -22,15 +22,15 @@ static_assert(sizeof(Tick) == 40, "fc.TICK says 40 bytes");
 /// milliseconds and seconds is 1.7e15, 1.7e12 and 1.7e9.
 inline constexpr std::int64_t earliest_ts = 100'000'000'000'000'000;
 
-/// What to do with a tick older than the newest.
-enum class OrderRule : std::uint8_t { drop, reject, accept };
-/// What to do with a price or size that cannot be.
-enum class InvalidRule : std::uint8_t { drop, raise };
-
-struct Policy {
-  OrderRule order = OrderRule::drop;
-  InvalidRule invalid = InvalidRule::drop;
-};
+/// The fields of a tick that a symbol keeps.
+template <class Archive>
+void tick_state(Archive& archive, Tick& tick) {
+  archive("ts", tick.ts);
+  archive("price", tick.price);
+  archive("size", tick.size);
+  archive("id", tick.id);
+  archive("side", tick.side);
+}
 
 inline bool valid_price(double price) noexcept { return price > 0.0 && price <= std::numeric_limits<double>::max(); }
 inline bool valid_size(double size) noexcept { return size >= 0.0 && size <= std::numeric_limits<double>::max(); }

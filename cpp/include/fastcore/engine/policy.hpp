@@ -1,0 +1,46 @@
+// The rules by which a symbol takes or refuses what it is given. Every one is off until it is asked for.
+#pragma once
+
+#include <cstdint>
+
+#include "fastcore/archive.hpp"
+
+namespace fastcore {
+
+/// What to do with a tick older than the newest: `buffer` waits `lateness` for it, and drops it after that.
+enum class OrderRule : std::uint8_t { drop, reject, accept, buffer };
+/// What to do with a price or size that cannot be: `clamp` takes the last price, and size 0.
+enum class InvalidRule : std::uint8_t { drop, raise, clamp };
+/// What makes a tick the same as one before: nothing, the venue's id, or time, price and size.
+enum class DuplicateRule : std::uint8_t { keep, id, value };
+/// What to do with a quote whose bid is above its ask.
+enum class CrossedRule : std::uint8_t { drop, accept };
+
+/// Rules by which a symbol takes or refuses what it is given.
+struct Policy {
+  OrderRule order = OrderRule::drop;
+  InvalidRule invalid = InvalidRule::drop;
+  DuplicateRule duplicates = DuplicateRule::keep;
+  CrossedRule crossed = CrossedRule::drop;
+  std::int64_t lateness = 0;             ///< ns that a buffer waits in event time
+  std::uint32_t buffer_size = 4096;      ///< ticks that wait at most
+  std::uint32_t duplicate_window = 1024; ///< ticks remembered
+  std::uint32_t jump_window = 32;        ///< prices by which a jump is judged
+  double jumps = 0.0;                    ///< median absolute deviations that make a jump; 0: none is looked for
+
+  /// Whether a tick must pass more than a look at its numbers and its time.
+  bool guarded() const noexcept {
+    return order == OrderRule::buffer || invalid == InvalidRule::clamp || duplicates != DuplicateRule::keep ||
+           jumps > 0.0;
+  }
+};
+
+/// Throws std::invalid_argument with a sentence that names the rule, its value and its range.
+void check_policy(const Policy& policy);
+
+/// The rules by name, so that one may be added later.
+void save_policy(const Policy& policy, ByteWriter& out);
+/// Reads what save_policy wrote, and checks it; throws SnapshotError.
+Policy load_policy(ByteReader& in);
+
+}  // namespace fastcore
