@@ -60,7 +60,7 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
 
 Outcome Symbol::on_tick(const Tick& tick) noexcept {
   ++ledger_.received;
-  if (__builtin_expect(gate_ != nullptr, 0)) {
+  if (first_ == nullptr && gate_ != nullptr) {
     return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
   }
   if (!valid_price(tick.price) || !valid_size(tick.size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
@@ -111,7 +111,7 @@ void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   const bool settled = ready_[clock] == plan_->state_count(clock);
   plan_->step(clock, symbol, cells_, settled && finite);
   if (!settled && plan_->all_ready(clock, symbol, ready_[clock])) {
-    if (clock == 0 && bars_.empty() && histories_.empty() && !plan_->copies(0)) {
+    if (clock == 0 && gate_ == nullptr && bars_.empty() && histories_.empty() && !plan_->copies(0)) {
       first_ = plan_->groups(0).data();
       last_ = first_ + plan_->groups(0).size();
     }

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -16,7 +19,7 @@ using fastcore::testing::allocations;
 
 TEST_CASE("a duplicate window remembers the last keys, no more and no less") {
   std::mt19937_64 random(11);
-  for (const std::size_t capacity : {1, 2, 3, 7, 8, 64}) {
+  for (const std::size_t capacity : std::initializer_list<std::size_t>{1, 2, 3, 7, 8, 64}) {
     DuplicateWindow window(capacity);
     std::deque<std::int64_t> model;
     for (int step = 0; step < 5000; ++step) {
@@ -46,7 +49,7 @@ TEST_CASE("keys differ in each of their numbers, and -0 is 0") {
 TEST_CASE("a price is far when it is many median deviations from the median") {
   std::mt19937_64 random(12);
   std::normal_distribution<double> step(0.0, 1.0);
-  for (const std::size_t size : {4, 5, 8, 33}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{4, 5, 8, 33}) {
     JumpFilter filter(3.0, size);
     std::deque<double> model;
     for (int i = 0; i < 2000; ++i) {
@@ -57,7 +60,8 @@ TEST_CASE("a price is far when it is many median deviations from the median") {
       if (model.size() == size) {
         const double middle = size % 2 == 1 ? sorted[size / 2] : 0.5 * (sorted[size / 2 - 1] + sorted[size / 2]);
         std::vector<double> distances;
-        for (const double one : sorted) distances.push_back(std::fabs(one - middle));
+        std::transform(sorted.begin(), sorted.end(), std::back_inserter(distances),
+                       [&](double one) { return std::fabs(one - middle); });
         std::sort(distances.begin(), distances.end());
         far = distances[size / 2] > 0.0 && std::fabs(price - middle) > 3.0 * distances[size / 2];
       }

@@ -66,7 +66,7 @@ class Symbol {
   // Hot members first: a tick reads these and the block.
   double* cells_;                // the block's beginning
   double* inputs_;               // price and size of the tick, among the cells
-  const Group* first_ = nullptr;  // what runs at a tick, once that is all there is to do: no bars, no
+  const Group* first_ = nullptr;  // what runs at a tick, once that is all there is to do: no gate, no bars, no
   const Group* last_ = nullptr;   // history, no copied columns, and every node ready
   std::unique_ptr<Gate> gate_;    // null for a policy that needs none
   std::int64_t last_ts_ = 0;

@@ -1,7 +1,7 @@
 """Write snapshots of the present format, with what must follow from them, into tests/fixtures/snapshots.
 
-Run once, when a format is new: `python tools/snapshot_fixtures.py NUMBER`. What is there stays for ever, and the tests read
-it with every later version; so nothing here overwrites a file.
+Run once, when a format is new: `python tests/make_snapshot_fixtures.py NUMBER`. What is there stays for
+ever, and the tests read it with every later version; so nothing here overwrites a file.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+from samples import NAMES, ROWS, accepted, columns_of, make, rng_of, stacked
+from tick_streams import PLAN, walk_ticks
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from samples import NAMES, ROWS, accepted, columns_of, make, rng_of, stacked  # noqa: E402
-from tick_streams import PLAN, walk_ticks  # noqa: E402
-
-FOLDER = ROOT / "tests" / "fixtures" / "snapshots"
+FOLDER = Path(__file__).resolve().parent / "fixtures" / "snapshots"
 SYMBOLS = ("BTCUSDT", "\N{EURO SIGN}:x")
 
 
@@ -176,7 +172,7 @@ def main(number: int) -> None:
         with target.open("x") as file:
             json.dump({"format": number, name: body}, file, indent=0, ensure_ascii=False)
             file.write("\n")
-        print(target.relative_to(ROOT), target.stat().st_size)
+        print(target.name, target.stat().st_size)
 
 
 if __name__ == "__main__":
