@@ -58,8 +58,8 @@ struct Plan::Build {
     std::uint32_t out;
     bool chained = false;  // of other columns
   };
-  /// Two nodes of one key would compute the same.
-  using Key = std::tuple<const Kernel*, ParamValues, std::size_t, Cells>;
+  /// Two nodes of one key would compute the same; a cell is of one clock, so the clock need not be asked.
+  using Key = std::tuple<const Kernel*, ParamValues, Cells>;
   std::map<Key, std::uint32_t> known{};  // key -> first output cell
 
   void name_columns() {
@@ -193,7 +193,7 @@ struct Plan::Build {
       const NodeSpec& spec = plan.specs_[i];
       const Cells own_inputs = inputs(i);
       const auto own = static_cast<std::uint32_t>(first_column[i]);
-      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, clock[i], own_inputs}, own);
+      const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, own_inputs}, own);
       for (std::uint32_t k = 0; k < spec.kernel->output_count; ++k) {
         cell[own + k] = twin->second + k;
         if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});

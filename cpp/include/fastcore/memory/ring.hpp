@@ -3,6 +3,7 @@
 // wrapped window in every reader, and there is no burst of copying.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 
@@ -29,11 +30,16 @@ class Ring {
     at_ = at_ + 1 == length_ ? 0 : at_ + 1;
   }
 
-  /// Pushes `count` values in order.
+  /// Pushes `count` values in order, which may not be cells of the ring.
   void push_many(const T* values, std::size_t count) noexcept {
-    const std::size_t skip = count > capacity() ? count - capacity() : 0;  // those would be forgotten at once
-    at_ = (at_ + skip) % length_;
-    for (std::size_t i = skip; i < count; ++i) push(values[i]);
+    if (count > capacity()) {  // the first would be forgotten at once
+      values += count - capacity();
+      count = capacity();
+    }
+    const std::size_t before_end = std::min(count, length_ - at_);
+    fill(at_, values, before_end);
+    fill(0, values + before_end, count - before_end);
+    at_ = before_end == length_ - at_ ? count - before_end : at_ + count;
   }
 
   /// The window, oldest first, `capacity` values; valid until the next push.
@@ -56,6 +62,11 @@ class Ring {
   }
 
  private:
+  void fill(std::size_t at, const T* values, std::size_t count) noexcept {
+    std::copy_n(values, count, cells_ + at);
+    std::copy_n(values, count, cells_ + at + length_);
+  }
+
   T* cells_;            // 2 x length_: the second half repeats the first
   std::size_t length_;  // the window and the one cell outside it
   std::size_t at_ = 0;  // the cell outside the window, which the next push writes
