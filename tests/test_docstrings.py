@@ -46,6 +46,16 @@ def test_there_are_examples_where_users_begin() -> None:
         assert examples_of(name).attempted >= least, name
 
 
+@pytest.mark.parametrize("row", fc.indicators(), ids=lambda row: row["name"])
+def test_an_indicators_example_shows_values(row: fc.catalogue.Row) -> None:
+    """A hundred rows are enough for each to be past its warm-up."""
+    example = (getattr(fc, row["name"]).__doc__ or "").partition("Examples\n")[2]
+    shown = example.splitlines()[-1]
+    assert shown.count("=") == (len(row["outputs"]) if len(row["outputs"]) > 1 else 0), shown
+    assert "nan" not in shown
+    assert "None" not in shown
+
+
 def test_the_modules_of_the_core_are_among_them() -> None:
     """The list is not empty by a change of folders."""
     assert {"fastcore.engine", "fastcore.frames", "fastcore.catalogue", "fastcore.indicators"} <= set(MODULES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,27 @@ def test_bars_that_cannot_be_are_counted_and_left_out() -> None:
     named = dict(zip(("open", "high", "low", "close"), columns, strict=True))
     assert engine.on_bars("1m", T0 + 2 * MINUTE, **named, symbols=["S", "T"]) == 1
     assert engine.symbol("T").outcome == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("order", "bucket"), [("drop", "late_dropped"), ("reject", "rejected"), ("accept", "late_dropped")]
+)
+def test_a_bar_older_than_the_newest_is_never_taken(order: Any, bucket: str) -> None:
+    """Indicators have moved past it: left out, also where late ticks are accepted."""
+    engine = fc.Engine({"close": fc.SMA(1).on("1m")}, policy=fc.Policy(order=order), history=9)
+    symbol = engine.symbol("S")
+    for minute in (1, 2):
+        symbol.on_bar("1m", T0 + minute * MINUTE, 1.0, 2.0, 1.0, 1.5, 1.0)
+    row, bars = symbol.values(), symbol.bars("1m").tolist()
+    with pytest.raises(fc.TickError) if bucket == "rejected" else contextlib.nullcontext():
+        symbol.on_bar("1m", T0, 1.0, 9.0, 1.0, 9.0, 1.0)
+    assert (symbol.outcome, symbol.ledger[bucket]) == (bucket, 1)
+    assert (symbol.values(), symbol.bars("1m").tolist()) == (row, bars)
+    assert symbol.last_ts == T0 + 2 * MINUTE
+    one = {name: [9.0] for name in ("open", "high", "low", "close")}
+    assert engine.on_bars("1m", T0, **one, symbols=["S"]) == 0
+    assert symbol.ledger[bucket] == 2
+    assert adds_up(symbol.ledger)
 
 
 def test_bars_of_two_spans_come_in_the_order_in_which_they_close() -> None:

@@ -101,6 +101,21 @@ def test_entering_from_a_second_thread_during_a_batch_is_an_error() -> None:
         engine.symbol("S").on_tick(T0 + 10**15, 1.0, 1.0)
 
 
+def test_an_engine_can_be_shown_during_a_batch() -> None:
+    """A log line or a debugger may ask at any time: `repr` says so instead of raising."""
+    ticks = walk_ticks(rng_of("shown"), 20_000)
+    shown: set[str] = set()
+    while not any("in a batch" in text for text in shown):
+        engine = fc.Engine({"slow": fc.CCI(4_000)})
+
+        def look(engine: fc.Engine = engine) -> None:
+            shown.add(repr(engine))
+
+        met = in_thread(lambda engine=engine: engine.on_ticks(ticks, symbols=["S"]), look)
+        assert set(met) <= {None}
+        assert repr(engine) == "<Engine of 1 columns, 1 symbols, 20000 ticks received>"
+
+
 def test_an_indicator_has_one_owner_during_a_long_batch() -> None:
     """update, peek, reset, batch and copies from a second thread."""
     column = walk_bars(rng_of("busy"), 60_000, 100.0)[3]

@@ -163,3 +163,26 @@ def test_a_chain_runs_on_the_clock_above_it_whatever_the_order_of_the_plan() -> 
     before = symbol.values()
     symbol.on_tick(T0 + 80 * MINUTE, 1.0, 1.0)
     assert_same_bits(symbol.values(), before, "a tick does not run what is on bars")
+
+
+@pytest.mark.parametrize("silent", [500, 1_000])
+def test_a_node_that_has_no_values_yet_holds_up_no_other(silent: int) -> None:
+    """VWAP has no value without volume: what is chained to it waits, and the rest goes on."""
+    ticks = walk_ticks(rng_of("silent"), 1_000)
+    ticks["size"] = np.where(np.arange(1_000) < silent, 0.0, 2.0)
+    plan: dict[str, fc.Indicator] = {
+        "first": fc.EMA(3).of("vwap"),
+        "vwap": fc.VWAP(5),
+        "fast": fc.EMA(4),
+        "slow": fc.RSI(50),
+    }
+    engine = fc.Engine(plan)
+    early: Array = engine.on_ticks(ticks[:400], symbols=["S"], rows="all")
+    later: Array = fc.Engine.restore(engine.snapshot()).on_ticks(ticks[400:], symbols=["S"], rows="all")
+    rows = np.concatenate([early, later])
+    prices = ticks["price"].copy()
+    vwap = fc.vwap(prices, prices, prices, ticks["size"].copy(), period=5)
+    expected = [fc.ema(vwap, period=3), vwap, fc.ema(prices, period=4), fc.rsi(prices, period=50)]
+    for k, column in enumerate(expected):
+        assert_same_bits(rows[:, k], column, engine.columns[k])
+    assert np.isfinite(rows[-1]).tolist() == [silent < 1_000, silent < 1_000, True, True]

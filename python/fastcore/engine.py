@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastcore import _core
-from fastcore.errors import InputError
+from fastcore.errors import BusyError, InputError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
 from fastcore.ticks import TICK
@@ -207,8 +207,11 @@ class Engine(_core.Engine):
         return _restored, (type(self), self.snapshot(), "copy" if self._copies_rows else "live")
 
     def __repr__(self) -> str:
-        sizes = f"{len(self.columns)} columns, {len(self.symbols)} symbols"
-        return f"<Engine of {sizes}, {self.ledger['received']} ticks received>"
+        columns = f"<Engine of {len(self.columns)} columns"
+        try:
+            return f"{columns}, {len(self.symbols)} symbols, {self.ledger['received']} ticks received>"
+        except BusyError:
+            return f"{columns}, in a batch>"
 
 
 #: What the native core refuses to go beyond.
