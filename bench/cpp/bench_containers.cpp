@@ -1,5 +1,5 @@
 // Our containers and the standard's, in pairs: `ring/...` against std::deque, `arena/...` and `pool/...`
-// against the heap. The target is 3 to 5 times.
+// against the heap. The target is 3 to 5 times; ARCHITECTURE.md says where it is met.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -32,27 +32,31 @@ struct HousedRing {
 
 constexpr std::size_t push_count = 100'000;
 
-// A lag: what falls out of the window is read, then the newest value goes in.
+// A lag, as momentum uses it: the newest value less what falls out of the window.
 void ring_lag(benchmark::State& state) {
   const auto x = walk(push_count, 1);
+  std::vector<double> out(push_count);
   HousedRing housed(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
-    for (const double value : x) {
-      benchmark::DoNotOptimize(housed.ring.oldest());
-      housed.ring.push(value);
+    for (std::size_t i = 0; i < push_count; ++i) {
+      out[i] = x[i] - housed.ring.oldest();
+      housed.ring.push(x[i]);
     }
+    benchmark::ClobberMemory();
   }
   per_item(state, push_count);
 }
 void deque_lag(benchmark::State& state) {
   const auto x = walk(push_count, 1);
+  std::vector<double> out(push_count);
   std::deque<double> window(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
-    for (const double value : x) {
-      benchmark::DoNotOptimize(window.front());
+    for (std::size_t i = 0; i < push_count; ++i) {
+      out[i] = x[i] - window.front();
       window.pop_front();
-      window.push_back(value);
+      window.push_back(x[i]);
     }
+    benchmark::ClobberMemory();
   }
   per_item(state, push_count);
 }
@@ -210,8 +214,8 @@ void heap_burst(benchmark::State& state) {
 
 BENCHMARK(ring_lag)->Name("ring/lag")->Arg(20)->Arg(2000);
 BENCHMARK(deque_lag)->Name("ring/lag/deque")->Arg(20)->Arg(2000);
-BENCHMARK(ring_scan)->Name("ring/scan")->Arg(20)->Arg(200);
-BENCHMARK(deque_scan)->Name("ring/scan/deque")->Arg(20)->Arg(200);
+BENCHMARK(ring_scan)->Name("ring/scan")->Arg(20)->Arg(200)->Arg(2000);
+BENCHMARK(deque_scan)->Name("ring/scan/deque")->Arg(20)->Arg(200)->Arg(2000);
 BENCHMARK(ring_view)->Name("ring/view")->Arg(20)->Arg(200);
 BENCHMARK(deque_view)->Name("ring/view/deque")->Arg(20)->Arg(200);
 BENCHMARK(arena_take)->Name("arena/build");
