@@ -55,6 +55,7 @@ def engine_calls(engine: fc.Engine) -> Iterator[tuple[str, Callable[[], object]]
     yield "symbols", lambda: engine.symbols
     yield "ledger", lambda: engine.ledger
     yield "stats", engine.stats
+    yield "flush", lambda: engine.flush()
     yield "history", lambda: symbol.history("slow")
     yield "bars", lambda: symbol.bars("1m")
     yield "generation", lambda: symbol.generation("slow")
