@@ -40,7 +40,7 @@ def reference_of(name: str) -> Reference:
     """The row's oracle; without one there is nothing to believe."""
     if name not in REFERENCES:
         pytest.fail(
-            f"{name} is in the catalogue but has no reference: write one in tests/references.py, from its "
+            f"{name} is in the catalogue but has no reference: write one in tests/references, from its "
             f"source and not from its header, and add it to REFERENCES"
         )
     return REFERENCES[name]

@@ -1,0 +1,21 @@
+"""Independent references for every indicator: the oracle of the parity tests.
+
+Each function is written from the formula of its cited source, in long double and with every window summed
+anew, so it shares neither code nor rounding with the engine. Where a source leaves a choice open (seed, first
+row, 0/0) the choice is TA-Lib's (C library 0.8.1, as in the PyPI package TA-Lib 0.8.2), and the NaN rows are
+exactly TA-Lib's.
+
+There is a room for each family. What tests need of them is here: `REFERENCES`, `tolerance` and inputs.
+"""
+
+from references import momentum, overlap, statistics, volatility, volume
+from references.helpers import Array, Outputs
+from references.inputs import bars, offset_walk, tolerance
+from references.registry import MOST, Reference
+
+__all__ = ["MOST", "REFERENCES", "Array", "Outputs", "Reference", "bars", "offset_walk", "tolerance"]
+
+FAMILIES = (overlap, momentum, volatility, volume, statistics)
+REFERENCES: dict[str, Reference] = {
+    name: reference for family in FAMILIES for name, reference in family.REFERENCES.items()
+}

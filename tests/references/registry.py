@@ -1,0 +1,80 @@
+"""What a reference says of itself: its oracle, TA-Lib's function, ranges, and the scale of its outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from references.helpers import Array, Outputs
+
+Range = tuple[float, float]
+MOST = 100_000
+FROM_1: Range = (1, MOST)
+FROM_2: Range = (2, MOST)
+REAL: Range = (-3e37, 3e37)
+
+PERIOD = {"period": "timeperiod"}
+WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)"
+
+
+def price_scale(*inputs: Array, **params: float) -> float:
+    """Largest input price: the scale of an output in price units."""
+    del params
+    return float(max(np.abs(x).max(initial=0.0) for x in inputs))
+
+
+def volume_scale(close: Array, volume: Array) -> float:
+    """Largest volume: the scale of an output in volume units."""
+    del close
+    return float(np.abs(volume).max(initial=0.0))
+
+
+def percent_scale(*inputs: Array, **params: float) -> float:
+    """100: the scale of an output in per cent that is built from exact differences of prices."""
+    del inputs, params
+    return 100.0
+
+
+def talib_function(function: str, **names: str) -> Callable[..., Outputs]:
+    """Return TA-Lib's `function` taking our parameters; `names` maps ours to TA-Lib's."""
+
+    def call(*inputs: Array, **params: float) -> Outputs:
+        import talib  # Imported on use: the references themselves do not need it.
+
+        columns = (np.ascontiguousarray(x, dtype=np.float64) for x in inputs)
+        out = getattr(talib, function)(*columns, **{names[key]: x for key, x in params.items()})
+        return out if isinstance(out, tuple) else (out,)
+
+    return call
+
+
+def always(**params: float) -> bool:
+    """TA-Lib's function takes all parameters within `RANGES`."""
+    del params
+    return True
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One indicator's oracle: `compute(*inputs, **params)` returns one array per name in `outputs`."""
+
+    compute: Callable[..., Outputs]
+    inputs: str  # Columns in positional order: o, h, l, c, v.
+    outputs: tuple[str, ...]
+    source: str
+    # Same signature as `compute`, but every parameter must be given: TA-Lib's defaults differ from ours.
+    talib: Callable[..., Outputs] | None = None
+    talib_valid: Callable[..., bool] = always
+    # Smallest and largest value of each parameter that TA-Lib accepts.
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    # Largest |input| in the output's units, for `tolerance`; a number or one value per row.
+    scale: Callable[..., float | Array] = price_scale
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Default parameters by name."""
+        parameters = inspect.signature(self.compute).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
