@@ -1,0 +1,150 @@
+// How a journal lies on the disk. A journal is a folder of segments; a segment is a header and then records,
+// each with its own checksum and sequence, so that a reader needs nothing but the bytes to say what is sound.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "fastcore/crc32c.hpp"
+
+namespace fastcore {
+
+/// A journal that cannot be written or read: the sentence says which file, and what is wrong with it.
+class JournalError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What a record holds. Below `first_remark` it changes an engine, and a reader that does not know it must
+/// not go on; from there on it is for people, and can be passed over.
+enum class RecordKind : std::uint8_t {
+  none = 0,
+  define = 1,         ///< number and name of a symbol: stands before its first record in each segment
+  make = 2,           ///< the same, and the symbol is made
+  drop = 3,           ///< a symbol is forgotten
+  tick = 4,           ///< TickRecord
+  received_tick = 5,  ///< TickRecord and the time of receipt
+  quote = 6,          ///< QuoteRecord
+  bar = 7,            ///< BarRecord and the clock's text
+  time = 8,           ///< an engine's clock moves to a time
+  event = 9,          ///< EventRecord and a text: what happened to the feed
+  note = 128,         ///< text of the user's
+};
+inline constexpr std::uint8_t first_remark = 128;
+
+/// Stands for no symbol: what never found one.
+inline constexpr std::uint32_t no_symbol = 0xffffffff;
+
+struct TickRecord {
+  std::int64_t ts;
+  double price;
+  double size;
+  std::int64_t id;
+  std::uint32_t symbol;
+  std::int8_t side;
+  std::uint8_t unused[3];
+};
+struct QuoteRecord {
+  std::int64_t ts;
+  double bid;
+  double ask;
+  double bid_size;
+  double ask_size;
+  std::uint32_t symbol;
+  std::uint32_t unused;
+};
+struct BarRecord {
+  std::int64_t ts;
+  double open;
+  double high;
+  double low;
+  double close;
+  double volume;
+  std::int64_t count;
+  std::uint32_t symbol;
+  std::uint32_t clock_bytes;  ///< of the clock's text, which follows
+};
+struct EventRecord {
+  std::int64_t ts;
+  std::uint32_t code;
+  std::uint32_t symbol;
+};
+static_assert(sizeof(TickRecord) == 40 && sizeof(QuoteRecord) == 48 && sizeof(BarRecord) == 64);
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a big-endian machine needs byte swaps here");
+
+/// Before each payload; the payload is filled with zeros up to a multiple of 8.
+struct RecordHeader {
+  std::uint32_t crc;   ///< of the whole record, with the segment's number in this place
+  std::uint32_t word;  ///< kind << 24 | bytes of the payload
+  std::uint64_t sequence;
+};
+static_assert(sizeof(RecordHeader) == 16);
+
+/// More symbols than this in one journal are damage: a number of four bytes could name 4e9.
+inline constexpr std::uint32_t most_journal_symbols = std::uint32_t{1} << 24;
+
+/// The longest payload: it bounds what a search through damaged bytes has to try.
+inline constexpr std::size_t longest_payload = 16'384;
+
+constexpr std::size_t record_bytes(std::size_t payload) noexcept {
+  return sizeof(RecordHeader) + ((payload + 7) & ~std::size_t{7});
+}
+constexpr std::uint32_t record_word(RecordKind kind, std::size_t payload) noexcept {
+  return static_cast<std::uint32_t>(kind) << 24 | static_cast<std::uint32_t>(payload);
+}
+constexpr RecordKind kind_of(std::uint32_t word) noexcept { return static_cast<RecordKind>(word >> 24); }
+constexpr std::size_t payload_of(std::uint32_t word) noexcept { return word & 0xffffffU; }
+
+/// The checksum of the record that lies at `at`. The segment's number takes part, so that a copy of a record
+/// elsewhere, in a note or in another segment, is none.
+inline std::uint32_t record_crc(const char* at, std::size_t bytes, std::uint64_t segment) noexcept {
+  char first[8];
+  const auto number = static_cast<std::uint32_t>(segment);
+  std::memcpy(first, &number, sizeof number);
+  std::memcpy(first + sizeof number, at + sizeof number, sizeof first - sizeof number);
+  return crc32c({at + sizeof first, bytes - sizeof first}, crc32c({first, sizeof first}));
+}
+
+/// The first bytes of a segment. A later version keeps the first three fields and the place of the checksum.
+struct SegmentHeader {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t header_bytes;  ///< where the records begin
+  std::uint64_t segment;       ///< number of the segment, as in its file's name
+  std::uint64_t first;         ///< sequence of its first record; what older segments hold from there on is void
+  std::uint64_t bytes;         ///< of the whole file while it is written
+  char unused[20];
+  std::uint32_t crc;  ///< of all before it
+};
+static_assert(sizeof(SegmentHeader) == 64);
+inline constexpr char segment_magic[8] = {'F', 'C', 'J', 'O', 'U', 'R', 'N', 'L'};
+inline constexpr std::uint32_t journal_version = 1;
+/// Where records begin: behind the header and what is known to be on the disk.
+inline constexpr std::size_t segment_start = 128;
+
+/// How much of a segment is known to be on the disk itself, behind the header; for people to read.
+struct SyncMark {
+  std::uint64_t used;      ///< bytes of the file
+  std::uint64_t sequence;  ///< of the last record in them
+  std::uint32_t crc;
+  std::uint32_t unused;
+};
+static_assert(sizeof(SyncMark) == 24 && sizeof(SegmentHeader) + sizeof(SyncMark) <= segment_start);
+
+enum class HeaderState { sound, blank, damaged };
+
+inline std::uint32_t header_crc(const SegmentHeader& header) noexcept {
+  return crc32c({reinterpret_cast<const char*>(&header), offsetof(SegmentHeader, crc)});
+}
+inline std::uint32_t mark_crc(const SyncMark& mark) noexcept {
+  return crc32c({reinterpret_cast<const char*>(&mark), offsetof(SyncMark, crc)});
+}
+
+/// What the first bytes of segment number `segment` are. Throws JournalError for a version that is newer.
+HeaderState read_header(const SegmentHeader& header, std::uint64_t segment, const std::string& path);
+
+}  // namespace fastcore
