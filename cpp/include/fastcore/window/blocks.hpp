@@ -70,8 +70,12 @@ class BlockWindow {
 
   template <class Archive>
   void state(Archive& archive) {
+    // Windows of 2n and of 2n + 1 values have blocks, and so arrays, of the same size.
+    Index period = period_;
+    archive("period", period);
     archive("filled", filled_);
     if constexpr (Archive::loading) {
+      if (period != period_) archive.fail("a window of another period");
       if (filled_ < 0 || filled_ > block_) archive.fail("a window's position is outside the window");
     }
     archive("prefix", prefix_);
