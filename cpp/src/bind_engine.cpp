@@ -35,8 +35,7 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   return self;
 }
 
-std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
-                               const py::object& policy, bool copy_rows) {
+std::vector<NodeSpec> specs_of_plan(const py::dict& plan) {
   std::vector<NodeSpec> specs;
   for (const auto& [name, value] : plan) {
     if (!py::isinstance<py::str>(name))
@@ -49,8 +48,23 @@ std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::s
     specs.push_back(
         {py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
   }
+  return specs;
+}
+
+std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
+                               const py::object& policy, bool copy_rows) {
   Engine::Options options{history, max_symbols, policy_of(policy)};
-  return wrap(std::make_unique<Engine>(std::move(specs), options), copy_rows);
+  return wrap(std::make_unique<Engine>(specs_of_plan(plan), options), copy_rows);
+}
+
+std::unique_ptr<PyEngine> restore(const py::bytes& snapshot, const py::object& plan, bool copy_rows) {
+  const std::string_view bytes(snapshot);
+  return wrap(plan.is_none() ? Engine::restore(bytes) : Engine::restore(bytes, specs_of_plan(plan)), copy_rows);
+}
+
+py::object restore_symbol(PyEngine& self, const py::bytes& snapshot) {
+  const auto& restored = self.engine().restore_symbol(std::string_view(snapshot));
+  return py::cast(self).attr("symbol")(restored->name());
 }
 
 py::object symbol(PyEngine& self, const std::string& name, const py::object& policy) {
@@ -61,7 +75,8 @@ py::object symbol(PyEngine& self, const std::string& name, const py::object& pol
     throw InputError("symbol '" + name + "' is there already: a policy of its own is given at its first use");
   }
   const Policy own = policy.is_none() ? self.engine().options().policy : policy_of(policy);
-  py::object made = py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name, &own)));
+  py::object made =
+      py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name, &own), py::weakref(py::cast(self))));
   self.symbols[key] = made;
   return made;
 }
@@ -185,10 +200,7 @@ void bind_engine(py::module_& m) {
   py::class_<PyEngine>(m, "Engine", "Many symbols under one plan of indicators.")
       .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("policy"),
            py::arg("copy_rows"))
-      .def(py::init([](const py::bytes& snapshot, bool copy_rows) {
-             return wrap(Engine::restore(std::string_view(snapshot)), copy_rows);
-           }),
-           py::arg("snapshot"), py::arg("copy_rows"))
+      .def(py::init(&restore), py::arg("snapshot"), py::arg("plan"), py::arg("copy_rows"))
       .def("symbol", &symbol, py::arg("name"), py::arg("policy") = py::none(),
            "The symbol of that name, made on first use: with the engine's policy, or one of its own.")
       .def(
@@ -218,9 +230,15 @@ void bind_engine(py::module_& m) {
       .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)
-      .def(
-          "snapshot", [](PyEngine& self) { return py::bytes(self.engine().snapshot()); },
-          "The engine's state as bytes: versioned, checksummed, O(window). History is not in it.");
+      .def("_snapshot", [](PyEngine& self, bool history) { return py::bytes(self.engine().snapshot(history)); })
+      .def("_restore_symbol", &restore_symbol)
+      .def_property_readonly(
+          "cold", [](PyEngine& self) { return cold_dict(self.engine().cold(), self.engine().plan()); },
+          "Columns that started anew when the engine was restored, and why, in row order.")
+      .def_property(
+          "sequence", [](PyEngine& self) { return self.engine().sequence(); },
+          [](PyEngine& self, std::uint64_t sequence) { self.engine().set_sequence(sequence); },
+          "Number of the last record of a journal that this state holds; 0 without one. Part of the snapshot.");
   py::list names;
   for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
   m.attr("outcomes") = py::tuple(names);

@@ -28,15 +28,19 @@ struct PyEngine {
 
 /// A symbol as Python holds it.
 struct PySymbol {
-  PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core);
+  PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core, pybind11::weakref engine);
 
   std::shared_ptr<EngineHandle> owner;
+  pybind11::weakref engine;  // Python's engine: the symbol's block outlives it
   std::shared_ptr<Symbol> symbol;
   pybind11::object row;  // the live row, made once
 };
 
 /// Counts by bucket, with what was received first.
 pybind11::dict ledger_dict(const Ledger& ledger);
+
+/// Why columns started anew, by name.
+pybind11::dict cold_dict(const std::vector<ColdColumn>& cold, const Plan& plan);
 
 /// Throws BusyError while a batch runs.
 void enter(const EngineHandle& handle);

@@ -11,8 +11,8 @@ namespace py = pybind11;
 
 namespace fastcore::python {
 
-PySymbol::PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core)
-    : owner(std::move(handle)), symbol(std::move(core)) {
+PySymbol::PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core, py::weakref python_engine)
+    : owner(std::move(handle)), engine(std::move(python_engine)), symbol(std::move(core)) {
   row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())},
                   {sizeof(double)}, symbol->cells(), symbol->block());
 }
@@ -167,7 +167,24 @@ py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double as
   return row_or_error(self, self.symbol->on_tick({ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0}), "quote", ts);
 }
 
+py::bytes snapshot(const PySymbol& self, bool with_history) {
+  enter(*self.owner);
+  return self.owner->engine->snapshot_symbol(self.symbol, with_history);
+}
+
+/// Python's engine of a symbol that is still one of its own; None otherwise.
+py::object engine_of(const PySymbol& self) {
+  enter(*self.owner);
+  return self.owner->engine->find(self.symbol->name()) == self.symbol ? self.engine() : py::none();
+}
+
 }  // namespace
+
+py::dict cold_dict(const std::vector<ColdColumn>& cold, const Plan& plan) {
+  py::dict all;
+  for (const ColdColumn& one : cold) all[py::str(plan.columns()[one.column])] = one.why;
+  return all;
+}
 
 void bind_symbol(py::module_& m) {
   py::class_<PySymbol> type(m, "Symbol",
@@ -191,6 +208,12 @@ void bind_symbol(py::module_& m) {
       .def_property_readonly(
           "last_ts", [](const PySymbol& self) { return settled(self).last_ts(); },
           "Timestamp of the newest tick; 0 before the first.")
+      .def_property_readonly(
+          "cold", [](const PySymbol& self) { return cold_dict(settled(self).cold(), self.symbol->plan()); },
+          "Columns that started anew when the symbol was restored, and why, in row order.")
+      .def_property_readonly("_engine", &engine_of)
+      .def("snapshot", &snapshot, py::kw_only(), py::arg("history") = false,
+           "The symbol's state as bytes, for `Engine.restore_symbol`; with history=True its rows and bars, too.")
       .def(
           "history", &history, py::arg("column"),
           "Window over the last rows of a column, oldest first, without a copy; one row for each tick or bar of its clock.")

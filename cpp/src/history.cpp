@@ -1,6 +1,8 @@
 // Each row and bar is written twice, so that the last ones always lie in one piece.
 #include "fastcore/engine/history.hpp"
 
+#include <algorithm>
+
 namespace fastcore {
 
 History::History(std::size_t capacity, std::size_t width)
@@ -10,6 +12,14 @@ void History::push(const double* cells, const std::vector<std::uint32_t>& column
   double* const first = data() + at_ * width_;
   double* const second = first + capacity_ * width_;
   for (std::size_t k = 0; k < width_; ++k) first[k] = second[k] = cells[columns[k]];
+  at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
+  ++generation_;
+}
+
+void History::push(const double* row) noexcept {
+  double* const first = data() + at_ * width_;
+  std::copy_n(row, width_, first);
+  std::copy_n(row, width_, first + capacity_ * width_);
   at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
   ++generation_;
 }

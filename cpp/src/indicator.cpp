@@ -40,27 +40,64 @@ int Indicator::warmup() const {
   return *std::max_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(kernel_->output_count));
 }
 
+/// An indicator as a snapshot holds it, but for its state.
+struct Indicator::Self {
+  struct Value {
+    std::string output;
+    double value = 0.0;
+    template <class Archive>
+    void state(Archive& archive) {
+      archive.text("output", output);
+      archive("value", value);
+    }
+  };
+  std::string kernel;
+  std::vector<SavedParam> params;
+  std::vector<Value> values;
+  std::int64_t schema = 0;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.text("kernel", kernel);
+    list_state(archive, "params", params, most_listed);
+    list_state(archive, "values", values, most_listed);
+    archive("schema", schema);
+  }
+};
+
 std::string Indicator::snapshot() const {
-  ByteWriter out;
-  save_params(*kernel_, params_, out);
-  out.text(state_schema(*kernel_));
-  out.numbers(value_.data(), kernel_->output_count);
-  kernel_->save(block_.data(), out);
-  return seal(SnapshotKind::indicator, out.bytes());
+  SnapshotWriter out(SnapshotKind::indicator);
+  Self self;
+  self.kernel = kernel_->name;
+  for (std::size_t i = 0; i < kernel_->param_count; ++i) self.params.push_back({kernel_->params[i].name, params_[i]});
+  for (std::size_t k = 0; k < kernel_->output_count; ++k) self.values.push_back({kernel_->outputs[k].name, value_[k]});
+  self.schema = out.schemas().number(kernel_->schema(block_.data()));
+  out.record("indicator", self);
+  kernel_->save(block_.data(), out.begin("state"));
+  out.end();
+  return out.finish();
 }
 
 Indicator Indicator::restore(std::string_view bytes) {
-  ByteReader in(unseal(SnapshotKind::indicator, bytes));
+  const SnapshotReader snapshot({SnapshotKind::indicator}, bytes);
+  Self self;
+  snapshot.load("indicator", self);
   ParamValues params;
-  const Kernel& kernel = load_params(in, params);
-  if (in.text() != state_schema(kernel)) {
-    throw SnapshotError(std::string("the snapshot's state of ") + kernel.name +
-                        " has other fields than this fastcore's");
-  }
+  const Kernel& kernel = load_params(self.kernel, self.params, params);
   Indicator indicator(kernel, params);
-  in.numbers(indicator.value_.data(), kernel.output_count);
-  kernel.load(indicator.block_.data(), in);
-  if (in.left() != 0) throw SnapshotError("the snapshot has " + std::to_string(in.left()) + " bytes after its end");
+  for (const Self::Value& value : self.values) {
+    for (std::size_t k = 0; k < kernel.output_count; ++k) {
+      if (value.output == kernel.outputs[k].name) indicator.value_[k] = value.value;
+    }
+  }
+  std::byte* const state = indicator.block_.data();
+  ByteWriter fresh;
+  kernel.save(state, fresh);
+  if (self.schema < 0 || static_cast<std::size_t>(self.schema) >= snapshot.schemas().size())
+    throw SnapshotError("the snapshot's " + self.kernel + " has a schema that is not there");
+  RecordFit fit(snapshot.schema(self.schema), kernel.schema(state), fresh.take(), self.kernel);
+  ByteReader in(fit(snapshot.section("state")));
+  kernel.load(state, in);
+  if (in.left() != 0) throw SnapshotError("the snapshot's state of " + self.kernel + " is too long");
   return indicator;
 }
 

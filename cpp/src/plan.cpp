@@ -33,6 +33,15 @@ std::int64_t parse_span(const std::string& text) {
                   " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
 }
 
+std::string clock_identity(const std::string& text) {
+  if (text.empty()) return text;
+  try {
+    return std::to_string(parse_span(text)) + "ns";
+  } catch (const PlanError&) {
+    return text;
+  }
+}
+
 std::size_t Plan::column(const std::string& name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);
   if (found == columns_.end()) throw PlanError("no column " + quoted(name) + "; the engine has " + listed(columns_));

@@ -21,6 +21,8 @@ constexpr std::size_t round_up(std::size_t n) {
   return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
 }
 
+constexpr std::size_t longest_chain = 1000;
+
 /// Which input cell of a clock an input name means: on ticks the price stands for all prices, the
 /// size for the volume.
 std::uint32_t input_cell(std::string_view name, bool ticks) {
@@ -39,6 +41,7 @@ struct Plan::Build {
   struct Node;
 
   Plan& plan;
+  const std::vector<const Kernel*>& kept_windows;                // by spec; see Plan's constructor
   std::unordered_map<std::string, std::size_t> column_of{};      // name -> column
   std::vector<std::size_t> first_column{};                       // by spec
   std::vector<std::size_t> owner{};                              // by column: its spec
@@ -107,6 +110,10 @@ struct Plan::Build {
     const auto visit = [&](auto& self, std::size_t i) -> void {
       if (marks[i] == Mark::done) return;
       path.push_back(i);
+      if (path.size() > longest_chain) {
+        throw PlanError("the plan has a chain of more than " + std::to_string(longest_chain) + " indicators, down to " +
+                        quoted(plan.specs_[path.front()].name));
+      }
       if (marks[i] == Mark::open) {
         std::string chain;
         for (const std::size_t k : path) chain += (chain.empty() ? "" : " -> ") + plan.specs_[k].name;
@@ -215,37 +222,72 @@ struct Plan::Build {
       readers[{nodes[i].clock, nodes[i].inputs, nodes[i].kernel->sharing->period(nodes[i].params)}].push_back(i);
     }
     for (const auto& [key, members] : readers) {
-      std::set<Number> needed;
+      for (const auto& [window, its_readers] : windows_for(members)) add_window(*window, std::get<2>(key), its_readers);
+    }
+  }
+
+  /// Which windows serve some readers of the same values: those that they read before, where they did, which
+  /// also serve others that need no more; and for the rest the narrowest one.
+  std::map<const WindowKernel*, std::vector<std::size_t>> windows_for(const std::vector<std::size_t>& members) const {
+    std::map<const WindowKernel*, std::vector<std::size_t>> chosen;
+    for (const WindowKernel& window : window_kernels()) {
       for (const std::size_t i : members) {
-        const Sharing& sharing = *nodes[i].kernel->sharing;
-        needed.insert(sharing.needs, sharing.needs + sharing.need_count);
-      }
-      const WindowKernel& window = narrowest_window(needed);
-      const auto first = static_cast<std::uint32_t>(plan.cell_count_);
-      plan.cell_count_ += window.give_count;
-      const Node& any = nodes[members.front()];
-      nodes.push_back({window.kernel,
-                       {static_cast<double>(std::get<2>(key))},
-                       any.clock,
-                       any.level - 1,
-                       any.inputs,
-                       first,
-                       any.chained});
-      for (const std::size_t i : members) {
-        const Sharing& sharing = *nodes[i].kernel->sharing;
-        for (std::size_t k = 0; k < sharing.need_count; ++k) {
-          const Number* const at = std::find(window.gives, window.gives + window.give_count, sharing.needs[k]);
-          nodes[i].inputs[k + 1] = first + static_cast<std::uint32_t>(at - window.gives);
-        }
-        nodes[i].kernel = sharing.reader;
+        if (kept_window(i) == window.kernel && gives(window, needs({i}))) chosen[&window].push_back(i);
       }
     }
+    std::vector<std::size_t> rest;
+    for (const std::size_t i : members) {
+      const bool served = std::any_of(chosen.begin(), chosen.end(), [&](const auto& one) {
+        return std::find(one.second.begin(), one.second.end(), i) != one.second.end();
+      });
+      if (served) continue;
+      const auto wide =
+          std::find_if(chosen.begin(), chosen.end(), [&](const auto& one) { return gives(*one.first, needs({i})); });
+      (wide != chosen.end() ? wide->second : rest).push_back(i);
+    }
+    if (!rest.empty()) chosen[&narrowest_window(needs(rest))] = rest;
+    return chosen;
+  }
+
+  const Kernel* kept_window(std::size_t node) const {
+    const std::size_t spec = owner[nodes[node].out];
+    return spec < kept_windows.size() ? kept_windows[spec] : nullptr;
+  }
+
+  /// Adds a window, and makes readers of those that ask for it.
+  void add_window(const WindowKernel& window, int period, const std::vector<std::size_t>& its_readers) {
+    const auto first = static_cast<std::uint32_t>(plan.cell_count_);
+    plan.cell_count_ += window.give_count;
+    const Node& any = nodes[its_readers.front()];
+    nodes.push_back(
+        {window.kernel, {static_cast<double>(period)}, any.clock, any.level - 1, any.inputs, first, any.chained});
+    for (const std::size_t i : its_readers) {
+      const Sharing& sharing = *nodes[i].kernel->sharing;
+      for (std::size_t k = 0; k < sharing.need_count; ++k) {
+        const Number* const at = std::find(window.gives, window.gives + window.give_count, sharing.needs[k]);
+        nodes[i].inputs[k + 1] = first + static_cast<std::uint32_t>(at - window.gives);
+      }
+      nodes[i].kernel = sharing.reader;
+    }
+  }
+
+  std::set<Number> needs(const std::vector<std::size_t>& members) const {
+    std::set<Number> all;
+    for (const std::size_t i : members) {
+      const Sharing& sharing = *nodes[i].kernel->sharing;
+      all.insert(sharing.needs, sharing.needs + sharing.need_count);
+    }
+    return all;
+  }
+
+  static bool gives(const WindowKernel& window, const std::set<Number>& needed) {
+    const std::set<Number> given(window.gives, window.gives + window.give_count);
+    return std::includes(given.begin(), given.end(), needed.begin(), needed.end());
   }
 
   static const WindowKernel& narrowest_window(const std::set<Number>& needed) {
     for (const WindowKernel& window : window_kernels()) {
-      const std::set<Number> given(window.gives, window.gives + window.give_count);
-      if (std::includes(given.begin(), given.end(), needed.begin(), needed.end())) return window;
+      if (gives(window, needed)) return window;
     }
     throw std::logic_error("no window gives all the numbers that its readers need");
   }
@@ -288,15 +330,16 @@ struct Plan::Build {
   }
 };
 
-Plan::Plan(std::vector<NodeSpec> specs) : specs_(std::move(specs)) {
+Plan::Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows) : specs_(std::move(specs)) {
   if (specs_.empty()) throw PlanError("an engine needs at least one indicator");
   clocks_.push_back({"", 0, 0, {}});
-  Build build{*this};
+  Build build{*this, windows};
   build.name_columns();
   build.sort();
   build.place_cells();
   build.merge();
   build.place_states();
+  column_source_ = std::move(build.cell);
 }
 
 }  // namespace fastcore

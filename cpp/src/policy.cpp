@@ -1,10 +1,9 @@
-// Ranges and saved form of the rules.
+// Ranges of the rules.
 #include "fastcore/engine/policy.hpp"
 
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 
 #include "fastcore/check.hpp"
 #include "fastcore/engine/jumps.hpp"
@@ -41,39 +40,6 @@ void check_policy(const Policy& policy) {
     throw std::invalid_argument("Policy: " + std::string(name) + " must be from " + plain(least) + " to " +
                                 plain(most) + ", not " + plain(value));
   });
-}
-
-void save_policy(const Policy& policy, ByteWriter& out) {
-  std::uint32_t count = 0;
-  each_rule(policy, [&](const char*, const auto&, double, double) { ++count; });
-  out.number(count);
-  each_rule(policy, [&](const char* name, const auto& rule, double, double) {
-    out.text(name);
-    out.number(static_cast<double>(rule));
-  });
-}
-
-Policy load_policy(ByteReader& in) {
-  Policy policy;
-  for (std::size_t left = in.count(12); left > 0; --left) {
-    const std::string saved = in.text();
-    const double value = in.number<double>();
-    bool known = false;
-    each_rule(policy, [&](const char* name, auto& rule, double least, double most) {
-      if (saved != name) return;
-      known = true;
-      if (!(value >= least && value <= most))
-        throw SnapshotError("the snapshot holds the policy " + saved + "=" + plain(value) + ", which cannot be");
-      using Rule = std::remove_reference_t<decltype(rule)>;
-      if constexpr (std::is_enum_v<Rule>) {
-        rule = static_cast<Rule>(static_cast<std::uint8_t>(value));
-      } else {
-        rule = static_cast<Rule>(value);
-      }
-    });
-    if (!known) throw SnapshotError("the snapshot holds the policy " + saved + ", which this fastcore does not know");
-  }
-  return policy;
 }
 
 }  // namespace fastcore

@@ -150,33 +150,4 @@ std::size_t Symbol::memory() const noexcept {
   return bytes;
 }
 
-void Symbol::save(ByteWriter& out) {
-  StateSaver archive(out);
-  out.number(last_ts_);
-  out.number(static_cast<std::uint8_t>(outcome_));
-  archive("ledger", ledger_);
-  if (gate_ != nullptr) archive("gate", *gate_);
-  out.numbers(cells(), plan_->columns().size());
-  for (TimeBars& bars : bars_) archive("bars", bars);
-  plan_->save_states(block_->data(), out);
-}
-
-void Symbol::load(ByteReader& in) {
-  StateLoader archive(in, "a symbol");
-  last_ts_ = in.number<std::int64_t>();
-  const auto outcome = in.number<std::uint8_t>();
-  if (outcome >= outcome_count) archive.fail("outcome");
-  outcome_ = static_cast<Outcome>(outcome);
-  archive("ledger", ledger_);
-  if (gate_ != nullptr) {
-    archive("gate", *gate_);
-    ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
-  }
-  in.numbers(cells(), plan_->columns().size());
-  for (TimeBars& bars : bars_) archive("bars", bars);
-  plan_->load_states(block_->data(), in);
-  std::fill(ready_.begin(), ready_.end(), 0);
-  first_ = last_ = nullptr;
-}
-
 }  // namespace fastcore

@@ -102,6 +102,15 @@ class Symbol:
     @property
     def last_ts(self) -> int:
         """Timestamp of the newest tick; 0 before the first."""
+    @property
+    def cold(self) -> dict[str, str]:
+        """Columns that started anew when the symbol was restored, and why, in row order."""
+    def snapshot(self, *, history: bool = False) -> bytes:
+        """The symbol's state as bytes, for `Engine.restore_symbol`; with history=True its rows and bars,
+        too.
+        """
+    @property
+    def _engine(self) -> Any: ...
 
 class Engine:
     @overload
@@ -114,7 +123,7 @@ class Engine:
         copy_rows: bool,
     ) -> None: ...
     @overload
-    def __init__(self, snapshot: bytes, copy_rows: bool) -> None: ...
+    def __init__(self, snapshot: bytes, plan: dict[str, Any] | None, copy_rows: bool) -> None: ...
     def symbol(self, name: str, policy: Any = None) -> Symbol:
         """The symbol of that name, made on first use: with the engine's policy, or one of its own."""
     def flush(self) -> None:
@@ -123,8 +132,19 @@ class Engine:
         """Forget a symbol; its ledger stays in the engine's."""
     def stats(self) -> dict[str, Any]:
         """Counts, memory in bytes, and latency percentiles in ns of a sample of the calls."""
-    def snapshot(self) -> bytes:
-        """The engine's state as bytes: versioned, checksummed, O(window). History is not in it."""
+    @property
+    def cold(self) -> dict[str, str]:
+        """Columns that started anew when the engine was restored, and why, in row order."""
+    @property
+    def sequence(self) -> int:
+        """Number of the last record of a journal that this state holds; 0 without one. Part of the
+        snapshot.
+        """
+    @sequence.setter
+    def sequence(self, sequence: int, /) -> None:
+        """Number of the last record of a journal that this state holds; 0 without one. Part of the
+        snapshot.
+        """
     @property
     def symbols(self) -> list[str]:
         """Names of the symbols, in order of first use."""
@@ -140,5 +160,7 @@ class Engine:
     def _on_bars(
         self, span: str, ts: int, symbols: list[str], columns: Sequence[npt.ArrayLike], /
     ) -> int: ...
+    def _snapshot(self, history: bool, /) -> bytes: ...
+    def _restore_symbol(self, snapshot: bytes, /) -> Symbol: ...
     @property
     def _copies_rows(self) -> bool: ...

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+import copyreg
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from fastcore import _core
-from fastcore.errors import BusyError, InputError
+from fastcore._files import write_whole
+from fastcore.errors import BusyError, InputError, SnapshotError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
 from fastcore.ticks import TICK
@@ -153,58 +153,117 @@ class Engine(_core.Engine):
         volumes = np.zeros(len(names)) if volume is None else volume
         return self._on_bars(span, ts, names, [open, high, low, close, volumes])
 
-    @classmethod
-    def restore(cls, data: bytes, *, rows: Literal["live", "copy"] = "live") -> Engine:
-        """An engine from the bytes of `snapshot`, at the tick where that one was.
+    def snapshot(self, *, history: bool = False) -> bytes:
+        """The engine's state as bytes: versioned, checksummed, O(window); equal states have equal bytes.
 
-        Raises
-        ------
-        SnapshotError
-            If the bytes are damaged, cut short, newer, or of something else.
+        Parameters
+        ----------
+        history : bool
+            Also the rows and bars that `Symbol.history` and `Symbol.bars` show; without it only the newest
+            bar of each clock is kept.
 
         Examples
         --------
         >>> from fastcore import EMA, Engine
         >>> engine = Engine({"ema": EMA(2)})
-        >>> Engine.restore(engine.snapshot()).columns
-        ['ema']
+        >>> engine.snapshot() == engine.snapshot()
+        True
         """
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError(f"Engine.restore takes the bytes of a snapshot, not {type(data).__name__}")
-        made = cls.__new__(cls)
-        _core.Engine.__init__(made, bytes(data), _copies(rows))
-        return made
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one."""
-        data = self.snapshot()
-        target = os.path.abspath(os.fspath(path))
-        folder = os.path.dirname(target)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{os.path.basename(target)}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        return self._snapshot(bool(history))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, rows: Literal["live", "copy"] = "live") -> Engine:
-        """An engine from a file that `save` wrote."""
+    def restore(
+        cls,
+        data: bytes,
+        *,
+        plan: Mapping[str, Indicator] | None = None,
+        rows: Literal["live", "copy"] = "live",
+    ) -> Engine:
+        """An engine from the bytes of `snapshot`, at the tick where that one was.
+
+        Parameters
+        ----------
+        data : bytes
+            What `snapshot` gave, in this version or an earlier one.
+        plan : mapping of str to Indicator, optional
+            A plan other than the saved one. What computes the same as before goes on, under whatever name;
+            the rest starts anew, and `cold` says what that is and why.
+        rows : {"live", "copy"}
+            What `on_tick` returns.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are damaged, cut short, newer, of something else, or hold an unknown indicator.
+        PlanError
+            If the new plan is none.
+
+        Examples
+        --------
+        >>> from fastcore import EMA, SMA, Engine
+        >>> engine = Engine({"ema": EMA(2)})
+        >>> Engine.restore(engine.snapshot()).columns
+        ['ema']
+        >>> Engine.restore(engine.snapshot(), plan={"average": EMA(2), "sma": SMA(3)}).cold
+        {'sma': 'the snapshot has no such indicator'}
+        """
+        if plan is not None and not isinstance(plan, Mapping):
+            raise TypeError(f"Engine.restore: the plan must map names to indicators, not be {plan!r}")
+        made = cls.__new__(cls)
+        data = _snapshot_bytes("Engine.restore", data)
+        _core.Engine.__init__(made, data, None if plan is None else dict(plan), _copies(rows))
+        return made
+
+    def restore_symbol(self, data: bytes) -> _core.Symbol:
+        """A symbol from the bytes of `Symbol.snapshot`, which this engine must not have, or without a tick.
+
+        The engine's plan may be another than the symbol's was: `Symbol.cold` says what starts anew.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are damaged, cut short, newer or of something else, or the symbol has ticks here.
+        CapacityError
+            If there are `max_symbols` already.
+
+        Examples
+        --------
+        >>> from fastcore import EMA, Engine
+        >>> here, there = Engine({"ema": EMA(2)}), Engine({"ema": EMA(2)})
+        >>> row = here.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000, 100.0, 0.5)
+        >>> there.restore_symbol(here.symbol("BTCUSDT").snapshot()).ledger["accepted"]
+        1
+        """
+        return self._restore_symbol(_snapshot_bytes("Engine.restore_symbol", data))
+
+    def save(self, path: str | os.PathLike[str], *, history: bool = False) -> None:
+        """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one.
+
+        Raises
+        ------
+        OSError
+            With a sentence, if it cannot be written; the old file is then as it was.
+        """
+        write_whole(path, self.snapshot(history=history), "Engine.save")
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        plan: Mapping[str, Indicator] | None = None,
+        rows: Literal["live", "copy"] = "live",
+    ) -> Engine:
+        """An engine from a file that `save` wrote; see `restore`."""
         with open(path, "rb") as file:
-            return cls.restore(file.read(), rows=rows)
+            data = file.read()
+        try:
+            return cls.restore(data, plan=plan, rows=rows)
+        except SnapshotError as error:
+            raise SnapshotError(f"{os.fspath(path)}: {error}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.snapshot(), "copy" if self._copies_rows else "live")
+        return _restored, (type(self), self.snapshot(history=True), "copy" if self._copies_rows else "live")
 
     def __repr__(self) -> str:
         columns = f"<Engine of {len(self.columns)} columns"
@@ -222,6 +281,29 @@ _MOST_SYMBOLS = 2**32 - 1
 def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
     """What `pickle` and `copy` call."""
     return cls.restore(data, rows=rows)
+
+
+def _reduced_symbol(symbol: _core.Symbol) -> tuple[Any, ...]:
+    """A symbol is part of its engine: `pickle` and `deepcopy` take both, `copy.copy` gives the symbol."""
+    if symbol._engine is None:
+        raise TypeError(
+            f"symbol {symbol.name!r} is of an engine that is gone or has dropped it: "
+            "keep its snapshot() instead"
+        )
+    return _symbol_of, (symbol._engine, symbol.name)
+
+
+def _symbol_of(engine: Engine, name: str) -> _core.Symbol:
+    return engine.symbol(name)
+
+
+copyreg.pickle(_core.Symbol, _reduced_symbol)
+
+
+def _snapshot_bytes(method: str, data: Any) -> bytes:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{method} takes the bytes of a snapshot, not {type(data).__name__}")
+    return bytes(data)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

@@ -23,7 +23,8 @@ std::uint64_t sum(const Ledger& ledger) {
 
 std::string state(Symbol& symbol) {
   ByteWriter out;
-  symbol.save(out);
+  SchemaTable schemas;
+  symbol.save(schemas, out);
   return out.take();
 }
 

@@ -76,6 +76,11 @@ class ByteWriter {
     for (std::size_t i = 0; i < count; ++i) put(bytes_.data() + at + i * sizeof(T), values[i]);
   }
   void raw(std::string_view bytes) { bytes_.append(bytes.data(), bytes.size()); }
+  /// Writes over a number that was put there before.
+  template <class T>
+  void number_at(std::size_t at, T value) noexcept {
+    put(bytes_.data() + at, value);
+  }
   const std::string& bytes() const noexcept { return bytes_; }
   std::string take() noexcept { return std::move(bytes_); }
 
@@ -223,7 +228,7 @@ class StateLoader {
     const std::size_t count = in_.number<std::uint32_t>();
     if (count > most) fail(name);
     for (std::size_t i = 0; i < count; ++i) {
-      decltype(read(i)) thing{};
+      std::decay_t<decltype(read(i))> thing{};
       thing.state(*this);
       write(i, thing);
     }
@@ -236,6 +241,15 @@ class StateLoader {
   ByteReader& in_;
   const char* owner_;
 };
+
+/// A vector of things with states of their own.
+template <class Archive, class T>
+void list_state(Archive& archive, const char* name, std::vector<T>& all, std::size_t most) {
+  if constexpr (Archive::loading) all.clear();
+  archive.list(
+      name, all.size(), most, [&](std::size_t i) { return all[i]; },
+      [&](std::size_t, T& thing) { all.push_back(std::move(thing)); });
+}
 
 /// Lists the fields of a state, "name:kind" with dots between levels, "name[ ... ]" for lists: two states with
 /// the same schema can read each other's bytes.
@@ -269,7 +283,7 @@ class StateSchema {
   }
   template <class Read, class Write>
   void list(const char* name, std::size_t, std::size_t, const Read& read, const Write&) {
-    decltype(read(std::size_t{})) thing{};
+    std::decay_t<decltype(read(std::size_t{}))> thing{};
     text_.append(prefix_).append(name).append("[ ");
     const std::string outer = std::move(prefix_);
     prefix_.clear();

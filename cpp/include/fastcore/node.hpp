@@ -152,9 +152,9 @@ class Node {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("rows", rows_);
+    archive("finite_rows", rows_);
     if constexpr (Archive::loading) {
-      if (rows_ < 0 || rows_ > settled_) archive.fail("rows");
+      if (rows_ < 0 || rows_ > settled_) archive.fail("finite_rows");
     }
     body_.state(archive);
   }

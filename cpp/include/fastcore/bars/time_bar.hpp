@@ -17,6 +17,17 @@ struct Bar {
   double close;
   double volume;
   std::int64_t count;  ///< ticks in it
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("ts", ts);
+    archive("open", open);
+    archive("high", high);
+    archive("low", low);
+    archive("close", close);
+    archive("volume", volume);
+    archive("count", count);
+  }
 };
 static_assert(sizeof(Bar) == 56, "fc.BAR says 56 bytes");
 
@@ -64,13 +75,7 @@ class TimeBars {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("ts", bar_.ts);
-    archive("open", bar_.open);
-    archive("high", bar_.high);
-    archive("low", bar_.low);
-    archive("close", bar_.close);
-    archive("volume", bar_.volume);
-    archive("count", bar_.count);
+    archive("forming", bar_);
     archive("newest", newest_);
   }
 

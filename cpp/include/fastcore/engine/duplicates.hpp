@@ -41,20 +41,14 @@ class DuplicateWindow {
 
   template <class Archive>
   void state(Archive& archive) {
-    auto count = static_cast<std::uint64_t>(count_);
-    archive("count", count);
-    if constexpr (Archive::loading) {
-      if (count > keys_.size()) archive.fail("more remembered ticks than the window holds");
-      clear();
-      for (std::uint64_t i = 0; i < count; ++i) {
-        TickKey key{};
-        key.state(archive);
-        if (holds(key)) archive.fail("a remembered tick twice");
-        add(key);
-      }
-    } else {
-      for (std::size_t i = 0; i < count_; ++i) keys_[(oldest_ + i) % keys_.size()].state(archive);
-    }
+    const std::size_t count = count_;
+    if constexpr (Archive::loading) clear();
+    archive.list(
+        "remembered", count, keys_.size(), [this](std::size_t i) { return keys_[(oldest_ + i) % keys_.size()]; },
+        [&](std::size_t, const TickKey& key) {
+          if (holds(key)) archive.fail("a remembered tick twice");
+          add(key);
+        });
   }
 
  private:

@@ -9,10 +9,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "fastcore/engine/saved_plan.hpp"
 #include "fastcore/engine/symbol.hpp"
 #include "fastcore/latency/histogram.hpp"
 
 namespace fastcore {
+
+class SnapshotReader;
+class SnapshotWriter;
 
 /// More symbols than the engine may hold.
 class CapacityError : public std::length_error {
@@ -26,6 +30,13 @@ class Engine {
     std::size_t history = 0;      ///< rows kept for each clock of a symbol
     std::size_t max_symbols = 0;  ///< 0: no bound
     Policy policy;
+
+    template <class Archive>
+    void state(Archive& archive) {
+      archive("history", history);
+      archive("max_symbols", max_symbols);
+      archive("policy", policy);
+    }
   };
 
   /// The most rows of history and the most symbols that can be asked for.
@@ -65,12 +76,33 @@ class Engine {
   Histogram& batch_latency() noexcept { return batch_latency_; }
   std::size_t memory() const noexcept;
 
-  /// The whole engine as bytes: plan, options, symbols, ledger. Equal states have equal bytes.
-  std::string snapshot();
+  /// Number of the last record of a journal that this state holds; 0 without one. The engine only keeps it.
+  std::uint64_t sequence() const noexcept { return sequence_; }
+  void set_sequence(std::uint64_t sequence) noexcept { sequence_ = sequence; }
+
+  /// The whole engine as bytes: plan, options, symbols in order of first use, ledger; rows and bars that were only
+  /// with `history`. Equal states have equal bytes.
+  std::string snapshot(bool history = false);
   /// An engine from such bytes; throws SnapshotError.
   static std::unique_ptr<Engine> restore(std::string_view bytes);
+  /// The same with another plan: what it has in common with the saved one goes on, `cold` says what does not.
+  static std::unique_ptr<Engine> restore(std::string_view bytes, std::vector<NodeSpec> plan);
+  /// One symbol as bytes, and back into an engine of the same or another plan, where it must be new or without a
+  /// tick. Throws SnapshotError, or CapacityError beyond max_symbols.
+  std::string snapshot_symbol(const std::shared_ptr<Symbol>& symbol, bool history = false) const;
+  const std::shared_ptr<Symbol>& restore_symbol(std::string_view bytes);
+  /// Columns that started anew at a restore, in row order, and why.
+  const std::vector<ColdColumn>& cold() const noexcept { return *cold_; }
 
  private:
+  /// What an engine is besides its plan and its symbols.
+  struct Self;
+
+  Engine(std::shared_ptr<const Plan> plan, const Options& options);
+  static std::unique_ptr<Engine> restore(const SnapshotReader& snapshot, const SavedPlan& saved,
+                                         std::vector<NodeSpec> plan);
+  void write_symbols(SnapshotWriter& out, const std::vector<std::shared_ptr<Symbol>>& symbols, bool history) const;
+
   std::shared_ptr<const Plan> plan_;
   Options options_;
   std::vector<std::shared_ptr<Symbol>> symbols_;
@@ -79,6 +111,8 @@ class Engine {
   Histogram tick_latency_;
   Histogram batch_latency_;
   std::uint32_t calls_ = 0;
+  std::uint64_t sequence_ = 0;
+  ColdColumns cold_ = no_cold_columns();
 };
 
 }  // namespace fastcore

@@ -11,6 +11,11 @@
 
 namespace fastcore {
 
+/// Where a count of things goes on that was saved with the last of them: `kept` of a room for `capacity`.
+inline std::uint64_t resumed(std::uint64_t saved, std::uint64_t kept, std::size_t capacity) noexcept {
+  return kept < capacity || saved < kept ? kept : saved;
+}
+
 /// The last rows of a clock's columns, contiguous and in order, without a copy on reading: each row is
 /// written twice, `capacity` rows apart.
 class History {
@@ -18,6 +23,10 @@ class History {
   History(std::size_t capacity, std::size_t width);
 
   void push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept;
+  /// One row as it stands.
+  void push(const double* row) noexcept;
+  /// After a restore has pushed what was saved: counts on from there.
+  void resume(std::uint64_t generation) noexcept { generation_ = resumed(generation, generation_, capacity_); }
   /// First cell of the last `rows` rows, oldest first.
   const double* last(std::size_t rows) const noexcept { return data() + (at_ + capacity_ - rows) * width_; }
   std::size_t size() const noexcept {
@@ -45,6 +54,9 @@ class BarHistory {
  public:
   explicit BarHistory(std::size_t capacity);
   void push(const Bar& bar) noexcept;
+  /// After a restore has pushed what was saved: counts on from there.
+  void resume(std::uint64_t generation) noexcept { generation_ = resumed(generation, generation_, capacity_); }
+  void clear() noexcept { at_ = generation_ = 0; }
   const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
   std::size_t size() const noexcept {
     return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;

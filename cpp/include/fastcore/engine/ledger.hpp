@@ -18,12 +18,12 @@ enum class Outcome : std::uint8_t {
   rejected,       ///< refused with an error: a timestamp in the wrong unit, an unknown symbol
   held,           ///< waits for its order or for a second opinion; goes to another bucket later
 };
-inline constexpr std::size_t outcome_count = 7;
+inline constexpr const char* outcome_names[] = {"accepted", "late_accepted", "late_dropped", "duplicate",
+                                                "invalid",  "rejected",      "held"};
+inline constexpr std::size_t outcome_count = sizeof outcome_names / sizeof *outcome_names;
 
 constexpr const char* outcome_name(Outcome outcome) noexcept {
-  constexpr const char* names[outcome_count] = {"accepted", "late_accepted", "late_dropped", "duplicate",
-                                                "invalid",  "rejected",      "held"};
-  return names[static_cast<std::size_t>(outcome)];
+  return outcome_names[static_cast<std::size_t>(outcome)];
 }
 constexpr bool taken(Outcome outcome) noexcept {
   return outcome == Outcome::accepted || outcome == Outcome::late_accepted;
@@ -49,8 +49,7 @@ struct Ledger {
   void state(Archive& archive) {
     archive("received", received);
     // What is held follows from what holds it.
-    for (std::size_t i = 0; i < static_cast<std::size_t>(Outcome::held); ++i)
-      archive(outcome_name(static_cast<Outcome>(i)), buckets[i]);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Outcome::held); ++i) archive(outcome_names[i], buckets[i]);
   }
 };
 

@@ -46,8 +46,9 @@ struct Group {
 
 class Plan {
  public:
-  /// Checks and lays out; throws PlanError with a sentence.
-  explicit Plan(std::vector<NodeSpec> specs);
+  /// Checks and lays out; throws PlanError with a sentence. `windows` says for each spec which kernel keeps the
+  /// window that it reads, null or nothing for the narrowest: what is restored reads the window it read before.
+  explicit Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows = {});
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -95,14 +96,7 @@ class Plan {
   /// and stay so; it grows, so that a node that never gets there is all that is asked at each tick.
   bool all_ready(std::size_t clock, const std::byte* symbol, std::size_t& known) const noexcept;
 
-  void save_states(std::byte* symbol, ByteWriter& out) const {
-    for (const State& s : states_) s.kernel->save(symbol + s.offset, out);
-  }
-  void load_states(std::byte* symbol, ByteReader& in) const {
-    for (const State& s : states_) s.kernel->load(symbol + s.offset, in);
-  }
-
- private:
+  /// One node as it lies in a symbol's block.
   struct State {
     const Kernel* kernel;
     ParamValues params;
@@ -110,6 +104,13 @@ class Plan {
     std::uint32_t offset;
     std::size_t bytes;
   };
+  const std::vector<State>& states() const noexcept { return states_; }
+  /// The cells of each node, in the order of the states.
+  const std::vector<Wiring>& wirings() const noexcept { return wirings_; }
+  /// The cell where a column's value is computed: its own, unless its node was merged into another.
+  std::uint32_t source_of(std::size_t column) const noexcept { return column_source_[column]; }
+
+ private:
   struct Copy {
     std::uint32_t from;
     std::uint32_t to;
@@ -119,6 +120,7 @@ class Plan {
   std::vector<NodeSpec> specs_;
   std::vector<std::string> columns_;
   std::vector<std::size_t> column_clock_;
+  std::vector<std::uint32_t> column_source_;
   std::vector<Clock> clocks_;
   std::vector<std::vector<Group>> groups_;  // by clock, in an order that respects chaining
   std::vector<std::vector<Copy>> copies_;   // by clock: columns of nodes that were merged into another
@@ -131,5 +133,9 @@ class Plan {
 
 /// Nanoseconds of a time span such as "250ms", "1s", "5m", "1h", "1d"; throws PlanError.
 std::int64_t parse_span(const std::string& text);
+
+/// One text for all ways of writing a clock, "60s" and "1m" among them; for ticks and for what this fastcore does
+/// not know the text itself.
+std::string clock_identity(const std::string& text);
 
 }  // namespace fastcore

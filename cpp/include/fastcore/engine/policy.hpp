@@ -3,18 +3,20 @@
 
 #include <cstdint>
 
-#include "fastcore/archive.hpp"
-
 namespace fastcore {
 
 /// What to do with a tick older than the newest: `buffer` waits `lateness` for it, and drops it after that.
 enum class OrderRule : std::uint8_t { drop, reject, accept, buffer };
+inline constexpr const char* order_rules[] = {"drop", "reject", "accept", "buffer"};
 /// What to do with a price or size that cannot be: `clamp` takes the last price, and size 0.
 enum class InvalidRule : std::uint8_t { drop, raise, clamp };
+inline constexpr const char* invalid_rules[] = {"drop", "raise", "clamp"};
 /// What makes a tick the same as one before: nothing, the venue's id, or time, price and size.
 enum class DuplicateRule : std::uint8_t { keep, id, value };
+inline constexpr const char* duplicate_rules[] = {"keep", "id", "value"};
 /// What to do with a quote whose bid is above its ask.
 enum class CrossedRule : std::uint8_t { drop, accept };
+inline constexpr const char* crossed_rules[] = {"drop", "accept"};
 
 /// Rules by which a symbol takes or refuses what it is given.
 struct Policy {
@@ -33,14 +35,22 @@ struct Policy {
     return order == OrderRule::buffer || invalid == InvalidRule::clamp || duplicates != DuplicateRule::keep ||
            jumps > 0.0;
   }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.choice("order", order, order_rules);
+    archive.choice("invalid", invalid, invalid_rules);
+    archive.choice("duplicates", duplicates, duplicate_rules);
+    archive.choice("crossed", crossed, crossed_rules);
+    archive("lateness", lateness);
+    archive("buffer_size", buffer_size);
+    archive("duplicate_window", duplicate_window);
+    archive("jump_window", jump_window);
+    archive("jumps", jumps);
+  }
 };
 
 /// Throws std::invalid_argument with a sentence that names the rule, its value and its range.
 void check_policy(const Policy& policy);
-
-/// The rules by name, so that one may be added later.
-void save_policy(const Policy& policy, ByteWriter& out);
-/// Reads what save_policy wrote, and checks it; throws SnapshotError.
-Policy load_policy(ByteReader& in);
 
 }  // namespace fastcore

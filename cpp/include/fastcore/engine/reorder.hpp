@@ -21,6 +21,10 @@ class ReorderBuffer {
   struct Waiting {
     Tick tick;
     std::uint64_t arrival;
+    template <class Archive>
+    void state(Archive& archive) {
+      tick_state(archive, tick);
+    }
   };
 
   /// Takes a tick in, and gives the number of its arrival.
@@ -48,25 +52,23 @@ class ReorderBuffer {
 
   template <class Archive>
   void state(Archive& archive) {
-    auto count = static_cast<std::uint64_t>(waiting_.size());
     archive("newest", newest_);
     archive("released", released_);
-    archive("waiting", count);
+    // In the order of their release, so that equal states have equal bytes.
+    std::vector<Waiting> sorted;
     if constexpr (Archive::loading) {
-      if (count > capacity_) archive.fail("more waiting ticks than there is room for");
-      waiting_.resize(static_cast<std::size_t>(count));
-      arrivals_ = count;
-      for (std::size_t i = 0; i < waiting_.size(); ++i) {
-        tick_state(archive, waiting_[i].tick);
-        waiting_[i].arrival = i;
-      }
-      std::make_heap(waiting_.begin(), waiting_.end(), later);
+      waiting_.clear();
+      arrivals_ = 0;
     } else {
-      // In the order of their release, so that equal states have equal bytes.
-      std::vector<Waiting> sorted = waiting_;
+      sorted = waiting_;
       std::sort(sorted.begin(), sorted.end(), [](const Waiting& a, const Waiting& b) { return later(b, a); });
-      for (Waiting& one : sorted) tick_state(archive, one.tick);
     }
+    archive.list(
+        "waiting", sorted.size(), capacity_, [&](std::size_t i) { return sorted[i]; },
+        [this](std::size_t, const Waiting& one) {
+          waiting_.push_back({one.tick, arrivals_++});
+          std::push_heap(waiting_.begin(), waiting_.end(), later);
+        });
   }
 
  private:

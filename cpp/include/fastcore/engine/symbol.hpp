@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fastcore/bars/time_bar.hpp"
+#include "fastcore/engine/cold.hpp"
 #include "fastcore/engine/gate.hpp"
 #include "fastcore/engine/history.hpp"
 #include "fastcore/engine/ledger.hpp"
@@ -15,6 +17,13 @@
 #include "fastcore/engine/tick.hpp"
 
 namespace fastcore {
+
+class SchemaTable;
+class SavedSymbols;
+class SymbolFit;
+struct SavedHistory;
+struct SavedPlan;
+struct SavedSymbol;
 
 class Symbol {
  public:
@@ -53,10 +62,30 @@ class Symbol {
   const Bar& forming(std::size_t clock) const noexcept { return bars_[clock - 1].forming(); }
   std::size_t memory() const noexcept;
 
-  void save(ByteWriter& out);
-  void load(ByteReader& in);
+  /// What a symbol is besides its policy, its row, its bars and its nodes.
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("last_ts", last_ts_);
+    archive.choice("outcome", outcome_, outcome_names);
+    archive("ledger", ledger_);
+    if (gate_ == nullptr) return;
+    archive("gate", *gate_);
+    if constexpr (Archive::loading) ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
+  }
+  /// Adds to a plan by names what builds the bars of each clock.
+  void describe_bars(SavedPlan& plan, SchemaTable& schemas);
+  /// The whole of it but for the name, O(window); engine/saved_symbol.hpp says what comes in which order.
+  void save(SchemaTable& schemas, ByteWriter& out);
+  /// Rows and bars that were, as far as they are kept.
+  void save_history(ByteWriter& out);
+  /// Takes what a symbol of the same or another plan saved; this one must be new. Throws SnapshotError.
+  void load(const SavedSymbol& saved, SymbolFit& fit);
+  void load_history(const SavedHistory& saved, const SavedSymbols& symbols, SymbolFit& fit);
+  /// Columns that started anew when it was restored.
+  const std::vector<ColdColumn>& cold() const noexcept { return *cold_; }
 
  private:
+  void push_bar(std::size_t place, std::string_view record, SymbolFit& fit);
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
   Outcome take(const Tick& tick) noexcept;
   void close_bars(std::int64_t ts) noexcept;
@@ -81,6 +110,7 @@ class Symbol {
   std::vector<History> histories_;
   std::vector<BarHistory> closed_;
   std::string name_;
+  ColdColumns cold_ = no_cold_columns();
 };
 
 }  // namespace fastcore
