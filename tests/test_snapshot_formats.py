@@ -1,0 +1,92 @@
+"""Snapshots of every format there has been: they load for ever, and go on with the bits of their writer.
+
+The fixtures were written by `make_snapshot_fixtures.py` when their format was new.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import fastcore as fc
+import numpy as np
+import pytest
+from samples import Array, assert_same_bits, make, stacked
+
+FOLDER = Path(__file__).resolve().parent / "fixtures" / "snapshots"
+
+
+def fixtures(kind: str) -> list[Any]:
+    """All fixtures of a kind, each with its format and a name."""
+    found = []
+    for path in sorted(FOLDER.glob(f"format_*_{kind}.json")):
+        content = json.loads(path.read_text())
+        rows = content[kind]
+        named = (
+            rows.items()
+            if isinstance(rows, dict)
+            else [(f"{r['indicator']}-{r['params']}-{i}", r) for i, r in enumerate(rows)]
+        )
+        found += [pytest.param(row, id=f"{content['format']}-{name}") for name, row in named]
+    return found
+
+
+def unpacked(text: str, kind: str) -> Array:
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def counts(ledger: dict[str, int]) -> dict[str, int]:
+    """A ledger without the buckets that a later version added and did not use."""
+    return {bucket: count for bucket, count in ledger.items() if count}
+
+
+def test_there_are_fixtures_of_every_format() -> None:
+    """None has been lost."""
+    for kind in ("engines", "indicators"):
+        formats = [json.loads(path.read_text())["format"] for path in FOLDER.glob(f"format_*_{kind}.json")]
+        assert sorted(formats) == [1]
+
+
+@pytest.mark.parametrize("fixture", fixtures("engines"))
+def test_an_engine_of_an_earlier_format_goes_on(fixture: dict[str, Any]) -> None:
+    """Rows, ledgers, outcomes and times as they were; then the same bits for the same ticks."""
+    engine = fc.Engine.restore(base64.b64decode(fixture["snapshot"]))
+    assert engine.columns == fixture["columns"]
+    assert engine.cold == {}
+    assert engine.symbols == list(fixture["symbols"])
+    assert counts(engine.ledger) == counts(fixture["ledger"])
+    for name, expected in fixture["symbols"].items():
+        symbol = engine.symbol(name)
+        assert_same_bits(symbol.row, unpacked(expected["row"], "<f8"), name)
+        assert counts(symbol.ledger) == counts(expected["ledger"])
+        assert (symbol.outcome, symbol.last_ts) == (expected["outcome"], expected["last_ts"])
+    twin = fc.Engine.restore(engine.snapshot())
+    fields = fixture["ticks"]
+    ticks = np.zeros(len(unpacked(fields["ts"], "<i8")), fc.TICK)
+    for field, kind in (("ts", "<i8"), ("price", "<f8"), ("size", "<f8"), ("symbol", "<u4")):
+        ticks[field] = unpacked(fields[field], kind)
+    expected = unpacked(fixture["rows"], "<f8").reshape(len(ticks), len(engine.columns))
+    for one in (engine, twin):
+        rows = one.on_ticks(ticks, symbols=fixture["names"], rows="all")
+        assert_same_bits(rows, expected, "rows")
+        assert counts(one.ledger) == counts(fixture["ledger_after"])
+    assert engine.snapshot() == twin.snapshot()
+
+
+@pytest.mark.parametrize("fixture", fixtures("indicators"))
+def test_an_indicator_of_an_earlier_format_goes_on(fixture: dict[str, Any]) -> None:
+    """From its pickle, which also knows its place in a plan."""
+    name = fixture["indicator"]
+    placed = pickle.loads(base64.b64decode(fixture["pickle"]))
+    assert repr(placed) == repr(make(name, fixture["params"]).on("5m").of("a", "b.c"))
+    value = np.atleast_1d(np.asarray(placed.value, float))
+    assert_same_bits(value, unpacked(fixture["value"], "<f8"), name)
+    columns = [unpacked(column, "<f8") for column in fixture["inputs"]]
+    twin = pickle.loads(pickle.dumps(placed))
+    for one in (placed, twin):
+        outputs = stacked(one.batch(*columns))
+        assert_same_bits(outputs, unpacked(fixture["outputs"], "<f8").reshape(outputs.shape), name)
+    assert placed._snapshot() == twin._snapshot()
