@@ -160,30 +160,6 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert copied.on_tick(copied.last_ts, 78.0, 1.0) is not copied.row
 
 
-@pytest.mark.parametrize("fails", ["os.fsync", "os.replace", "os.fdopen"])
-def test_a_failed_save_leaves_the_old_file(
-    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full disk at any step: the old snapshot is whole, and no half one lies beside it."""
-    path = tmp_path / "engine.snapshot"
-    engine = used_engine()
-    engine.save(path)
-    old = path.read_bytes()
-    engine.symbol("x").on_tick(engine.symbol("x").last_ts, 77.0, 1.0)
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(fails, full)
-        with pytest.raises(OSError, match="No space left"):
-            engine.save(path)
-    assert path.read_bytes() == old
-    assert [p.name for p in tmp_path.iterdir()] == ["engine.snapshot"]
-    engine.save(path)
-    assert path.read_bytes() == engine.snapshot() != old
-
-
 def test_loading_a_damaged_or_missing_file_says_so(tmp_path: Path) -> None:
     """Cut files and no files."""
     path = tmp_path / "engine.snapshot"

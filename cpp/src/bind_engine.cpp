@@ -8,6 +8,7 @@
 #include "bind.hpp"
 #include "bind_policy.hpp"
 #include "errors.hpp"
+#include "fastcore/file.hpp"
 
 namespace py = pybind11;
 
@@ -79,6 +80,20 @@ py::object symbol(PyEngine& self, const std::string& name, const py::object& pol
       py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name, &own), py::weakref(py::cast(self))));
   self.symbols[key] = made;
   return made;
+}
+
+/// Writes a snapshot to a file. Returns an errno and what could not be done; 0 and nothing where all was.
+py::tuple save(PyEngine& self, const py::bytes& path, bool history) {
+  static constexpr const char* steps[] = {"",        "replacing it", "opening the file beside it", "writing",
+                                          "syncing", "renaming",     "syncing its folder"};
+  const std::string target(path);
+  const std::string bytes = self.engine().snapshot(history);
+  Replacing result;
+  {
+    const py::gil_scoped_release release;
+    result = replace_file(target, bytes);
+  }
+  return py::make_tuple(result.error, steps[static_cast<int>(result.step)]);
 }
 
 /// The symbols that the batch names, made where they are new; null where there is no room for one.
@@ -231,6 +246,7 @@ void bind_engine(py::module_& m) {
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)
       .def("_snapshot", [](PyEngine& self, bool history) { return py::bytes(self.engine().snapshot(history)); })
+      .def("_save", &save)
       .def("_restore_symbol", &restore_symbol)
       .def_property_readonly(
           "cold", [](PyEngine& self) { return cold_dict(self.engine().cold(), self.engine().plan()); },

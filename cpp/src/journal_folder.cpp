@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -21,7 +20,6 @@ constexpr std::string_view segment_prefix = "journal-";
 constexpr std::string_view segment_suffix = ".fcj";
 constexpr std::string_view snapshot_prefix = "snapshot-";
 constexpr std::string_view snapshot_suffix = ".fcs";
-constexpr std::string_view part_suffix = ".part";
 constexpr std::string_view lock_name = "lock";
 
 std::string numbered(std::string_view prefix, std::uint64_t number, std::size_t digits, std::string_view suffix) {
@@ -71,32 +69,7 @@ std::vector<std::uint64_t> list(const std::string& folder, std::string_view pref
   return numbers;
 }
 
-/// Writes all of `bytes`, in as many calls as it takes. Returns an errno, 0 for none.
-int write_all(int fd, std::string_view bytes) noexcept {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return errno;
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return 0;
-}
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace
-
-File& File::operator=(File&& other) noexcept {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = other.release();
-  return *this;
-}
-File::~File() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 std::string error_text(int error) { return std::generic_category().message(error); }
 
@@ -119,30 +92,9 @@ std::vector<std::uint64_t> list_snapshots(const std::string& folder) {
   return list(folder, snapshot_prefix, snapshot_suffix);
 }
 
-int sync_folder(const std::string& folder) noexcept {
-  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!file.open()) return errno;
-  return ::fsync(file.fd()) == 0 ? 0 : errno;
-}
-
 void write_whole(const std::string& path, std::string_view bytes) {
-  static std::atomic<unsigned> count{0};
-  std::string part;
-  File file;
-  do {
-    part = path + "." + std::to_string(::getpid()) + "-" + std::to_string(++count) + std::string(part_suffix);
-    file = File(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  } while (!file.open() && errno == EEXIST);
-  if (!file.open()) fail_file(path, "written", errno);
-  int error = write_all(file.fd(), bytes);
-  if (error == 0 && ::fsync(file.fd()) != 0) error = errno;
-  if (error == 0 && ::rename(part.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(part.c_str());
-    fail_file(path, "written", error);
-  }
-  error = sync_folder(parent_of(path));
-  if (error != 0) fail_file(path, "synced", error);
+  const Replacing result = replace_file(path, bytes);
+  if (result.error != 0) fail_file(path, result.step == Replacing::Step::folder ? "synced" : "written", result.error);
 }
 
 void sweep(const std::string& folder) {

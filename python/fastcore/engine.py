@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 
 from fastcore import _core
-from fastcore._files import write_whole
 from fastcore.errors import BusyError, InputError, SnapshotError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
@@ -239,12 +238,30 @@ class Engine(_core.Engine):
     def save(self, path: str | os.PathLike[str], *, history: bool = False) -> None:
         """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one.
 
+        Goes by way of a file beside it, whose name has ``.part`` more: write, fsync, rename, fsync of the
+        folder. When this returns, the new file outlasts a loss of power.
+
         Raises
         ------
         OSError
-            With a sentence, if it cannot be written; the old file is then as it was.
+            With a sentence that names the file and the step, if the folder is missing or not writable, the
+            disk is full, or the file is no regular one. The old file is as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from fastcore import EMA, Engine
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Engine({"ema": EMA(2)}).save(f"{folder}/engine.snapshot")
+        ...     Engine.load(f"{folder}/engine.snapshot").columns
+        ['ema']
         """
-        write_whole(path, self.snapshot(history=history), "Engine.save")
+        target = os.path.abspath(os.fsdecode(path))
+        error, step = self._save(os.fsencode(target), bool(history))
+        if error:
+            left = _NOT_SYNCED if step == "syncing its folder" else _UNTOUCHED
+            why = os.strerror(error)
+            raise OSError(error, f"Engine.save: cannot write {target!r}: {why} ({step}); {left}")
 
     @classmethod
     def load(
@@ -254,13 +271,25 @@ class Engine(_core.Engine):
         plan: Mapping[str, Indicator] | None = None,
         rows: Literal["live", "copy"] = "live",
     ) -> Engine:
-        """An engine from a file that `save` wrote; see `restore`."""
-        with open(path, "rb") as file:
-            data = file.read()
+        """An engine from a file that `save` wrote; see `restore`.
+
+        Raises
+        ------
+        OSError
+            With a sentence, if the file cannot be read.
+        SnapshotError
+            Naming the file, if it is no snapshot of an engine, or a damaged one.
+        """
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            where = os.path.abspath(os.fsdecode(path))
+            raise OSError(error.errno, f"Engine.load: cannot read {where!r}: {error.strerror}") from None
         try:
             return cls.restore(data, plan=plan, rows=rows)
         except SnapshotError as error:
-            raise SnapshotError(f"{os.fspath(path)}: {error}") from None
+            raise SnapshotError(f"{os.fsdecode(path)}: {error}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.snapshot(history=True), "copy" if self._copies_rows else "live")
@@ -272,6 +301,9 @@ class Engine(_core.Engine):
         except BusyError:
             return f"{columns}, in a batch>"
 
+
+_UNTOUCHED = "the old file, if there is one, is as it was"
+_NOT_SYNCED = "the new file is there, but its name may not outlast a loss of power"
 
 #: What the native core refuses to go beyond.
 _MOST_HISTORY = 100_000_000

@@ -5,28 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "fastcore/file.hpp"
 #include "fastcore/journal/format.hpp"
 
 namespace fastcore {
-
-/// A file descriptor that closes itself.
-class File {
- public:
-  explicit File(int fd = -1) noexcept : fd_(fd) {}
-  File(File&& other) noexcept : fd_(other.release()) {}
-  File& operator=(File&& other) noexcept;
-  ~File();
-  int fd() const noexcept { return fd_; }
-  bool open() const noexcept { return fd_ >= 0; }
-  int release() noexcept {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
 
 /// "No space left on device", of an errno.
 std::string error_text(int error);
@@ -45,10 +27,7 @@ std::vector<std::uint64_t> list_segments(const std::string& folder);
 /// Sequences of the snapshots in a folder, ascending.
 std::vector<std::uint64_t> list_snapshots(const std::string& folder);
 
-/// Makes the names in a folder durable. Returns an errno, 0 for none.
-int sync_folder(const std::string& folder) noexcept;
-
-/// Writes a file whole or not at all: under another name, synced, renamed, the folder synced. Throws JournalError.
+/// `replace_file`, as a JournalError.
 void write_whole(const std::string& path, std::string_view bytes);
 /// Removes what a crash in the middle of writing a snapshot left behind.
 void sweep(const std::string& folder);
