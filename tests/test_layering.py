@@ -18,9 +18,33 @@ CPP = ROOT / "cpp"
 #: Modules of the tick core: what `import fastcore` brings, and all that an embedding program needs.
 CORE = ("__init__", "_core", "engine", "indicators", "catalogue", "frames", "policy", "ticks", "errors")
 #: What stands around the core, and may only be built on it.
-AROUND = ("loop", "serve", "cli", "commands", "console", "doctor", "feeds", "jobs", "report", "results")
+AROUND = (
+    "loop",
+    "sinks",
+    "serve",
+    "cli",
+    "commands",
+    "console",
+    "doctor",
+    "feeds",
+    "jobs",
+    "report",
+    "results",
+)
 #: Packages that the tick process does without until it asks for them.
-HEAVY = ("pandas", "polars", "pyarrow", "typer", "rich", "matplotlib", "sqlalchemy", "numba")
+HEAVY = (
+    *("pandas", "polars", "pyarrow", "typer", "rich", "matplotlib", "sqlalchemy", "numba", "asyncio"),
+    *(
+        "fastcore.loop",
+        "fastcore.feeds",
+        "fastcore.sinks",
+        "uvloop",
+        "websockets",
+        "msgspec",
+        "redis",
+        "nats",
+    ),
+)
 
 
 def reached(starts: Iterable[str], neighbours: Callable[[str], Iterable[str]]) -> dict[str, str]:
@@ -54,7 +78,11 @@ def imported(module: str) -> Iterator[str]:
     if file is None:
         return
     parents = file.parent.relative_to(PACKAGE).parts
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    # The front door names, for type checkers alone, what is imported when it is asked for.
+    door = [node for node in tree.body if module == "__init__" and _for_types(node)]
+    tree.body = [node for node in tree.body if node not in door]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -67,6 +95,10 @@ def imported(module: str) -> Iterator[str]:
             first, _, rest = name.partition(".")
             if first == "fastcore" and rest and source(rest):
                 yield rest
+
+
+def _for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "typing.TYPE_CHECKING"
 
 
 def test_the_guard_sees_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +148,13 @@ def test_import_brings_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_the_engine_knows_no_loop() -> None:
+    """The loop is built on the engine; nothing of the engine leads to the loop, its feeds or its sinks."""
+    found = reached(["loop"], imported)
+    assert "engine" in found
+    assert not {"loop", "sinks", "feeds"} & set(reached(["engine"], imported))
 
 
 # C++

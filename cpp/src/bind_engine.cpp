@@ -242,6 +242,7 @@ void bind_engine(py::module_& m) {
           "ledger", [](PyEngine& self) { return ledger_dict(self.engine().ledger()); },
           "Ticks received by all symbols, and how many ended in each bucket.")
       .def_property_readonly("_copies_rows", [](const PyEngine& self) { return self.handle->copy_rows; })
+      .def_property_readonly("_history", [](PyEngine& self) { return self.engine().options().history; })
       .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)

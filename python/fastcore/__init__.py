@@ -5,6 +5,9 @@ Every indicator of a symbol is updated in one native call, with NumPy views of l
 
 from __future__ import annotations
 
+import importlib
+import typing
+
 from fastcore import _core, errors
 from fastcore import indicators as _indicators
 from fastcore.catalogue import describe, indicators
@@ -13,6 +16,9 @@ from fastcore.errors import *  # noqa: F403
 from fastcore.indicators import *  # noqa: F403
 from fastcore.policy import Policy
 from fastcore.ticks import BAR, TICK
+
+if typing.TYPE_CHECKING:
+    from fastcore.loop import TickLoop as TickLoop
 
 __version__ = "0.1.0"
 
@@ -24,6 +30,17 @@ Symbol = _core.Symbol
 def core_variant() -> str:
     """Which native core runs: ``"v3"`` (AVX2 and FMA) or ``"baseline"``. The bits are the same."""
     return _core.variant
+
+
+#: What stands around the core has a name here, and is imported when it is asked for.
+_AROUND = {"TickLoop": "fastcore.loop"}
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typing.Any:
+        if name not in _AROUND:
+            raise AttributeError(f"module 'fastcore' has no attribute {name!r}")
+        return getattr(importlib.import_module(_AROUND[name]), name)
 
 
 __all__ = [

@@ -12,6 +12,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "frames": ("pyarrow", "polars", "pandas"),
     "cli": ("typer", "rich"),
     "report": ("matplotlib",),
+    "loop": ("uvloop",),
 }
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcore.ticks import TICK
+from fastcore.ticks import BAR, TICK
 
-__all__ = ["TickArray", "TickBatch", "rebatch"]
+__all__ = ["BarBatch", "TickArray", "TickBatch", "rebatch"]
 
 #: An array of `fastcore.ticks.TICK`.
 TickArray = npt.NDArray[np.void]
@@ -52,6 +52,44 @@ class TickBatch:
 
     def __len__(self) -> int:
         return len(self.ticks)
+
+    def since(self, place: int) -> TickBatch:
+        """The batch without its first `place` ticks; shares their memory."""
+        return TickBatch(self.ticks[place:], self.symbols)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarBatch:
+    """Closed bars of one span that were made elsewhere, such as a venue's candles.
+
+    Attributes
+    ----------
+    span : str
+        A bar spec, such as ``"1m"``.
+    bars : ndarray of BAR, shape (n,)
+    names : list of str
+        The symbol of each bar, as many as there are bars.
+
+    Examples
+    --------
+    >>> len(BarBatch("1m", np.zeros(2, BAR), ["BTCUSDT", "ETHUSDT"]).since(1))
+    1
+    """
+
+    span: str
+    bars: npt.NDArray[np.void]
+    names: list[str]
+
+    def __post_init__(self) -> None:
+        if self.bars.dtype != BAR or len(self.bars) != len(self.names):
+            raise TypeError("BarBatch takes an array of fastcore.BAR and as many names")
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    def since(self, place: int) -> BarBatch:
+        """The batch without its first `place` bars."""
+        return BarBatch(self.span, self.bars[place:], self.names[place:])
 
 
 def rebatch(chunks: Iterable[npt.NDArray[Any]], batch: int) -> Iterator[npt.NDArray[Any]]:

@@ -1,0 +1,145 @@
+"""What leaves the engine, on its way: rows, bars and signals to strategies and to the queues of sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from fastcore.loop.events import BarEvent, Row, Rows, Signal, row_type
+from fastcore.loop.failures import Quiet
+from fastcore.loop.outlet import Outlet
+from fastcore.loop.strategies import Strategy
+
+__all__ = ["Delivery"]
+
+log = logging.getLogger("fastcore.loop")
+
+_MOST_ROUNDS = 8  # signals that answer signals that answer signals
+_KINDS = {"on_row": "rows", "on_rows": "rows", "on_bar": "bars", "on_signal": "signals"}
+
+
+class Delivery:
+    """Hands on what comes of the ticks, each to whom it concerns, in the order in which it came to be.
+
+    Strategies that are not async are called here, one event after the other. Async ones and sinks
+    have a queue each, and a task that empties it.
+    """
+
+    def __init__(self, columns: list[str], strategies: Sequence[Strategy], outlets: Sequence[Outlet]) -> None:
+        self.signals = self.signals_refused = 0
+        self._columns = columns
+        self._row = row_type(columns)
+        self._quiet = Quiet()
+        self._outlets = list(outlets)
+        self._inline = [strategy for strategy in strategies if not strategy.is_async]
+        self._queues = [(outlet, outlet.wants) for outlet in outlets]
+        self._beside: list[Outlet] = []  # the queues of async strategies
+        for strategy in strategies:
+            if strategy.is_async:
+                queue = strategy.connect(self._each, self._spread)
+                self._beside.append(queue)
+                self._queues.append((queue, frozenset(_KINDS[hook] for hook in strategy.hooks)))
+        self._writers: dict[Outlet, asyncio.Task[None]] = {}
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether anyone looks at the rows of the ticks."""
+        return any("rows" in wants for _, wants in self._queues) or any(
+            hook in strategy.hooks for strategy in self._inline for hook in ("on_row", "on_rows", "on_bar")
+        )
+
+    def start(self) -> None:
+        """Start the tasks behind the queues."""
+        self._writers = {
+            queue: asyncio.create_task(queue.run(self._columns), name=f"sink {queue.name}")
+            for queue, _ in self._queues
+        }
+
+    async def rows(self, rows: Rows, closed: list[tuple[int, BarEvent]]) -> None:
+        """Deliver a batch, and the bars that it closed, each with the place of the tick that closed it."""
+        said: list[Signal] = []
+        for strategy in self._inline:
+            if strategy.wants("on_rows"):
+                strategy.once("on_rows", rows, said)
+        start = 0
+        taken = list(self._each(rows)) if any(s.wants("on_row") for s in self._inline) else []
+        places = np.concatenate(([0], np.cumsum(rows.taken))) if closed and taken else None
+        for place, bar in closed:
+            if places is not None:
+                end = int(places[place])
+                self._call_rows(taken[start:end], said)
+                start = end
+            self._call_bar(bar, said)
+        self._call_rows(taken[start:] if start else taken, said)
+        await self._queue("rows", rows)
+        for _, bar in closed:
+            await self._queue("bars", bar)
+        await self._spread(said)
+
+    async def bar(self, event: BarEvent) -> None:
+        """Deliver a bar that came from outside."""
+        said: list[Signal] = []
+        self._call_bar(event, said)
+        await self._queue("bars", event)
+        await self._spread(said)
+
+    async def drain(self, seconds: float) -> None:
+        """Let out what waits, async strategies first: what they say goes to the sinks."""
+        for group in (self._beside, self._outlets):
+            for queue in group:
+                queue.end()
+            tasks = [self._writers[queue] for queue in group]
+            if not tasks:
+                continue
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                log.error(
+                    "%s did not finish within %g s; what waits for it is lost", task.get_name(), seconds
+                )
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _call_rows(self, rows: list[Row], said: list[Signal]) -> None:
+        if not rows:
+            return
+        for strategy in self._inline:
+            if strategy.wants("on_row"):
+                strategy.each_row(rows, said)
+
+    def _call_bar(self, event: BarEvent, said: list[Signal]) -> None:
+        for strategy in self._inline:
+            if strategy.wants("on_bar"):
+                strategy.once("on_bar", event, said)
+
+    def _each(self, rows: Rows) -> Iterator[Row]:
+        """Each tick that was taken, as a row."""
+        mask = rows.taken
+        ticks, values = (rows.ticks, rows.rows) if mask.all() else (rows.ticks[mask], rows.rows[mask])
+        names = map(rows.symbols.__getitem__, ticks["symbol"].tolist())
+        fields = (ticks[field].tolist() for field in ("ts", "price", "size"))
+        return map(self._row._make, zip(names, *fields, values.tolist(), strict=True))
+
+    async def _queue(self, kind: str, event: Rows | BarEvent | Signal, but: Outlet | None = None) -> None:
+        for queue, wants in self._queues:
+            if kind in wants and queue is not but:
+                await queue.put(event)
+
+    async def _spread(self, said: list[Signal], speaker: Strategy | None = None) -> None:
+        """Signals to sinks and other strategies, and what these answer, for a bounded number of rounds."""
+        for _ in range(_MOST_ROUNDS):
+            if not said:
+                return
+            answers: list[Signal] = []
+            self.signals += len(said)
+            for signal in said:
+                for strategy in self._inline:
+                    if strategy.wants("on_signal") and strategy.name != signal.strategy:
+                        strategy.once("on_signal", signal, answers)
+                await self._queue("signals", signal, speaker.outlet if speaker is not None else None)
+            said = answers
+        if said:
+            self.signals_refused += len(said)
+            self._quiet.warn("signals that answer signals are not sent on beyond %d rounds", _MOST_ROUNDS)

@@ -1,0 +1,88 @@
+"""Failures of what others wrote: counted, logged at a bounded rate, and at last too many."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+__all__ = ["Failures", "Quiet"]
+
+log = logging.getLogger("fastcore.loop")
+
+
+class Quiet:
+    """Lets through one message in so many seconds, and says how many it kept back.
+
+    Examples
+    --------
+    >>> quiet = Quiet(seconds=3600)
+    >>> [quiet.passes() for _ in range(3)], quiet.kept_back
+    ([True, False, False], 2)
+    """
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self._seconds = seconds
+        self._next = float("-inf")
+        self.kept_back = 0
+
+    def passes(self) -> bool:
+        """Whether this message may be written; `kept_back` then counts those since the last one."""
+        now = time.monotonic()
+        if now < self._next:
+            self.kept_back += 1
+            return False
+        self._next = now + self._seconds
+        return True
+
+    def warn(self, message: str, *values: object) -> None:
+        """Write a warning, or keep it back."""
+        if not self.passes():
+            return
+        more = f" ({self.kept_back:,} more like this were not written)" if self.kept_back else ""
+        self.kept_back = 0
+        log.warning(message + "%s", *values, more)
+
+
+class Failures:
+    """How often a strategy or sink has raised, and whether it was stopped for it.
+
+    Examples
+    --------
+    >>> failures = Failures("mine", 2, "strategy")
+    >>> failures.add(ValueError("no")); failures.succeeded(); failures.add(ValueError("no"))
+    >>> failures.count, failures.stopped
+    (2, False)
+    """
+
+    def __init__(self, name: str, most: int, kind: str) -> None:
+        self.count = 0
+        self.stopped = False
+        self.last = ""
+        self._name, self._kind, self._most = name, kind, most
+        self.in_a_row = 0
+        self._quiet = Quiet()
+
+    def add(self, error: BaseException) -> None:
+        """Count one."""
+        self.count += 1
+        self.in_a_row += 1
+        self.last = f"{type(error).__name__}: {error}"
+        where = _line(error)
+        self._quiet.warn("%s %s failed%s: %s", self._kind, self._name, where, self.last)
+        if self.in_a_row >= self._most and not self.stopped:
+            self.stopped = True
+            log.error(
+                "%s %s is stopped: it has failed %d times in a row, last with %s",
+                *(self._kind, self._name, self.in_a_row, self.last),
+            )
+
+    def succeeded(self) -> None:
+        """One that did not fail: those before are no longer in a row."""
+        self.in_a_row = 0
+
+
+def _line(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" in {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -1,0 +1,75 @@
+"""The garbage collector while a loop runs: frozen at the start, and then at work less often.
+
+A full collection walks every object that the program holds. Those that exist when the loop starts
+live as long as it does, so they are put out of the collector's sight; and a loop that makes no
+cycles need not look for them after every 700 objects.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import Any, Self
+
+__all__ = ["Garbage"]
+
+#: Objects between two looks at the youngest; and how many such looks between two at the next.
+THRESHOLDS = (50_000, 20, 50)
+
+
+class Garbage:
+    """Freezes and tunes the collector within a ``with`` block, and measures its pauses.
+
+    Parameters
+    ----------
+    tune : bool
+        False only measures.
+
+    Examples
+    --------
+    >>> with Garbage() as garbage:
+    ...     _ = gc.collect()
+    >>> garbage.counts()["collections"] >= 1, gc.get_freeze_count() == 0
+    (True, True)
+    """
+
+    def __init__(self, tune: bool = True) -> None:
+        self._tune = tune
+        self._begun = 0
+        self.collections = 0
+        self.pause_ns = 0
+        self.longest_ns = 0
+
+    def __enter__(self) -> Self:
+        self._thresholds = gc.get_threshold()
+        self._frozen = gc.get_freeze_count()
+        if self._tune:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*THRESHOLDS)
+        gc.callbacks.append(self._see)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        gc.callbacks.remove(self._see)
+        if self._tune:
+            gc.set_threshold(*self._thresholds)
+            if not self._frozen:  # another's freeze stays
+                gc.unfreeze()
+
+    def _see(self, phase: str, _: Any) -> None:
+        if phase == "start":
+            self._begun = time.perf_counter_ns()
+        else:
+            taken = time.perf_counter_ns() - self._begun
+            self.collections += 1
+            self.pause_ns += taken
+            self.longest_ns = max(self.longest_ns, taken)
+
+    def counts(self) -> dict[str, int]:
+        """Collections, and their pauses in ns: all of them, and the longest."""
+        return {
+            "collections": self.collections,
+            "pause_ns": self.pause_ns,
+            "longest_pause_ns": self.longest_ns,
+        }

@@ -1,0 +1,214 @@
+"""The way in: a bounded queue between one feed and the engine, with a rule for when it is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from fastcore.errors import ConfigError
+from fastcore.feeds import BarBatch, TickArray, TickBatch
+
+__all__ = ["Intake", "conflated"]
+
+WhenFull = Literal["block", "drop_oldest", "conflate"]
+_RULES = ("block", "drop_oldest", "conflate")
+
+
+def conflated(ticks: TickArray) -> TickArray:
+    """What is left when every quote that was overtaken by a newer one of its symbol goes.
+
+    A tick of size 0 is a quote. It goes if the next tick of the same symbol is a quote, too: trades
+    are all kept, each still sees the quote before it, and nothing changes its place, so no quote
+    runs ahead of a trade.
+
+    Examples
+    --------
+    >>> from fastcore import TICK
+    >>> ticks = np.zeros(5, TICK)
+    >>> ticks["id"] = range(5)  # to tell them apart
+    >>> ticks["size"][2] = 1.5  # a trade between two pairs of quotes
+    >>> conflated(ticks)["id"].tolist()
+    [1, 2, 4]
+    """
+    if len(ticks) < 2:
+        return ticks
+    order = np.argsort(ticks["symbol"], kind="stable")
+    symbol, quote = ticks["symbol"][order], ticks["size"][order] == 0.0
+    overtaken = np.zeros(len(ticks), np.bool_)
+    overtaken[order[:-1]] = quote[:-1] & quote[1:] & (symbol[:-1] == symbol[1:])
+    return ticks[~overtaken]
+
+
+class Intake:
+    """A feed, and how much of it may wait for the engine.
+
+    Parameters
+    ----------
+    feed : iterable or async iterable of TickBatch or BarBatch
+        An iterable that is not async is read in a thread.
+    when_full : {"block", "drop_oldest", "conflate"}
+        The feed waits; the oldest ticks are dropped, and counted; or quotes that a newer one of
+        their symbol has overtaken go, and are counted, while the feed waits for trades.
+    capacity : int
+        Ticks that may wait, at least 1. A batch larger than that enters alone.
+    name : str, optional
+        What statistics and messages call it; default the feed's class.
+
+    Examples
+    --------
+    >>> from fastcore.feeds.demo import demo_market
+    >>> Intake(demo_market(ticks=10), when_full="conflate", name="demo").counts()["received"]
+    0
+    """
+
+    def __init__(
+        self, feed: Any, *, when_full: WhenFull = "block", capacity: int = 131_072, name: str = ""
+    ) -> None:
+        if when_full not in _RULES:
+            raise ConfigError(f"Intake: when_full must be one of {', '.join(_RULES)}, not {when_full!r}")
+        if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
+            raise ConfigError(f"Intake: capacity must be a whole number of ticks above 0, not {capacity!r}")
+        if not hasattr(feed, "__aiter__") and not hasattr(feed, "__iter__"):
+            raise ConfigError(f"Intake: a feed must be an iterable or async iterable, not {feed!r}")
+        self.feed = feed
+        self.name = name or type(feed).__name__
+        self.when_full = when_full
+        self.capacity = capacity
+        self.ended = False
+        self.error = ""
+        self._waiting: deque[TickBatch | BarBatch] = deque()
+        self._pending = 0
+        self._fresh = 0  # of these, what has come since the last conflation
+        self._received = self._dropped = self._conflated = self._high_water = 0
+        self._room = asyncio.Event()
+        self._notify: Callable[[], None] = lambda: None
+
+    def attach(self, notify: Callable[[], None]) -> None:
+        """Say whom to call when something has come."""
+        self._notify = notify
+
+    @property
+    def pending(self) -> int:
+        """Ticks that wait."""
+        return self._pending
+
+    def counts(self) -> dict[str, int]:
+        """Ticks received, dropped, conflated and waiting, and the most that ever waited."""
+        return {
+            "received": self._received,
+            "dropped": self._dropped,
+            "conflated": self._conflated,
+            "pending": self._pending,
+            "high_water": self._high_water,
+        }
+
+    async def put(self, batch: TickBatch | BarBatch) -> None:
+        """Let a batch in, by the rule; returns when there was room."""
+        size = len(batch)
+        if size == 0:
+            return
+        self._received += size
+        if self._pending + size > self.capacity:
+            if self.when_full == "drop_oldest":
+                batch = self._drop(batch)
+            elif self.when_full == "conflate" and self._fresh + size > self.capacity // 8:
+                # What was thinned a moment ago has little to give: looking again costs more than waiting.
+                batch = self._conflate(batch)
+        size = len(batch)
+        while self._pending and self._pending + size > self.capacity:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting.append(batch)
+        self._pending += size
+        self._fresh += size
+        self._high_water = max(self._high_water, self._pending)
+        self._notify()
+
+    def end(self, error: str = "") -> None:
+        """No more will come."""
+        self.ended = True
+        self.error = error
+        self._notify()
+
+    def take(self, most: int) -> TickBatch | BarBatch | None:
+        """All that has come, as one batch of about `most` ticks; None where nothing waits.
+
+        Bars stay where they came, between the ticks around them.
+        """
+        if not self._waiting:
+            return None
+        first = self._waiting.popleft()
+        parts = [first]
+        size = len(first)
+        if isinstance(first, TickBatch):
+            while (
+                self._waiting
+                and isinstance(self._waiting[0], TickBatch)
+                and size + len(self._waiting[0]) <= most
+            ):
+                parts.append(self._waiting.popleft())
+                size += len(parts[-1])
+            if size > most:  # one large batch: the rest keeps its place
+                self._waiting.appendleft(TickBatch(first.ticks[most:], first.symbols))
+                parts, size = [TickBatch(first.ticks[:most], first.symbols)], most
+        self._pending -= size
+        self._room.set()
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _drop(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
+        """Make room for the batch among what waits, oldest first, and at last at its own head."""
+        excess = self._pending + len(batch) - self.capacity
+        while excess > 0 and self._waiting:
+            oldest = self._waiting.popleft()
+            gone = min(excess, len(oldest))
+            if gone < len(oldest):
+                self._waiting.appendleft(oldest.since(gone))
+            self._pending -= gone
+            self._dropped += gone
+            excess -= gone
+        if excess > 0:
+            self._dropped += excess
+            batch = batch.since(excess)
+        return batch
+
+    def _conflate(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
+        """Thin out all that waits together with the batch; the last part of it is handed back."""
+        runs: list[TickBatch | BarBatch] = []
+        group: list[TickBatch | BarBatch] = []
+        for part in (*self._waiting, batch):
+            if isinstance(part, TickBatch):
+                group.append(part)
+                continue
+            if group:
+                runs.append(_thinned(group))
+            runs.append(part)
+            group = []
+        if group:
+            runs.append(_thinned(group))
+        before = self._pending + len(batch)
+        self._conflated += before - sum(map(len, runs))
+        last = runs.pop()
+        # No more is handed back than came: else what waits would move into the batch, and grow there.
+        room = max(self.capacity, self._pending) - sum(map(len, runs))
+        if isinstance(last, TickBatch) and 0 < room < len(last):
+            runs.append(TickBatch(last.ticks[:room], last.symbols))
+            last = last.since(room)
+        self._waiting = deque(runs)
+        self._pending = sum(map(len, runs))
+        self._fresh = 0
+        self._high_water = max(self._high_water, self._pending)
+        self._notify()
+        return last
+
+
+def _joined(parts: list[Any]) -> TickBatch:
+    return TickBatch(np.concatenate([part.ticks for part in parts]), parts[-1].symbols)
+
+
+def _thinned(parts: list[Any]) -> TickBatch:
+    joined = _joined(parts)
+    return TickBatch(conflated(joined.ticks), joined.symbols)

@@ -1,0 +1,394 @@
+"""The tick loop: feeds in, the engine in the middle, strategies and sinks behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from fastcore.engine import Engine
+from fastcore.errors import ConfigError, FastcoreError, InputError
+from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop.bars import ClosedBars
+from fastcore.loop.delivery import Delivery
+from fastcore.loop.events import BarEvent, Rows
+from fastcore.loop.failures import Quiet
+from fastcore.loop.garbage import Garbage
+from fastcore.loop.intake import Intake
+from fastcore.loop.outlet import Outlet, Sink
+from fastcore.loop.stalls import StallWatch
+from fastcore.loop.strategies import Strategy
+from fastcore.loop.timers import Timers
+
+__all__ = ["TickLoop"]
+
+log = logging.getLogger("fastcore.loop")
+
+_EARLIEST = 10**17  # ns; what the engine takes for a time in another unit
+
+
+class TickLoop:
+    """Takes ticks from feeds, runs the engine, calls strategies, writes to sinks.
+
+    Ticks that have arrived are taken together, in one native call; none waits for a batch to fill.
+    What comes of them does not depend on how they were batched.
+
+    Parameters
+    ----------
+    engine : Engine
+    feeds : feed or Intake, or sequence of them
+        Iterables or async iterables of `fastcore.feeds.TickBatch` and `BarBatch`. An `Intake` says what
+        happens when more comes than the engine takes.
+    strategies : sequence of callable, object or Strategy
+        See `fastcore.loop.Strategy`. One that raises is counted, and stopped after too many in a row.
+    sinks : sequence of Sink or Outlet
+        See `fastcore.loop.Sink`. An `Outlet` says what happens when a sink is slow.
+    bars : sequence of str
+        Spans of the plan whose closed bars go to strategies (`on_bar`) and sinks; the engine needs a history.
+    batch : int
+        Ticks that are taken at once at most; between two batches everything else has its turn.
+    save : path, optional
+        Where the engine is saved when the loop has stopped.
+    drain_seconds : float
+        How long sinks and async strategies may take for what waits when the loop stops.
+    stall_seconds : float
+        A turn of the event loop that takes longer is counted and named; 0 looks for none.
+    tune_gc : bool
+        Freeze and tune the garbage collector while the loop runs.
+
+    Raises
+    ------
+    ConfigError
+        If something is no feed, strategy or sink, or has impossible options. Nothing has started then.
+
+    Notes
+    -----
+    A strategy that is not async is called within the loop, one tick after the other; while it sees a
+    tick, the engine may be ahead by the rest of the batch, but what it is given never is.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from fastcore import EMA, Engine
+    >>> from fastcore.feeds.demo import demo_market
+    >>> from fastcore.loop import Signal, TickLoop
+    >>> def strategy(row):
+    ...     if row.price > row["fast"] * 1.0005:
+    ...         return Signal(row.symbol, row.ts, "rising")
+    >>> loop = TickLoop(Engine({"fast": EMA(20)}), demo_market(ticks=5_000), strategies=[strategy])
+    >>> asyncio.run(loop.run())
+    >>> loop.stats()["engine"]["received"], loop.stats()["strategies"]["strategy"]["calls"]
+    (5000, 4999)
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        feeds: Any,
+        *,
+        strategies: Sequence[Any] = (),
+        sinks: Sequence[Sink | Outlet] = (),
+        bars: Sequence[str] = (),
+        batch: int = 16_384,
+        save: str | os.PathLike[str] | None = None,
+        drain_seconds: float = 30.0,
+        stall_seconds: float = 0.1,
+        tune_gc: bool = True,
+    ) -> None:
+        if not isinstance(engine, Engine):
+            raise ConfigError(f"TickLoop: engine must be a fastcore.Engine, not {engine!r}")
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
+        if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
+            raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
+        self.engine = engine
+        self.columns: list[str] = list(engine.columns)
+        self.intakes = _intakes(feeds)
+        self.strategies = _unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
+        self.outlets = _unique([s if isinstance(s, Outlet) else Outlet(s) for s in sinks])
+        self.garbage = Garbage(tune_gc)
+        self.stalls = StallWatch(stall_seconds or 1.0)
+        self._watches = stall_seconds > 0
+        self._bars = ClosedBars(engine, bars)
+        self._batch, self._save, self._drain_seconds = batch, save, drain_seconds
+        self._timers = Timers()
+        self._quiet = Quiet()
+        self._counts = {"refused": 0, "batches": 0}
+        self._timer_failures = 0
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+        for intake in self.intakes:
+            intake.attach(self._arrived.set)
+        self._delivery = Delivery(self.columns, self.strategies, self.outlets)
+        self._needs_rows = self._delivery.needs_rows or bool(self._bars.spans)
+
+    # ---- life ----
+
+    async def run(self) -> None:
+        """Run until all feeds have ended or `stop` is called; then drain, close the sinks, save.
+
+        Raises
+        ------
+        FastcoreError
+            If a sink cannot be opened: nothing was taken then. What happens later is counted, see `stats`.
+        """
+        if self._task is None:
+            self._task = asyncio.current_task()
+        for outlet in self.outlets:
+            await outlet.sink.open(self.columns)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.garbage)
+            if self._watches:
+                stack.enter_context(self.stalls)
+            readers = [
+                asyncio.create_task(self._read(intake), name=f"feed {intake.name}") for intake in self.intakes
+            ]
+            self._delivery.start()
+            try:
+                await self._work(readers)
+            finally:
+                for reader in readers:
+                    reader.cancel()
+                await asyncio.gather(*readers, return_exceptions=True)
+                self.engine.flush()
+                await self._delivery.drain(self._drain_seconds)
+                if self._save is not None:
+                    self.engine.save(self._save)
+
+    def stop(self) -> None:
+        """Take no more from the feeds; what has arrived still goes all the way. `run` then returns."""
+        self._stopping = True
+        self._arrived.set()
+
+    def run_blocking(self) -> None:
+        """Run in an event loop of its own, uvloop's where installed; Ctrl-C and SIGTERM stop gracefully."""
+        import signal
+
+        from fastcore.loop.runner import run
+
+        async def main() -> None:
+            here = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                here.add_signal_handler(number, self.stop)
+            await self.run()
+
+        run(main())
+
+    async def __aenter__(self) -> Self:
+        """Start running beside what is in the ``async with`` block."""
+        self._task = asyncio.create_task(self.run(), name="fastcore tick loop")
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Stop, drain and save. What the loop raised is raised here."""
+        self.stop()
+        assert self._task is not None
+        await self._task
+
+    async def wait(self) -> None:
+        """Within ``async with``: wait until all feeds have ended."""
+        assert self._task is not None
+        await asyncio.shield(self._task)
+
+    # ---- what users hang on ----
+
+    def every(self, span: str, call: Callable[[int], Any]) -> None:
+        """Call with the moment, in ns UTC, at every multiple of a span of event time, such as ``"1m"``.
+
+        It is called before the first tick at or after the moment: what the engine shows then is what was
+        known at that moment. Where ticks jump over several moments it is called once, for the last.
+        """
+        self._timers.every(span, call)
+
+    def at(self, ts: int, call: Callable[[int], Any]) -> None:
+        """Call once, before the first tick at or after `ts`, ns UTC."""
+        self._timers.at(ts, call)
+
+    def stats(self) -> dict[str, Any]:
+        """All counts: of each feed, the engine's ledger, each strategy and sink, timers, stalls, garbage.
+
+        What all feeds received is what the engine received, and what was dropped, conflated or
+        refused, and what waits.
+        """
+        return {
+            "feeds": {intake.name: intake.counts() | _feed_counts(intake.feed) for intake in self.intakes},
+            "engine": dict(self.engine.ledger),
+            "loop": {
+                **self._counts,
+                "signals": self._delivery.signals,
+                "signals_refused": self._delivery.signals_refused,
+            },
+            "strategies": {strategy.name: strategy.counts() for strategy in self.strategies},
+            "sinks": {outlet.name: outlet.counts() for outlet in self.outlets},
+            "timers": {"fired": self._timers.fired, "failures": self._timer_failures},
+            "stalls": self.stalls.counts(),
+            "gc": self.garbage.counts(),
+        }
+
+    # ---- in ----
+
+    async def _read(self, intake: Intake) -> None:
+        error = ""
+        try:
+            async for batch in _as_async(intake.feed):
+                if not isinstance(batch, (TickBatch, BarBatch)):
+                    raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
+                await intake.put(batch)
+        except asyncio.CancelledError:
+            error = "stopped"
+            raise
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            log.error("feed %s ended: %s", intake.name, error)
+        finally:
+            intake.end(error)
+
+    async def _work(self, readers: Sequence[asyncio.Task[None]]) -> None:
+        """Take what has arrived, until there is and will be no more."""
+        while True:
+            came = False
+            for intake in self.intakes:
+                batch = intake.take(self._batch)
+                if batch is None:
+                    continue
+                came = True
+                self._counts["batches"] += 1
+                if isinstance(batch, TickBatch):
+                    await self._ticks(batch)
+                else:
+                    await self._bar_batch(batch)
+            if self._stopping:
+                for reader in readers:
+                    reader.cancel()
+            if came:
+                await asyncio.sleep(0)
+                continue
+            if all(intake.ended for intake in self.intakes):
+                return
+            self._arrived.clear()
+            if all(intake.pending == 0 for intake in self.intakes) and not (
+                self._stopping and all(reader.done() for reader in readers)
+            ):
+                await self._arrived.wait()
+
+    # ---- through the engine ----
+
+    async def _ticks(self, batch: TickBatch) -> None:
+        moments = set(self._timers.cuts(batch.ticks)) if len(self._timers) else set()
+        cuts = sorted(moments.union(self._bars.cuts(batch.ticks)))
+        for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
+            if start in moments:
+                self._fire(int(batch.ticks["ts"][start]))
+            if end > start:
+                await self._run(batch.ticks[start:end], batch.symbols)
+
+    async def _run(self, ticks: Any, symbols: list[str]) -> None:
+        """One native call, and what follows from it."""
+        if not self._needs_rows:
+            self._feed(ticks, symbols, {})
+            return
+        taken = self._feed(ticks, symbols, {"rows": "all", "outcomes": True})
+        if taken is not None:
+            ticks, (matrix, outcomes) = taken
+            rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
+            await self._delivery.rows(rows, self._bars.since(rows))
+
+    def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
+        try:
+            return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
+        except InputError as error:
+            # The engine refuses the whole batch for its first time; what else is in it is taken.
+            good = ticks["ts"] >= _EARLIEST
+            self._counts["refused"] += int(len(ticks) - good.sum())
+            self._quiet.warn("%s", error)
+            ticks = np.ascontiguousarray(ticks[good])
+            return (ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)) if len(ticks) else None
+        except FastcoreError as error:
+            self._counts["refused"] += len(ticks)
+            self._quiet.warn("%s", error)
+            return None
+
+    async def _bar_batch(self, batch: BarBatch) -> None:
+        for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
+            ts, open_, high, low, close, volume, count = bar
+            self._fire(ts)
+            try:
+                symbol = self.engine.symbol(name)
+                symbol.on_bar(batch.span, ts, open_, high, low, close, volume)
+            except FastcoreError as error:
+                self._quiet.warn("a bar of %s was refused: %s", name, error)
+                self._counts["refused"] += 1
+                continue
+            if symbol.outcome not in ("accepted", "late_accepted"):
+                continue
+            self._bars.seen(name, batch.span, ts)
+            event = BarEvent(
+                name, batch.span, ts, open_, high, low, close, volume, count, list(symbol.values())
+            )
+            await self._delivery.bar(event)
+
+    def _fire(self, ts: int) -> None:
+        for moment, call in self._timers.fire(ts):
+            try:
+                call(moment)
+            except Exception as error:
+                self._timer_failures += 1
+                self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)
+
+
+def _intakes(feeds: Any) -> list[Intake]:
+    several = feeds if isinstance(feeds, (list, tuple)) else [feeds]
+    if any(isinstance(one, (TickBatch, BarBatch)) for one in several):
+        several = [feeds]  # a list of batches is a feed
+    if not several:
+        raise ConfigError("TickLoop: there is no feed")
+    return _unique([one if isinstance(one, Intake) else Intake(one) for one in several])
+
+
+def _unique(named: list[Any]) -> list[Any]:
+    """Give what has the same name a number, so that statistics can tell them apart."""
+    seen: dict[str, int] = {}
+    for one in named:
+        number = seen[one.name] = seen.get(one.name, 0) + 1
+        if number > 1:
+            one.name = f"{one.name} {number}"
+    return named
+
+
+def _feed_counts(feed: Any) -> dict[str, Any]:
+    counts = getattr(feed, "counts", None)
+    return dict(counts()) if callable(counts) else {}
+
+
+def _next(source: Iterator[Any], end: object) -> Any:
+    return next(source, end)
+
+
+async def _as_async(feed: Any) -> AsyncIterator[Any]:
+    """The batches of a feed; of one that is not async, read one ahead of time in a thread."""
+    if hasattr(feed, "__aiter__"):
+        try:
+            async for batch in feed:
+                yield batch
+        finally:
+            close = getattr(feed, "aclose", None)
+            if close is not None:
+                await close()
+        return
+    if isinstance(feed, (list, tuple)):
+        for batch in feed:
+            yield batch
+        return
+    source, end = iter(feed), object()
+    while True:
+        item = await asyncio.to_thread(_next, source, end)
+        if item is end:
+            return
+        yield item

@@ -1,0 +1,124 @@
+"""Timers on event time: they fire when the ticks have come to their moment, live as in a replay."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcore.errors import ConfigError, InputError
+from fastcore.feeds import TickArray
+
+__all__ = ["Timers", "span_ns"]
+
+_UNITS = {
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+    "d": 86_400 * 10**9,
+}
+
+_EARLIEST = 10**17  # 1973; smaller numbers are times in another unit
+
+
+def span_ns(span: str) -> int:
+    """Nanoseconds of a span such as ``"5m"``; 0 for a spec that is no time.
+
+    Examples
+    --------
+    >>> span_ns("5m"), span_ns("100tick")
+    (300000000000, 0)
+    """
+    digits = len(span) - len(span.lstrip("0123456789"))
+    unit = _UNITS.get(span[digits:], 0)
+    return int(span[:digits]) * unit if digits else 0
+
+
+@dataclass(slots=True)
+class _Timer:
+    """One moment, or one every `every` ns; the call gets the moment."""
+
+    every: int
+    call: Callable[[int], Any]
+
+
+class Timers:
+    """The timers of a loop, by the moment at which they are due.
+
+    A repeated timer is due at the multiples of its span since 1970 UTC. Where ticks jump over
+    several of them it fires once, for the last: a gap of a day does not make 86,400 calls.
+    """
+
+    def __init__(self) -> None:
+        self._due: list[tuple[int, int, _Timer]] = []
+        self._number = itertools.count()
+        self._now = 0
+        self.fired = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def at(self, ts: int, call: Callable[[int], Any]) -> None:
+        """Fire once, when a tick comes that is not before `ts`."""
+        if isinstance(ts, bool) or not isinstance(ts, int) or ts < _EARLIEST:
+            raise InputError(f"at: ts must be nanoseconds since 1970 UTC, a whole number, not {ts!r}")
+        heapq.heappush(self._due, (ts, next(self._number), _Timer(0, call)))
+
+    def every(self, span: str, call: Callable[[int], Any]) -> None:
+        """Fire at every multiple of the span."""
+        every = span_ns(span)
+        if every <= 0:
+            raise ConfigError(
+                f"every: span must be a whole number and one of {', '.join(_UNITS)}, not {span!r}"
+            )
+        first = 0 if self._now == 0 else (self._now // every + 1) * every
+        heapq.heappush(self._due, (first, next(self._number), _Timer(every, call)))
+
+    def cuts(self, ticks: TickArray) -> list[int]:
+        """Where to cut a batch so that timers fire between the ticks before and from their moments."""
+        price = ticks["price"]
+        # What the engine will refuse does not move the clock; it keeps its place.
+        ts: npt.NDArray[np.int64] = np.where(np.isfinite(price) & (price > 0.0), ticks["ts"], 0)
+        last = int(ts.max())
+        if last < _EARLIEST:
+            return []
+        first = max(self._now, int(ts[np.argmax(ts >= _EARLIEST)]))
+        for _, number, timer in [entry for entry in self._due if entry[0] == 0]:
+            # The first tick says where the multiples begin.
+            self._due.remove((0, number, timer))
+            start = (first // timer.every + 1) * timer.every
+            self._due.append((start, number, timer))
+        heapq.heapify(self._due)
+        moments = set()
+        for due, _, timer in self._due:
+            if due <= last:
+                moments.add(due)
+                if timer.every:
+                    behind = ts[ts >= due] // timer.every * timer.every
+                    moments.update(behind.tolist())
+        if not moments:
+            return []
+        newest = np.maximum.accumulate(ts)
+        places = np.searchsorted(newest, np.array(sorted(moments)))
+        return sorted({int(place) for place in places if place < len(ts)})
+
+    def fire(self, ts: int) -> list[tuple[int, Callable[[int], Any]]]:
+        """What is due now that a tick of time `ts` is next: moments and calls, in order."""
+        self._now = max(self._now, ts)
+        ready = []
+        while self._due and 0 < self._due[0][0] <= ts:
+            due, number, timer = heapq.heappop(self._due)
+            if timer.every:
+                due = ts // timer.every * timer.every
+                heapq.heappush(self._due, (due + timer.every, number, timer))
+            ready.append((due, timer.call))
+        self.fired += len(ready)
+        return ready

@@ -1,0 +1,249 @@
+"""Rows in files that rotate: Parquet and Arrow IPC. A file has its name when it is whole, never before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcore import _core
+from fastcore._extras import require
+from fastcore.errors import ConfigError
+from fastcore.loop.events import Rows
+
+__all__ = ["ArrowSink", "ParquetSink"]
+
+log = logging.getLogger(__name__)
+
+_OWN = ("ts", "symbol", "price", "size", "side", "id", "outcome")
+
+
+class _FileSink:
+    """Collects rows into groups and writes each group, in a thread, to the file of the moment."""
+
+    suffix: ClassVar[str]
+    wants = ("rows",)
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        prefix: str = "rows",
+        rotate_rows: int = 10_000_000,
+        group: int = 65_536,
+        compression: str | None = "lz4",
+        taken_only: bool = False,
+    ) -> None:
+        kind = type(self).__name__
+        for name, value in (("rotate_rows", rotate_rows), ("group", group)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{kind}: {name} must be a whole number of rows above 0, not {value!r}")
+        if compression not in (None, "lz4", "zstd"):
+            raise ConfigError(f"{kind}: compression must be 'lz4', 'zstd' or None, not {compression!r}")
+        if not prefix or Path(prefix).name != prefix:
+            raise ConfigError(f"{kind}: prefix must be the beginning of a file name, not {prefix!r}")
+        self.folder = Path(folder)
+        self.paths: list[Path] = []
+        self._pa = require("pyarrow", "frames", f"{kind}")
+        self._prefix, self._rotate, self._group = prefix, rotate_rows, group
+        self._compression, self._taken_only = compression, taken_only
+        self._schema: Any = None
+        self._file: Any = None
+        self._part: Path | None = None
+        self._rows = 0  # in the file of the moment
+        self._number = 0
+        self._waiting: list[Rows] = []
+        self._pending = 0
+        self._names: dict[str, int] = {}
+        self._table: tuple[Any, int, npt.NDArray[np.int32]] = (None, 0, np.empty(0, np.int32))
+
+    async def open(self, columns: Sequence[str]) -> None:
+        """Make the folder, and go on counting from the files that are there."""
+        pa = self._pa
+        names = [f"output.{name}" if name in _OWN else name for name in columns]
+        self._schema = pa.schema(
+            [
+                ("ts", pa.timestamp("ns", "UTC")),
+                ("symbol", pa.dictionary(pa.int32(), pa.string())),
+                ("price", pa.float64()),
+                ("size", pa.float64()),
+                ("side", pa.int8()),
+                ("id", pa.int64()),
+                ("outcome", pa.dictionary(pa.uint8(), pa.string())),
+                *((name, pa.float64()) for name in names),
+            ]
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        form = re.compile(rf"{re.escape(self._prefix)}-(\d+){re.escape(self.suffix)}(\.part)?")
+        for file in self.folder.iterdir():
+            found = form.fullmatch(file.name)
+            if found:
+                self._number = max(self._number, int(found[1]))
+                if found[2]:
+                    log.warning("%s was left unfinished by an earlier run; it is kept", file)
+
+    async def write(self, event: Rows, /) -> None:
+        """Take rows; every `group` of them is written."""
+        self._waiting.append(event)
+        self._pending += len(event)
+        if self._pending >= self._group:
+            await self._flush()
+
+    async def close(self) -> None:
+        """Write what waits, and give the last file its name."""
+        if self._pending:
+            await self._flush()
+        await asyncio.to_thread(self._finish)
+
+    async def _flush(self) -> None:
+        waiting, self._waiting, self._pending = self._waiting, [], 0
+        await asyncio.to_thread(self._write, waiting)
+
+    def _write(self, waiting: list[Rows]) -> None:
+        for rows in waiting:
+            batch = self._batch(rows)
+            while batch.num_rows:
+                if self._file is None:
+                    self._start()
+                part = batch.slice(0, self._rotate - self._rows)
+                self._file.write_batch(part)
+                self._rows += part.num_rows
+                batch = batch.slice(part.num_rows)
+                if self._rows >= self._rotate:
+                    self._finish()
+
+    def _batch(self, rows: Rows) -> Any:
+        pa = self._pa
+        ticks, matrix, outcomes = rows.ticks, rows.rows, rows.outcomes
+        if self._taken_only and not (mask := rows.taken).all():
+            ticks, matrix, outcomes = ticks[mask], matrix[mask], outcomes[mask]
+        codes = self._codes(rows.symbols)[ticks["symbol"]]
+        columns = np.ascontiguousarray(matrix.T)
+        names = pa.array(list(self._names), pa.string())
+        arrays = [
+            pa.array(ticks["ts"]).cast(pa.timestamp("ns", "UTC")),
+            pa.DictionaryArray.from_arrays(pa.array(codes), names),
+            *(pa.array(np.ascontiguousarray(ticks[field])) for field in ("price", "size", "side", "id")),
+            pa.DictionaryArray.from_arrays(pa.array(outcomes), pa.array(_core.outcomes, pa.string())),
+            *map(pa.array, columns),
+        ]
+        return pa.record_batch(arrays, schema=self._schema)
+
+    def _codes(self, symbols: list[str]) -> npt.NDArray[np.int32]:
+        """The file's numbers of the names that a batch indexes."""
+        table, length, codes = self._table
+        if table is not symbols or length != len(symbols):
+            known = self._names
+            codes = np.array([known.setdefault(name, len(known)) for name in symbols], np.int32)
+            self._table = (symbols, len(symbols), codes)
+        return codes
+
+    def _start(self) -> None:
+        self._number += 1
+        name = f"{self._prefix}-{self._number:06d}{self.suffix}"
+        self._part = self.folder / f"{name}.part"
+        self._file = self._open(self._part)
+        self._rows = 0
+
+    def _finish(self) -> None:
+        """Close the file, bring it to the disk, and give it its name."""
+        if self._file is None or self._part is None:
+            return
+        file, part, self._file, self._part = self._file, self._part, None, None
+        file.close()
+        with open(part, "rb") as handle:
+            os.fsync(handle.fileno())
+        path = part.with_suffix("")
+        os.replace(part, path)
+        with contextlib.suppress(OSError):
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        self.paths.append(path)
+
+    def _open(self, path: Path) -> Any:
+        raise NotImplementedError
+
+
+class ParquetSink(_FileSink):
+    """Writes every tick with the row after it to Parquet files in a folder.
+
+    Files are named ``rows-000001.parquet`` and so on, also after a restart; the one being written
+    ends in ``.part``. Columns: ts, symbol, price, size, side, id, outcome, and the engine's.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+    prefix : str
+        Beginning of the files' names.
+    rotate_rows : int
+        Rows of a file, at least 1.
+    group : int
+        Rows that are collected before they are written: a row group of the file.
+    compression : {"lz4", "zstd", None}
+    taken_only : bool
+        Leave out the ticks that the engine did not take.
+
+    Raises
+    ------
+    ConfigError
+        If an option is impossible.
+    MissingExtraError
+        If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> import asyncio, tempfile
+    >>> import fastcore as fc
+    >>> from fastcore.feeds.demo import demo_market
+    >>> sink = ParquetSink(tempfile.mkdtemp(), rotate_rows=600)
+    >>> asyncio.run(fc.TickLoop(fc.Engine({"ema": fc.EMA(5)}), demo_market(ticks=1000), sinks=[sink]).run())
+    >>> [path.name for path in sink.paths]
+    ['rows-000001.parquet', 'rows-000002.parquet']
+    """
+
+    suffix = ".parquet"
+
+    def _open(self, path: Path) -> Any:
+        parquet = require("pyarrow.parquet", "frames", "ParquetSink")
+        return parquet.ParquetWriter(
+            path,
+            self._schema,
+            compression=self._compression or "none",
+            use_dictionary=[
+                "symbol",
+                "outcome",
+            ],  # numbers hardly repeat: to look for it costs most of the time
+            write_statistics=["ts"],
+        )
+
+
+class ArrowSink(_FileSink):
+    """Writes every tick with the row after it to Arrow IPC files, which are mapped rather than read.
+
+    As `ParquetSink`, with files named ``rows-000001.arrow``.
+
+    Examples
+    --------
+    >>> ArrowSink("/tmp", compression="zip")
+    Traceback (most recent call last):
+    fastcore.ConfigError: ArrowSink: compression must be 'lz4', 'zstd' or None, not 'zip'
+    """
+
+    suffix = ".arrow"
+
+    def _open(self, path: Path) -> Any:
+        ipc = require("pyarrow.ipc", "frames", "ArrowSink")
+        options = ipc.IpcWriteOptions(compression=self._compression, emit_dictionary_deltas=True)
+        return ipc.new_file(str(path), self._schema, options=options)

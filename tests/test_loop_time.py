@@ -1,0 +1,141 @@
+"""Time in the loop: timers on event time, stalls that are named, the garbage collector's pauses."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from typing import Any
+
+import fastcore as fc
+import numpy as np
+from fastcore.feeds import BarBatch
+from fastcore.loop import Row, run
+from fastcore.loop.garbage import THRESHOLDS
+from fastcore.loop.stalls import StallWatch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loops import NAMES, PLAN, TickLoop, cut, ran, stream
+from samples import MINUTE, SECOND, T0
+
+
+@settings(max_examples=20)
+@given(sizes=st.lists(st.integers(1, 70), min_size=1, max_size=4), batch=st.integers(1, 100))
+def test_timers_fire_between_ticks_whatever_the_batches(sizes: list[int], batch: int) -> None:
+    """Before the first tick of each new half minute; the engine then knows the ticks before, and no other."""
+    ticks = stream(300, gap=5 * SECOND)
+    ticks["ts"][100] -= MINUTE  # late: moves no clock
+    ticks["price"][150] = np.nan  # nor does a tick that is none
+    ticks["ts"][150] += 3600 * SECOND
+    engine = fc.Engine(PLAN)
+    fired: list[tuple[int, int]] = []
+    loop = TickLoop(engine, cut(ticks, sizes), batch=batch)
+    loop.every("30s", lambda ts: fired.append((ts, engine.ledger["received"])))
+    stats = ran(loop)
+
+    expected, newest = [], int(ticks["ts"][0])
+    for place, tick in enumerate(ticks):
+        if place == 150:
+            continue
+        moment = int(tick["ts"]) // (30 * SECOND) * (30 * SECOND)
+        if moment > newest:
+            expected.append((moment, place))
+        newest = max(newest, int(tick["ts"]))
+    assert fired == expected
+    assert len(fired) > 20
+    assert stats["timers"] == {"fired": len(fired), "failures": 0}
+
+
+def test_a_gap_fires_a_timer_once() -> None:
+    """After a silent day a timer of a second does not fire 86,400 times."""
+    ticks = stream(2)
+    ticks["ts"] = T0, T0 + 86_400 * SECOND
+    fired: list[int] = []
+    loop = TickLoop(fc.Engine(PLAN), cut(ticks, [2]))
+    loop.every("1s", fired.append)
+    ran(loop)
+    assert fired == [T0 + 86_400 * SECOND]
+
+
+def test_a_moment_fires_once_and_a_timer_that_raises_is_counted() -> None:
+    """Also from bars, which move the clock as ticks do."""
+    fired: list[int] = []
+    bars = np.zeros(5, fc.BAR)
+    start = T0 // MINUTE * MINUTE
+    bars["ts"] = start + np.arange(5) * MINUTE
+    bars["open"] = bars["high"] = bars["low"] = bars["close"] = 100.0
+    loop = TickLoop(fc.Engine(PLAN), [BarBatch("1m", bars, ["BTCUSDT"] * 5)])
+    loop.at(start + 90 * SECOND, fired.append)
+    loop.at(start + MINUTE, lambda ts: 1 // 0)
+    loop.at(start + 3600 * SECOND, fired.append)
+    stats = ran(loop)
+    assert fired == [start + 90 * SECOND]
+    assert stats["timers"] == {"fired": 2, "failures": 1}
+
+
+def test_a_stall_is_named_by_task_line_and_length() -> None:
+    """A strategy that blocks the event loop is found, with the line on which it does."""
+    slept = 0.0
+
+    def blocks(row: Row) -> None:
+        nonlocal slept
+        if row.values[0] == row.values[0] and not slept:
+            begun = time.monotonic()
+            time.sleep(0.2)  # the stall
+            slept = time.monotonic() - begun
+
+    async def main() -> TickLoop:
+        loop = TickLoop(fc.Engine(PLAN), cut(stream(20), [5]), strategies=[blocks], stall_seconds=0.05)
+        task = asyncio.create_task(loop.run(), name="the trading loop")
+        await task
+        return loop
+
+    loop = run(main())
+    named = [stall for stall in loop.stalls.stalls if "blocks" in stall.line]
+    assert len(named) == 1
+    with open(__file__, encoding="utf-8") as file:
+        line = next(n for n, text in enumerate(file, 1) if text.rstrip().endswith("# the stall"))
+    assert named[0].line == f"test_loop_time.py:{line} in {blocks.__qualname__}"
+    assert named[0].task == "the trading loop"
+    assert any("each_row" in line for line in named[0].stack)
+    assert named[0].seconds >= 0.05
+    assert loop.stats()["stalls"]["longest"] >= named[0].seconds
+
+
+def test_a_loop_that_turns_has_no_stall() -> None:
+    """Waiting is no stall."""
+
+    async def main() -> StallWatch:
+        with StallWatch(threshold=5.0) as watch:
+            await asyncio.sleep(0.01)
+        return watch
+
+    assert run(main()).counts() == {"count": 0, "seconds": 0.0, "longest": 0.0}
+
+
+def test_the_collector_is_tuned_while_the_loop_runs() -> None:
+    """Frozen and slowed down within, as before afterwards; its pauses are counted."""
+    before, during = gc.get_threshold(), []
+
+    def look(row: Row) -> None:
+        during.append((gc.get_threshold(), gc.get_freeze_count() > 0))
+        if len(during) == 3:
+            gc.collect()
+
+    loop = fc.TickLoop(fc.Engine(PLAN), cut(stream(5, symbols=1), [5], NAMES), strategies=[look])
+    stats = ran(loop)
+    assert set(during) == {(THRESHOLDS, True)}
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+    assert stats["gc"]["collections"] >= 1
+    assert stats["gc"]["longest_pause_ns"] > 0
+
+
+def test_an_untuned_collector_is_left_alone() -> None:
+    """Measured all the same."""
+    during: list[Any] = []
+    loop = TickLoop(
+        fc.Engine(PLAN), cut(stream(2), [2]), strategies=[lambda row: during.append(gc.get_threshold())]
+    )
+    before = gc.get_threshold()
+    ran(loop)
+    assert during == [before] * 2

@@ -1,0 +1,140 @@
+"""Files of rows: whole or not there, equal to what the engine said, going on where an earlier run ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import fastcore as fc
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fastcore.errors import ConfigError
+from fastcore.loop import Rows
+from fastcore.sinks import ArrowSink, ParquetSink
+from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, whole
+
+SINKS = (ParquetSink, ArrowSink)
+
+
+def table(path: Path) -> Any:
+    if path.suffix == ".parquet":
+        return pq.read_table(path)
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+@pytest.mark.parametrize("kind", SINKS)
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_files_hold_what_the_engine_said(kind: Any, compression: str | None, tmp_path: Path) -> None:
+    """Over several files and groups: every tick with its outcome, every output bit for bit."""
+    ticks = stream(1000)
+    ticks["price"][500] = np.nan
+    sink = kind(tmp_path / "deep" / "folder", rotate_rows=300, group=64, compression=compression)
+    ran(TickLoop(fc.Engine(PLAN), cut(ticks, [37]), sinks=[sink], batch=100))
+    rows, outcomes = whole(ticks)
+    tables = [table(path) for path in sink.paths]
+    assert [len(one) for one in tables] == [300, 300, 300, 100]
+    assert sorted(path.name for path in sink.paths[0].parent.iterdir()) == [
+        f"rows-00000{n}{sink.suffix}" for n in (1, 2, 3, 4)
+    ]
+    joined = {name: [v for one in tables for v in one[name].to_pylist()] for name in tables[0].column_names}
+    assert [NAMES[code] for code in ticks["symbol"]] == joined["symbol"]
+    assert [fc.OUTCOMES[code] for code in outcomes] == joined["outcome"]
+    assert (
+        np.concatenate([one["ts"].to_numpy() for one in tables]).astype(np.int64).tolist()
+        == ticks["ts"].tolist()
+    )
+    for field in ("price", "size", "id", "side"):
+        assert same(np.array(joined[field], ticks[field].dtype), np.ascontiguousarray(ticks[field]))
+    for place, column in enumerate(fc.Engine(PLAN).columns):
+        assert same(np.array(joined[column]), np.ascontiguousarray(rows[:, place])), column
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_a_file_has_its_name_when_it_is_whole(kind: Any, tmp_path: Path) -> None:
+    """Until then it is another: a reader that lists the folder never opens half of one."""
+    ticks = stream(100)
+    matrix, outcomes = whole(ticks)
+    rows = Rows(ticks, NAMES, matrix, outcomes, list(fc.Engine(PLAN).columns))
+
+    async def main() -> tuple[list[str], list[str]]:
+        sink = kind(tmp_path, rotate_rows=150, group=10)
+        await sink.open(rows.columns)
+        await sink.write(rows)
+        half = sorted(path.name for path in tmp_path.iterdir())
+        await sink.write(rows)
+        await sink.close()
+        return half, sorted(path.name for path in tmp_path.iterdir())
+
+    half, end = asyncio.run(main())
+    suffix = kind.suffix
+    assert half == [f"rows-000001{suffix}.part"]
+    assert end == [f"rows-000001{suffix}", f"rows-000002{suffix}"]
+
+
+def test_a_restart_goes_on_counting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing that is there is overwritten; a file that a crash left is kept, and named in the log."""
+    (tmp_path / "rows-000007.parquet.part").write_bytes(b"half")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            ran(TickLoop(fc.Engine(PLAN), cut(stream(10), [10]), sinks=[ParquetSink(tmp_path)]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "rows-000007.parquet.part",
+        "rows-000008.parquet",
+        "rows-000009.parquet",
+    ]
+    assert "rows-000007.parquet.part was left unfinished by an earlier run" in caplog.text
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_names_of_several_feeds_become_one(kind: Any, tmp_path: Path) -> None:
+    """Each feed numbers its symbols on its own; the file has each name once."""
+    one, other = stream(50), stream(50, seed=2)
+    other["ts"] += 10**15
+    sink = kind(tmp_path, group=1)
+    ran(TickLoop(fc.Engine(PLAN), [cut(one, [10]), cut(other, [10], NAMES[::-1])], sinks=[sink]))
+    names = sorted(table(sink.paths[0])["symbol"].to_pylist())
+    expected = [NAMES[code] for code in one["symbol"]] + [NAMES[::-1][code] for code in other["symbol"]]
+    assert names == sorted(expected)
+
+
+def test_only_what_was_taken_if_so_asked(tmp_path: Path) -> None:
+    """And an output that is called as a field of a tick takes a prefix."""
+    ticks = stream(30, symbols=1)
+    ticks["price"][3] = -1
+    sink = ParquetSink(tmp_path, taken_only=True)
+    ran(TickLoop(fc.Engine({"price": fc.EMA(2)}), cut(ticks, [30]), sinks=[sink]))
+    read = table(sink.paths[0])
+    assert len(read) == 29
+    assert "output.price" in read.column_names
+    assert set(read["outcome"].to_pylist()) == {"accepted"}
+
+
+def test_a_run_without_rows_leaves_no_file(tmp_path: Path) -> None:
+    """Nothing came: nothing is there."""
+    ran(TickLoop(fc.Engine(PLAN), [[]], sinks=[ParquetSink(tmp_path)]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
+    """Before a tick is taken."""
+    (tmp_path / "file").write_text("")
+    engine = fc.Engine(PLAN)
+    with pytest.raises(OSError, match="file"):
+        ran(TickLoop(engine, cut(stream(10), [10]), sinks=[ParquetSink(tmp_path / "file")]))
+    assert engine.ledger["received"] == 0
+
+
+def test_impossible_options_are_sentences(tmp_path: Path) -> None:
+    """They name the sink, the option and the value."""
+    for options, sentence in (
+        ({"group": 0}, "ParquetSink: group must be a whole number of rows above 0, not 0"),
+        ({"rotate_rows": 1.5}, "rotate_rows must be a whole number of rows above 0, not 1.5"),
+        ({"prefix": "a/b"}, "prefix must be the beginning of a file name, not 'a/b'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            ParquetSink(tmp_path, **options)
