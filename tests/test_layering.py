@@ -16,7 +16,18 @@ PACKAGE = ROOT / "python" / "fastcore"
 CPP = ROOT / "cpp"
 
 #: Modules of the tick core: what `import fastcore` brings, and all that an embedding program needs.
-CORE = ("__init__", "_core", "engine", "indicators", "catalogue", "frames", "policy", "ticks", "errors")
+CORE = (
+    "__init__",
+    "_core",
+    "engine",
+    "indicators",
+    "catalogue",
+    "frames",
+    "journal",
+    "policy",
+    "ticks",
+    "errors",
+)
 #: What stands around the core, and may only be built on it.
 AROUND = (
     "loop",

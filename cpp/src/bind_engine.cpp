@@ -6,6 +6,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "bind_journal.hpp"
 #include "bind_policy.hpp"
 #include "errors.hpp"
 #include "fastcore/file.hpp"
@@ -18,8 +19,6 @@ Engine& PyEngine::engine() const {
   enter(*handle);
   return *handle->engine;
 }
-
-namespace {
 
 std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   auto self = std::make_unique<PyEngine>();
@@ -35,6 +34,8 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   }
   return self;
 }
+
+namespace {
 
 std::vector<NodeSpec> specs_of_plan(const py::dict& plan) {
   std::vector<NodeSpec> specs;
@@ -75,9 +76,9 @@ py::object symbol(PyEngine& self, const std::string& name, const py::object& pol
   } else if (self.engine().find(name) != nullptr) {
     throw InputError("symbol '" + name + "' is there already: a policy of its own is given at its first use");
   }
-  const Policy own = policy.is_none() ? self.engine().options().policy : policy_of(policy);
-  py::object made =
-      py::cast(std::make_unique<PySymbol>(self.handle, self.engine().symbol(name, &own), py::weakref(py::cast(self))));
+  const Policy own = policy.is_none() ? Policy() : policy_of(policy);
+  const auto& core = self.engine().symbol(name, policy.is_none() ? nullptr : &own);
+  py::object made = py::cast(std::make_unique<PySymbol>(self.handle, core, py::weakref(py::cast(self))));
   self.symbols[key] = made;
   return made;
 }
@@ -136,12 +137,10 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
   double* const row = all_rows ? rows.mutable_data() : nullptr;
   std::uint8_t* const bucket = outcomes ? buckets.mutable_data() : nullptr;
   std::size_t accepted = 0;
-  self.handle->busy = true;
   {
-    const py::gil_scoped_release release;
+    const Busy busy(*self.handle);
     accepted = engine.on_ticks(first, count, table, row, bucket);
   }
-  self.handle->busy = false;
   if (all_rows && outcomes) return py::make_tuple(rows, buckets);
   if (all_rows) return std::move(rows);
   if (outcomes) return std::move(buckets);
@@ -173,13 +172,22 @@ std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, co
     throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " +
                         std::to_string(engine.symbols().size()) + ", but max_symbols is " + std::to_string(room));
   }
-  std::size_t accepted = 0;
+  std::vector<Symbol*> symbols;
+  std::vector<Bar> bars;
+  symbols.reserve(names.size());
+  bars.reserve(names.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto at = static_cast<py::ssize_t>(i);
-    const Bar bar{ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at), columns[4].at(at), 1};
-    accepted += taken(engine.symbol(names[i])->on_bar(clock, bar)) ? 1 : 0;
+    symbols.push_back(engine.symbol(names[i]).get());
+    bars.push_back(
+        {ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at), columns[4].at(at), 1});
   }
-  return accepted;
+  return engine.on_bars(clock, symbols, bars);
+}
+
+void set_sequence(PyEngine& self, std::uint64_t sequence) {
+  if (self.engine().log() != nullptr) throw InputError("sequence: the engine's journal counts it");
+  self.engine().set_sequence(sequence);
 }
 
 py::dict latency(const Histogram& h) {
@@ -212,8 +220,8 @@ py::dict stats(PyEngine& self) {
 }  // namespace
 
 void bind_engine(py::module_& m) {
-  py::class_<PyEngine>(m, "Engine", "Many symbols under one plan of indicators.")
-      .def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("policy"),
+  py::class_<PyEngine> type(m, "Engine", "Many symbols under one plan of indicators.");
+  type.def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("policy"),
            py::arg("copy_rows"))
       .def(py::init(&restore), py::arg("snapshot"), py::arg("plan"), py::arg("copy_rows"))
       .def("symbol", &symbol, py::arg("name"), py::arg("policy") = py::none(),
@@ -253,9 +261,9 @@ void bind_engine(py::module_& m) {
           "cold", [](PyEngine& self) { return cold_dict(self.engine().cold(), self.engine().plan()); },
           "Columns that started anew when the engine was restored, and why, in row order.")
       .def_property(
-          "sequence", [](PyEngine& self) { return self.engine().sequence(); },
-          [](PyEngine& self, std::uint64_t sequence) { self.engine().set_sequence(sequence); },
+          "sequence", [](PyEngine& self) { return self.engine().sequence(); }, &set_sequence,
           "Number of the last record of a journal that this state holds; 0 without one. Part of the snapshot.");
+  bind_engine_journal(type);
   py::list names;
   for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
   m.attr("outcomes") = py::tuple(names);

@@ -16,6 +16,25 @@ struct EngineHandle {
   pybind11::dict columns;  // name -> int
   bool copy_rows = false;  // on_tick gives a copy of the row instead of the live one
   bool busy = false;       // a batch runs without the GIL: entering now is an error
+  pybind11::object journal = pybind11::none();   // Python's, when one is attached
+  pybind11::object recovery = pybind11::none();  // what a recovery found
+};
+
+/// Keeps others out of an engine while it works without the GIL.
+class Busy {
+ public:
+  explicit Busy(EngineHandle& handle) : flag_(handle.busy) {}
+
+ private:
+  struct Flag {
+    explicit Flag(bool& busy) noexcept : busy_(busy) { busy_ = true; }
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
+    ~Flag() { busy_ = false; }
+    bool& busy_;
+  };
+  Flag flag_;  // set before the GIL is given up, and until it is had back
+  pybind11::gil_scoped_release release_;
 };
 
 /// Python's engine: the handle, and the symbols it has given out, so that each is one object.
@@ -35,6 +54,9 @@ struct PySymbol {
   std::shared_ptr<Symbol> symbol;
   pybind11::object row;  // the live row, made once
 };
+
+/// Python's engine around one; its rows are copies where that is asked for.
+std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows);
 
 /// Counts by bucket, with what was received first.
 pybind11::dict ledger_dict(const Ledger& ledger);

@@ -3,6 +3,7 @@
 #include "fastcore/archive.hpp"
 #include "fastcore/check.hpp"
 #include "fastcore/engine/engine.hpp"
+#include "fastcore/journal/format.hpp"
 
 namespace py = pybind11;
 
@@ -29,6 +30,8 @@ void bind_errors() {
       PyErr_SetString(error_class("PlanError"), e.what());
     } catch (const SnapshotError& e) {
       PyErr_SetString(error_class("SnapshotError"), e.what());
+    } catch (const JournalError& e) {
+      PyErr_SetString(error_class("JournalError"), e.what());
     } catch (const CapacityError& e) {
       PyErr_SetString(error_class("CapacityError"), e.what());
     } catch (const BusyError& e) {

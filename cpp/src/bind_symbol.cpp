@@ -6,6 +6,7 @@
 #include "bind_tick.hpp"
 #include "errors.hpp"
 #include "fastcall.hpp"
+#include "fastcore/engine/log.hpp"
 
 namespace py = pybind11;
 
@@ -150,21 +151,35 @@ py::object row_or_error(const PySymbol& self, Outcome outcome, const char* what,
   return py::reinterpret_steal<py::object>(give_row(self));
 }
 
+/// Has a journal take what comes before the symbol does.
+template <class Log>
+void log_first(const PySymbol& self, const Log& put) {
+  if (self.symbol->log_number() == no_symbol) return;
+  EngineLog& log = *self.owner->engine->log();
+  bool logged = false;
+  {
+    const Busy busy(*self.owner);
+    logged = put(log);
+  }
+  if (!logged) throw JournalError(log.failure());
+}
+
 py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low,
                   double close, double volume) {
   enter(*self.owner);
   const std::size_t clock = self.symbol->plan().clock(span);
+  const Bar bar{ts, open, high, low, close, volume, 1};
+  log_first(self, [&](EngineLog& log) { return log.bar(*self.symbol, span, bar); });
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_bar", ts));
-  return row_or_error(self, self.symbol->on_bar(clock, Bar{ts, open, high, low, close, volume, 1}), "bar", ts);
+  return row_or_error(self, self.symbol->on_bar(clock, bar), "bar", ts);
 }
 
 py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double bid_size, double ask_size) {
   enter(*self.owner);
+  const Quote quote{ts, bid, ask, bid_size, ask_size};
+  log_first(self, [&](EngineLog& log) { return log.quote(*self.symbol, quote); });
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
-  // A crossed quote has no price to speak of, unless the policy says so: NaN sends it to the invalid bucket.
-  const bool crossed = ask < bid && self.symbol->policy().crossed == CrossedRule::drop;
-  const bool sound = valid_price(bid) && valid_price(ask) && !crossed && valid_size(bid_size) && valid_size(ask_size);
-  return row_or_error(self, self.symbol->on_tick({ts, sound ? 0.5 * (bid + ask) : quiet_nan, 0.0}), "quote", ts);
+  return row_or_error(self, self.symbol->on_quote(quote), "quote", ts);
 }
 
 py::bytes snapshot(const PySymbol& self, bool with_history) {

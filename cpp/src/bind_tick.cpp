@@ -5,6 +5,7 @@
 
 #include "errors.hpp"
 #include "fastcall.hpp"
+#include "fastcore/engine/log.hpp"
 
 namespace py = pybind11;
 
@@ -112,6 +113,23 @@ PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* 
   return nullptr;
 }
 
+/// Puts a tick into the engine's journal; false with JournalError set.
+bool log_tick(EngineHandle& handle, const Symbol& symbol, const Tick& tick) noexcept {
+  EngineLog& log = *handle.engine->log();
+  bool logged = false;
+  if (log.waits()) {
+    handle.busy = true;  // as Busy, which may throw
+    PyThreadState* const thread = PyEval_SaveThread();
+    logged = log.tick(symbol, tick);
+    PyEval_RestoreThread(thread);
+    handle.busy = false;
+  } else {
+    logged = log.tick(symbol, tick);
+  }
+  if (!logged) PyErr_SetString(error_class("JournalError"), log.failure().c_str());
+  return logged;
+}
+
 Outcome timed_tick(EngineHandle& handle, Symbol& symbol, const Tick& tick) noexcept {
   using Time = std::chrono::steady_clock;
   const auto before = Time::now();
@@ -149,11 +167,12 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
     }
   }
   Symbol& symbol = *self->symbol;
+  const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};
+  if (symbol.log_number() != no_symbol && !log_tick(*self->owner, symbol, tick)) return nullptr;
   if (ts < earliest_ts) {
     PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
     return nullptr;
   }
-  const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};
   const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, tick) : symbol.on_tick(tick);
   if (outcome != Outcome::accepted) {
     if (raises(symbol, outcome)) {

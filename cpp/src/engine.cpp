@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "fastcore/engine/log.hpp"
+
 namespace fastcore {
 
 Engine::Engine(std::vector<NodeSpec> specs, const Options& options)
@@ -22,6 +24,29 @@ Engine::Engine(std::shared_ptr<const Plan> plan, const Options& options) : plan_
   }
 }
 
+Engine::~Engine() { detach(); }
+
+void Engine::attach(std::shared_ptr<JournalWriter> journal) {
+  log_ = std::make_unique<EngineLog>(std::move(journal), symbols_);
+}
+
+void Engine::detach() noexcept {
+  sequence_ = sequence();
+  for (const auto& symbol : symbols_) symbol->set_log_number(no_symbol);
+  log_.reset();
+}
+
+std::uint64_t Engine::sequence() const noexcept { return log_ == nullptr ? sequence_ : log_->sequence(); }
+
+namespace {
+
+/// What comes after a call that logs.
+void require(bool logged, const EngineLog& log) {
+  if (!logged) throw JournalError(log.failure());
+}
+
+}  // namespace
+
 const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name, const Policy* policy) {
   const auto found = by_name_.find(name);
   if (found != by_name_.end()) return found->second;
@@ -30,6 +55,7 @@ const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name, const Pol
                         ", but max_symbols is " + std::to_string(options_.max_symbols) + "; drop one first");
   }
   auto made = std::make_shared<Symbol>(name, plan_, policy == nullptr ? options_.policy : *policy, options_.history);
+  if (log_ != nullptr) require(log_->make(*made, policy), *log_);
   symbols_.push_back(made);
   return by_name_.emplace(name, std::move(made)).first->second;
 }
@@ -42,6 +68,8 @@ std::shared_ptr<Symbol> Engine::find(const std::string& name) const {
 bool Engine::drop(const std::string& name) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return false;
+  if (log_ != nullptr) require(log_->drop(*found->second), *log_);
+  found->second->set_log_number(no_symbol);
   unplaced_ += found->second->ledger();
   symbols_.erase(std::find(symbols_.begin(), symbols_.end(), found->second));
   by_name_.erase(found);
@@ -49,7 +77,8 @@ bool Engine::drop(const std::string& name) {
 }
 
 std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
-                             std::uint8_t* outcomes) noexcept {
+                             std::uint8_t* outcomes) {
+  if (log_ != nullptr) require(log_->ticks(ticks, count, table), *log_);
   using Time = std::chrono::steady_clock;
   const std::size_t width = plan_->columns().size();
   std::size_t accepted = 0;
@@ -84,13 +113,21 @@ std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::ve
   return accepted;
 }
 
+std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars) {
+  if (log_ != nullptr) require(log_->bars(plan_->clocks()[clock].text, symbols, bars), *log_);
+  std::size_t accepted = 0;
+  for (std::size_t i = 0; i < bars.size(); ++i) accepted += taken(symbols[i]->on_bar(clock, bars[i])) ? 1 : 0;
+  return accepted;
+}
+
 Ledger Engine::ledger() const noexcept {
   Ledger total = unplaced_;
   for (const auto& symbol : symbols_) total += symbol->ledger();
   return total;
 }
 
-void Engine::flush() noexcept {
+void Engine::flush() {
+  if (log_ != nullptr) require(log_->flush(), *log_);
   for (const auto& symbol : symbols_) symbol->flush();
 }
 

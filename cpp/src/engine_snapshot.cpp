@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fastcore/engine/engine.hpp"
+#include "fastcore/engine/log.hpp"
 #include "fastcore/engine/saved_symbol.hpp"
 #include "fastcore/text.hpp"
 
@@ -32,7 +33,7 @@ struct Engine::Self {
 
 std::string Engine::snapshot(bool history) {
   SnapshotWriter out(SnapshotKind::engine);
-  Self self{options_, sequence_, unplaced_};
+  Self self{options_, sequence(), unplaced_};
   out.record("engine", self);
   write_symbols(out, symbols_, history);
   return out.finish();
@@ -122,6 +123,11 @@ std::unique_ptr<Engine> Engine::restore(const SnapshotReader& snapshot, const Sa
 }
 
 const std::shared_ptr<Symbol>& Engine::restore_symbol(std::string_view bytes) {
+  if (log_ != nullptr) {
+    throw JournalError(
+        "a symbol cannot be restored into an engine with a journal, which would not hold what came "
+        "before: restore it first, then attach the journal");
+  }
   const SnapshotReader snapshot({SnapshotKind::symbol}, bytes);
   const SavedPlan saved = load_plan(snapshot);
   SymbolFit symbol_fit(snapshot, saved, fit(saved, snapshot.schemas(), plan_));

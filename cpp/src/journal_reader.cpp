@@ -35,8 +35,6 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
                  : symbol_unread;
     case RecordKind::drop: return record.bytes == 4 ? at(0) : symbol_unread;
     case RecordKind::tick: return record.bytes == sizeof(TickRecord) ? at(offsetof(TickRecord, symbol)) : symbol_unread;
-    case RecordKind::received_tick:
-      return record.bytes == sizeof(TickRecord) + 8 ? at(offsetof(TickRecord, symbol)) : symbol_unread;
     case RecordKind::quote:
       return record.bytes == sizeof(QuoteRecord) ? at(offsetof(QuoteRecord, symbol)) : symbol_unread;
     case RecordKind::bar:
@@ -45,12 +43,8 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
                      is_utf8({record.payload + sizeof(BarRecord), record.bytes - sizeof(BarRecord)})
                  ? at(offsetof(BarRecord, symbol))
                  : symbol_unread;
-    case RecordKind::time: return record.bytes == 8 ? no_symbol : symbol_unread;
-    case RecordKind::event:
-      return record.bytes >= sizeof(EventRecord) &&
-                     is_utf8({record.payload + sizeof(EventRecord), record.bytes - sizeof(EventRecord)})
-                 ? at(offsetof(EventRecord, symbol))
-                 : symbol_unread;
+    case RecordKind::flush: return record.bytes == 0 ? no_symbol : symbol_unread;
+    case RecordKind::policy: return record.bytes > 4 ? at(0) : symbol_unread;
     case RecordKind::note: return is_utf8({record.payload, record.bytes}) ? no_symbol : symbol_unread;
     case RecordKind::none: return symbol_unread;
   }
@@ -294,7 +288,9 @@ std::uint64_t JournalReader::search() {
 
 const char* JournalReader::accept() {
   const std::uint32_t symbol = symbol_in(record_);
-  if (symbol == symbol_unread) return "the record makes no sense";
+  const bool must_have = record_.kind == RecordKind::drop || record_.kind == RecordKind::quote ||
+                         record_.kind == RecordKind::bar || record_.kind == RecordKind::policy;
+  if (symbol == symbol_unread || (symbol == no_symbol && must_have)) return "the record makes no sense";
   if (record_.kind == RecordKind::define || record_.kind == RecordKind::make)
     define(symbol, {record_.payload + sizeof symbol, record_.bytes - sizeof symbol});
   subject_ = name_of(symbol);

@@ -18,6 +18,22 @@ namespace {
 
 }  // namespace
 
+const char* kind_name(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::define: return "define";
+    case RecordKind::make: return "make";
+    case RecordKind::drop: return "drop";
+    case RecordKind::tick: return "tick";
+    case RecordKind::quote: return "quote";
+    case RecordKind::bar: return "bar";
+    case RecordKind::flush: return "flush";
+    case RecordKind::policy: return "policy";
+    case RecordKind::note: return "note";
+    case RecordKind::none: break;
+  }
+  return nullptr;
+}
+
 HeaderState read_header(const SegmentHeader& header, std::uint64_t segment, const std::string& path) {
   static constexpr SegmentHeader blank{};
   if (std::memcmp(&header, &blank, sizeof header) == 0) return HeaderState::blank;

@@ -51,11 +51,11 @@ void check(const JournalOptions& options) {
 
 }  // namespace
 
-JournalWriter::JournalWriter(std::string folder, const JournalOptions& options, const std::uint64_t* last)
+JournalWriter::JournalWriter(std::string folder, const JournalOptions& options)
     : options_(options), folder_(std::move(folder)) {
   check(options);
   keeper_ = std::make_unique<JournalKeeper>(folder_, options_, at_, end_, sequence_);
-  sequence_.store(last != nullptr ? *last : keeper_->found());
+  sequence_.store(keeper_->found());
   JournalForks::all().add(this);
 }
 

@@ -67,6 +67,11 @@ Outcome Symbol::on_tick(const Tick& tick) noexcept {
   return outcome_ = ledger_.count(take(tick));
 }
 
+Outcome Symbol::on_quote(const Quote& quote) noexcept {
+  // A quote without a price to speak of goes to the invalid bucket, as NaN does.
+  return on_tick({quote.ts, mid_of(quote, policy_.crossed == CrossedRule::accept), 0.0});
+}
+
 void Symbol::flush() noexcept {
   if (gate_ != nullptr) gate_->flush(ledger_, [this](const Tick& one) { return take(one); });
 }

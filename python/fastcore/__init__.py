@@ -14,6 +14,7 @@ from fastcore.catalogue import describe, indicators
 from fastcore.engine import Engine
 from fastcore.errors import *  # noqa: F403
 from fastcore.indicators import *  # noqa: F403
+from fastcore.journal import Journal
 from fastcore.policy import Policy
 from fastcore.ticks import BAR, TICK
 
@@ -48,6 +49,7 @@ __all__ = [
     "OUTCOMES",
     "TICK",
     "Engine",
+    "Journal",
     "Policy",
     "Symbol",
     "core_variant",
@@ -57,6 +59,16 @@ __all__ = [
 __all__ += errors.__all__
 __all__ += _indicators.__all__
 __all__.sort()
-for _name in ("Engine", "Policy", "Symbol", "Indicator", "describe", "indicators", "make", *errors.__all__):
+for _name in (
+    "Engine",
+    "Journal",
+    "Policy",
+    "Symbol",
+    "Indicator",
+    "describe",
+    "indicators",
+    "make",
+    *errors.__all__,
+):
     globals()[_name].__module__ = "fastcore"
 del _name

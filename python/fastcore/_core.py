@@ -31,6 +31,7 @@ _native = _load(os.environ.get("FASTCORE_VARIANT") or _FASTEST[_cpu.level()])
 
 Engine = _native.Engine
 Indicator = _native.Indicator
+Journal = _native.Journal
 Symbol = _native.Symbol
 catalogue = _native.catalogue
 install = _native.install

@@ -112,6 +112,29 @@ class Symbol:
     @property
     def _engine(self) -> Any: ...
 
+class Journal:
+    def __init__(
+        self, folder: str, fsync: str, interval_ns: int, segment_bytes: int, kept: tuple[int, ...]
+    ) -> None: ...
+    def note(self, text: str) -> None:
+        """Write a line for people, of at most 16,384 bytes; it changes nothing."""
+    def sync(self) -> None:
+        """Bring all records to the disk, and return when they are there."""
+    def close(self) -> None:
+        """Sync and let go of the folder. An engine with this journal takes nothing from then on."""
+    @property
+    def folder(self) -> str:
+        """The folder of its segments."""
+    @property
+    def fsync(self) -> str:
+        """When records are brought to the disk: always, interval or os."""
+    @property
+    def sequence(self) -> int:
+        """Number of the last record."""
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed."""
+
 class Engine:
     @overload
     def __init__(
@@ -124,6 +147,8 @@ class Engine:
     ) -> None: ...
     @overload
     def __init__(self, snapshot: bytes, plan: dict[str, Any] | None, copy_rows: bool) -> None: ...
+    @overload
+    def __init__(self, journal: Journal, skip: bool, copy_rows: bool) -> None: ...
     def symbol(self, name: str, policy: Any = None) -> Symbol:
         """The symbol of that name, made on first use: with the engine's policy, or one of its own."""
     def flush(self) -> None:
@@ -132,6 +157,18 @@ class Engine:
         """Forget a symbol; its ledger stays in the engine's."""
     def stats(self) -> dict[str, Any]:
         """Counts, memory in bytes, and latency percentiles in ns of a sample of the calls."""
+    def checkpoint(self, *, history: bool = False) -> str:
+        """Write the state beside the journal, where a recovery begins, and let go of what is not needed
+        any more. With history=True its rows and bars, too. Returns the file's path.
+        """
+    @property
+    def journal(self) -> Any:
+        """The journal that was attached; None without one."""
+    @property
+    def recovery(self) -> dict[str, Any] | None:
+        """What `recover` found: sequence of the snapshot, of the last record, ticks and bars taken, notes;
+        else None.
+        """
     @property
     def cold(self) -> dict[str, str]:
         """Columns that started anew when the engine was restored, and why, in row order."""
@@ -163,6 +200,7 @@ class Engine:
     def _snapshot(self, history: bool, /) -> bytes: ...
     def _save(self, path: bytes, history: bool, /) -> tuple[int, str]: ...
     def _restore_symbol(self, snapshot: bytes, /) -> Symbol: ...
+    def _attach(self, journal: Journal, /) -> None: ...
     @property
     def _copies_rows(self) -> bool: ...
     @property

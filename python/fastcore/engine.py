@@ -12,6 +12,7 @@ import numpy as np
 from fastcore import _core
 from fastcore.errors import BusyError, InputError, SnapshotError
 from fastcore.indicators import Indicator
+from fastcore.journal import Journal, opened
 from fastcore.policy import Policy
 from fastcore.ticks import TICK
 
@@ -32,11 +33,15 @@ class Engine(_core.Engine):
         What `on_tick` returns: the same live array each time, or a fresh copy.
     max_symbols : int, optional
         Bound on the symbols held at once.
+    journal : Journal or path, optional
+        Takes what the engine is given before the engine does; see `attach`.
 
     Raises
     ------
     PlanError
         If the plan has a cycle, an unknown column or a bar spec that is none.
+    JournalError
+        If the journal cannot be written, or holds the records of another engine.
 
     Notes
     -----
@@ -62,6 +67,7 @@ class Engine(_core.Engine):
         policy: Policy | None = None,
         rows: Literal["live", "copy"] = "live",
         max_symbols: int | None = None,
+        journal: Journal | str | os.PathLike[str] | None = None,
     ) -> None:
         if not isinstance(plan, Mapping):
             raise TypeError(f"Engine: the plan must map names to indicators, not be {plan!r}")
@@ -75,6 +81,8 @@ class Engine(_core.Engine):
             rules,
             _copies(rows),
         )
+        if journal is not None:
+            self.attach(journal)
 
     def on_ticks(
         self,
@@ -290,6 +298,72 @@ class Engine(_core.Engine):
             return cls.restore(data, plan=plan, rows=rows)
         except SnapshotError as error:
             raise SnapshotError(f"{os.fsdecode(path)}: {error}") from None
+
+    def attach(self, journal: Journal | str | os.PathLike[str]) -> None:
+        """Have a journal take what the engine is given, from here on, before the engine does.
+
+        A call that has returned is in the journal: ticks, quotes, bars, symbols made and dropped. What the
+        journal cannot take the engine does not: the call raises, and the state is as it was.
+
+        Parameters
+        ----------
+        journal : Journal or path
+            New, or at the same record as the engine. The state is written beside it at once.
+
+        Raises
+        ------
+        JournalError
+            If the journal cannot be written, has an engine, or holds what this one does not; the engine
+            is then as it was.
+        """
+        self._attach(opened(journal, made=True))
+
+    @classmethod
+    def recover(
+        cls,
+        journal: Journal | str | os.PathLike[str],
+        *,
+        damage: Literal["refuse", "skip"] = "refuse",
+        rows: Literal["live", "copy"] = "live",
+    ) -> Engine:
+        """The engine of a journal, as it was when it last returned from a call: bit for bit.
+
+        It is the newest sound snapshot and what the journal holds after that. The journal is attached, and
+        `recovery` says what was found.
+
+        Parameters
+        ----------
+        journal : Journal or path
+            Which has not been written to since it was opened.
+        damage : {"refuse", "skip"}
+            What to do where records that were on the disk are gone: say so, or go on behind them. The
+            end that a loss of power cut off is no damage.
+        rows : {"live", "copy"}
+            What `on_tick` returns.
+
+        Raises
+        ------
+        JournalError
+            If there is no journal, or no snapshot that can be read, or it is damaged or newer. The folder
+            is as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from fastcore import EMA, Engine
+        >>> folder = tempfile.mkdtemp()
+        >>> engine = Engine({"ema": EMA(2)}, journal=folder)
+        >>> row = engine.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000, 100.0, 0.5)
+        >>> engine.journal.close()
+        >>> Engine.recover(folder).recovery
+        {'snapshot': 0, 'sequence': 2, 'ticks': 1, 'bars': 0, 'notes': []}
+        """
+        if damage not in ("refuse", "skip"):
+            raise InputError(f"Engine.recover: damage must be 'refuse' or 'skip', not {damage!r}")
+        copies = _copies(rows)
+        made = cls.__new__(cls)
+        _core.Engine.__init__(made, opened(journal, made=False), damage == "skip", copies)
+        return made
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.snapshot(history=True), "copy" if self._copies_rows else "live")

@@ -8,6 +8,7 @@ The tree::
     ├── ConfigError             (ValueError)   an indicator or a plan written as text cannot be read
     ├── FileFeedError           (ValueError)   a tick file cannot be read, or not to its end
     ├── InputError              (ValueError)   values of the wrong shape, kind or unit
+    ├── JournalError            (RuntimeError) a journal cannot be written, or not be read
     ├── MissingExtraError       (ImportError)  an optional dependency is not installed
     ├── ParameterError          (ValueError)   a parameter outside its range
     ├── PlanError               (ValueError)   indicators that do not make a plan
@@ -27,6 +28,7 @@ __all__ = [
     "FastcoreError",
     "FileFeedError",
     "InputError",
+    "JournalError",
     "MissingExtraError",
     "ParameterError",
     "PlanError",
@@ -54,6 +56,10 @@ class ConfigError(FastcoreError, ValueError):
 
 class FileFeedError(FastcoreError, ValueError):
     """A tick file cannot be read, or not to its end."""
+
+
+class JournalError(FastcoreError, RuntimeError):
+    """A journal cannot be written, or holds what cannot be read."""
 
 
 class MissingExtraError(FastcoreError, ImportError):

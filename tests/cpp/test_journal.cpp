@@ -81,9 +81,9 @@ TEST_CASE("a writer may go on from an earlier record: what came behind it is voi
     JournalWriter writer(folder / "j", small_segments());
     write_ticks(writer, "A", 0, 4000);
   }
-  const std::uint64_t last = 500;
   {
-    JournalWriter writer(folder / "j", small_segments(), &last);
+    JournalWriter writer(folder / "j", small_segments());
+    writer.go_on_behind(500);
     write_ticks(writer, "A", 10'000, 10'050);
   }
   Reading read = read_journal(folder / "j");

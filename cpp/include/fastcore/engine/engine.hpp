@@ -15,6 +15,8 @@
 
 namespace fastcore {
 
+class EngineLog;
+class JournalWriter;
 class SnapshotReader;
 class SnapshotWriter;
 
@@ -45,6 +47,9 @@ class Engine {
 
   /// Throws PlanError, also for more history or symbols than the most.
   Engine(std::vector<NodeSpec> specs, const Options& options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
 
   /// The symbol of that name, made on first use, with the engine's policy or one of its own, which counts only
   /// then; throws CapacityError beyond max_symbols.
@@ -58,7 +63,9 @@ class Engine {
   /// Takes `count` ticks in order; `table[tick.symbol]` is the tick's symbol. Rows and outcomes are
   /// written when their pointers are not null, one per tick. Returns how many were taken.
   std::size_t on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
-                       std::uint8_t* outcomes) noexcept;
+                       std::uint8_t* outcomes);
+  /// Takes a closed bar of a clock for each of the symbols. Returns how many were taken.
+  std::size_t on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars);
 
   /// Whether the latency of this call is to be measured: one in `sampling`, so that reading the clock
   /// costs a tick under 1 ns on average.
@@ -68,7 +75,7 @@ class Engine {
   const Plan& plan() const noexcept { return *plan_; }
   const Options& options() const noexcept { return options_; }
   /// Releases what the policies of the symbols hold back.
-  void flush() noexcept;
+  void flush();
   Ledger ledger() const noexcept;
   /// Ticks that never found a symbol.
   Ledger& unplaced() noexcept { return unplaced_; }
@@ -76,8 +83,15 @@ class Engine {
   Histogram& batch_latency() noexcept { return batch_latency_; }
   std::size_t memory() const noexcept;
 
-  /// Number of the last record of a journal that this state holds; 0 without one. The engine only keeps it.
-  std::uint64_t sequence() const noexcept { return sequence_; }
+  /// From here on a journal has what changes the engine, before it does: symbols made and dropped, batches, and
+  /// what `log()` is given. What cannot be logged is not done: a JournalError says why.
+  void attach(std::shared_ptr<JournalWriter> journal);
+  /// Lets go of the journal.
+  void detach() noexcept;
+  /// Where ticks of single symbols go before they go to the symbol; null without a journal.
+  EngineLog* log() noexcept { return log_.get(); }
+  /// Number of the last record of a journal that this state holds; 0 without one.
+  std::uint64_t sequence() const noexcept;
   void set_sequence(std::uint64_t sequence) noexcept { sequence_ = sequence; }
 
   /// The whole engine as bytes: plan, options, symbols in order of first use, ledger; rows and bars that were only
@@ -88,7 +102,7 @@ class Engine {
   /// The same with another plan: what it has in common with the saved one goes on, `cold` says what does not.
   static std::unique_ptr<Engine> restore(std::string_view bytes, std::vector<NodeSpec> plan);
   /// One symbol as bytes, and back into an engine of the same or another plan, where it must be new or without a
-  /// tick. Throws SnapshotError, or CapacityError beyond max_symbols.
+  /// tick, and which has no journal. Throws SnapshotError, CapacityError beyond max_symbols, or JournalError.
   std::string snapshot_symbol(const std::shared_ptr<Symbol>& symbol, bool history = false) const;
   const std::shared_ptr<Symbol>& restore_symbol(std::string_view bytes);
   /// Columns that started anew at a restore, in row order, and why.
@@ -113,6 +127,7 @@ class Engine {
   std::uint32_t calls_ = 0;
   std::uint64_t sequence_ = 0;
   ColdColumns cold_ = no_cold_columns();
+  std::unique_ptr<EngineLog> log_;
 };
 
 }  // namespace fastcore

@@ -32,6 +32,8 @@ class Symbol {
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
   Outcome on_tick(const Tick& tick) noexcept;
+  /// Takes one quote as a tick at its mid with size 0.
+  Outcome on_quote(const Quote& quote) noexcept;
   /// Releases what the policy holds back: the stream has ended, or pauses.
   void flush() noexcept;
   /// Counts one tick that was refused before it came here.
@@ -45,6 +47,10 @@ class Symbol {
   /// Writes the row that a tick at `price` would leave; with `forming`, bar columns as if the forming
   /// bars closed with it. No trace is left.
   void peek(double price, double size, bool forming, double* row) const;
+
+  /// By which number the engine's journal knows it; `no_symbol` while there is none.
+  std::uint32_t log_number() const noexcept { return log_number_; }
+  void set_log_number(std::uint32_t number) noexcept { log_number_ = number; }
 
   const std::string& name() const noexcept { return name_; }
   const Plan& plan() const noexcept { return *plan_; }
@@ -101,6 +107,7 @@ class Symbol {
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;
+  std::uint32_t log_number_ = no_symbol;
   Outcome outcome_ = Outcome::accepted;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Block> block_;

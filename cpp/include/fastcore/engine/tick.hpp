@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "fastcore/quiet_nan.hpp"
+
 namespace fastcore {
 
 /// One trade or quote tick, laid out as NumPy's fc.TICK.
@@ -17,6 +19,18 @@ struct Tick {
   std::int8_t side = 0;      ///< 1 buyer took, -1 seller took, 0 unknown
 };
 static_assert(sizeof(Tick) == 40, "fc.TICK says 40 bytes");
+
+/// The best prices to sell and to buy at, and how much is wanted there.
+struct Quote {
+  std::int64_t ts;  ///< nanoseconds since 1970 UTC
+  double bid;
+  double ask;
+  double bid_size;
+  double ask_size;
+};
+
+/// Stands for no symbol where one is a number.
+inline constexpr std::uint32_t no_symbol = 0xffffffff;
 
 /// Timestamps before this (1973-03-03 in nanoseconds) are in another unit: today in microseconds,
 /// milliseconds and seconds is 1.7e15, 1.7e12 and 1.7e9.
@@ -35,5 +49,12 @@ void tick_state(Archive& archive, Tick& tick) {
 inline bool valid_price(double price) noexcept { return price > 0.0 && price <= std::numeric_limits<double>::max(); }
 inline bool valid_size(double size) noexcept { return size >= 0.0 && size <= std::numeric_limits<double>::max(); }
 inline bool valid_side(std::int64_t side) noexcept { return side >= -1 && side <= 1; }
+
+/// The middle of a quote; NaN for one that cannot be, as one is whose bid is above its ask unless that is let be.
+inline double mid_of(const Quote& quote, bool crossed) noexcept {
+  const bool sound = valid_price(quote.bid) && valid_price(quote.ask) && (crossed || quote.ask >= quote.bid) &&
+                     valid_size(quote.bid_size) && valid_size(quote.ask_size);
+  return sound ? 0.5 * (quote.bid + quote.ask) : quiet_nan;
+}
 
 }  // namespace fastcore

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "fastcore/crc32c.hpp"
+#include "fastcore/engine/tick.hpp"
 
 namespace fastcore {
 
@@ -23,21 +24,19 @@ class JournalError : public std::runtime_error {
 /// not go on; from there on it is for people, and can be passed over.
 enum class RecordKind : std::uint8_t {
   none = 0,
-  define = 1,         ///< number and name of a symbol: stands before its first record in each segment
-  make = 2,           ///< the same, and the symbol is made
-  drop = 3,           ///< a symbol is forgotten
-  tick = 4,           ///< TickRecord
-  received_tick = 5,  ///< TickRecord and the time of receipt
-  quote = 6,          ///< QuoteRecord
-  bar = 7,            ///< BarRecord and the clock's text
-  time = 8,           ///< an engine's clock moves to a time
-  event = 9,          ///< EventRecord and a text: what happened to the feed
-  note = 128,         ///< text of the user's
+  define = 1,  ///< number and name of a symbol: stands before its first record in each segment
+  make = 2,    ///< the same, and the symbol is made
+  drop = 3,    ///< a symbol is forgotten
+  tick = 4,    ///< TickRecord
+  quote = 5,   ///< QuoteRecord
+  bar = 6,     ///< BarRecord and the clock's text
+  flush = 7,   ///< policies release what they hold back
+  policy = 8,  ///< number of a symbol and the policy of its own, before it is made
+  note = 128,  ///< text of the user's
 };
 inline constexpr std::uint8_t first_remark = 128;
-
-/// Stands for no symbol: what never found one.
-inline constexpr std::uint32_t no_symbol = 0xffffffff;
+/// What a kind is called; null for one that is not known.
+const char* kind_name(RecordKind kind) noexcept;
 
 struct TickRecord {
   std::int64_t ts;
@@ -67,11 +66,6 @@ struct BarRecord {
   std::int64_t count;
   std::uint32_t symbol;
   std::uint32_t clock_bytes;  ///< of the clock's text, which follows
-};
-struct EventRecord {
-  std::int64_t ts;
-  std::uint32_t code;
-  std::uint32_t symbol;
 };
 static_assert(sizeof(TickRecord) == 40 && sizeof(QuoteRecord) == 48 && sizeof(BarRecord) == 64);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a big-endian machine needs byte swaps here");

@@ -95,7 +95,7 @@ class JournalReader {
   std::uint32_t name_of(std::uint32_t symbol) const noexcept {
     return symbol < meaning_.size() ? meaning_[symbol] : no_symbol;
   }
-  /// The symbol that a tick, quote, bar, event, make or drop is about, as its name's number.
+  /// The symbol that a record is about, as its name's number; `no_symbol` for none.
   std::uint32_t subject() const noexcept { return subject_; }
 
   /// Bytes read so far and in all, for a progress bar.

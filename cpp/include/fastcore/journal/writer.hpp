@@ -40,12 +40,18 @@ class JournalKeeper;
 
 class JournalWriter {
  public:
-  /// Opens the journal in a folder, made where there is none, and goes on behind its last record, or behind
-  /// `last`: what comes after that is void then. Throws JournalError.
-  JournalWriter(std::string folder, const JournalOptions& options, const std::uint64_t* last = nullptr);
+  /// Opens the journal in a folder, made where there is none, and goes on behind its last record. Throws
+  /// JournalError.
+  JournalWriter(std::string folder, const JournalOptions& options);
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
   ~JournalWriter();
+
+  /// Before the first record: goes on behind record `last`, and what the folder holds after that is void then.
+  void go_on_behind(std::uint64_t last) noexcept { sequence_.store(last, std::memory_order_release); }
+
+  /// Whether anything has been put.
+  bool begun() const noexcept { return segment_ != 0; }
 
   /// The number that stands for a symbol in records. Throws JournalError for a name that is too long.
   std::uint32_t symbol(const std::string& name);
@@ -85,6 +91,8 @@ class JournalWriter {
 
   /// Sequence of the last record.
   std::uint64_t sequence() const noexcept { return sequence_.load(std::memory_order_relaxed); }
+  /// Has failure() say why something was not logged. False.
+  bool refuse(std::string why) noexcept;
   /// Why the last call failed: a sentence.
   const std::string& failure() const noexcept { return failure_; }
   const std::string& folder() const noexcept { return folder_; }
@@ -107,7 +115,6 @@ class JournalWriter {
   bool make_room(std::size_t bytes, std::uint32_t symbol) noexcept;
   bool put_name(RecordKind kind, std::uint32_t symbol) noexcept;
   bool rotate() noexcept;
-  bool refuse(std::string why) noexcept;
   void forked() noexcept;
 
   void store(std::size_t size, std::uint32_t word, const void* payload, std::size_t bytes,

@@ -1,0 +1,121 @@
+"""The journal: what an engine is given, on the disk before the engine takes it.
+
+    journal = fc.Journal("/data/btc")
+    engine = fc.Engine(plan, journal=journal)      # the first time
+    engine = fc.Engine.recover("/data/btc")        # after a restart, planned or not
+
+A journal is a folder of segments, each a file of checksummed records, and of the newest snapshots.
+"""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from fastcore import _core
+from fastcore.errors import InputError, JournalError
+
+__all__ = ["Journal"]
+
+
+class Journal(_core.Journal):
+    """A folder to which an engine writes what it is given, before it takes it.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made where there is none; one process at a time may write to it.
+    fsync : {"interval", "always", "os"}
+        When records are brought to the disk itself: every `interval`, before each call returns, or when
+        the system likes. In every mode what a call has returned for survives the death of the process;
+        a loss of power takes what came after the last fsync.
+    interval : int
+        Nanoseconds between two fsyncs, a millisecond at least.
+    segment_bytes : int
+        Size of a segment's file, 64 KiB to 16 GiB; its space is taken from the disk ahead.
+    keep_segments, keep_bytes, keep_records : int, optional
+        Older segments are removed beyond so many segments, bytes or records; by default none is. What a
+        recovery needs is kept in any case: `Engine.checkpoint` says from where.
+
+    Attributes
+    ----------
+    folder : str
+    fsync : str
+    sequence : int
+        Number of the last record.
+    closed : bool
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be made or written, has a writer already, or holds a newer version's journal.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fastcore import EMA, Engine, Journal
+    >>> folder = tempfile.mkdtemp()
+    >>> with Journal(folder, fsync="always") as journal:
+    ...     engine = Engine({"ema": EMA(2)}, journal=journal)
+    ...     for i, price in enumerate([100.0, 101.0, 102.0]):
+    ...         row = engine.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000 + i, price, 0.5)
+    >>> Engine.recover(folder).symbol("BTCUSDT").values()
+    (101.5,)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        fsync: Literal["interval", "always", "os"] = "interval",
+        interval: int = 50_000_000,
+        segment_bytes: int = 64 << 20,
+        keep_segments: int | None = None,
+        keep_bytes: int | None = None,
+        keep_records: int | None = None,
+    ) -> None:
+        kept = {"keep_segments": keep_segments, "keep_bytes": keep_bytes, "keep_records": keep_records}
+        super().__init__(
+            os.path.abspath(os.fspath(folder)),
+            fsync,
+            _whole("interval", interval),
+            _whole("segment_bytes", segment_bytes),
+            tuple(0 if value is None else _whole(name, value, 1) for name, value in kept.items()),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{self.sequence} records, fsync={self.fsync!r}"
+        return f"<Journal {self.folder}, {state}>"
+
+
+def opened(journal: Journal | str | os.PathLike[str], *, made: bool) -> Journal:
+    """The journal itself, or the one in that folder, which must be there unless it may be made."""
+    if isinstance(journal, Journal):
+        return journal
+    if not isinstance(journal, (str, os.PathLike)):
+        raise TypeError(f"Engine: journal must be a fastcore.Journal or a folder, not {journal!r}")
+    if not made and not os.path.lexists(journal):
+        raise JournalError(f"there is no journal {os.path.abspath(os.fspath(journal))}")
+    return Journal(journal)
+
+
+def _whole(name: str, value: Any, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"Journal: {name} must be a whole number, not {value!r}")
+    if not least <= value < 2**63:
+        raise InputError(f"Journal: {name} must be from {least} to 2**63 - 1, not {value}")
+    return int(value)
