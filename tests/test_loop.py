@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds.files import read_ticks
 from fastcore.feeds.memory import MemoryFeed, QueueFeed, paced
 from fastcore.loop import BarEvent, Intake, Outlet, Row, Signal, Strategy, run
 from fastcore.sinks import CallbackSink, MemorySink
@@ -315,6 +316,19 @@ def test_pacing_keeps_order_and_loses_nothing() -> None:
     sink = MemorySink()
     ran(TickLoop(fc.Engine(PLAN), paced(cut(ticks, [99]), speed=1e9), sinks=[sink]))
     assert same(together(sink).rows, whole(ticks)[0])
+
+
+def test_a_file_is_a_feed(tmp_path: Path) -> None:
+    """As fast as it can be read, and at a pace."""
+    ticks = stream(300, symbols=1)
+    fields = ticks[["ts", "price", "size"]].tolist()
+    lines = [f"{ts},BTCUSDT,{price!r},{size!r}" for ts, price, size in fields]
+    path = tmp_path / "ticks.csv"
+    path.write_text("\n".join(["ts,symbol,price,size", *lines]))
+    for feed in (read_ticks(path, batch=70), paced(read_ticks(path, batch=70), speed=1e9)):
+        sink = MemorySink()
+        ran(TickLoop(fc.Engine(PLAN), feed, sinks=[sink]))
+        assert same(together(sink).rows, whole(ticks)[0])
 
 
 def test_a_feed_in_a_thread_is_as_one_in_memory() -> None:

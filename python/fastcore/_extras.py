@@ -13,6 +13,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cli": ("typer", "rich"),
     "report": ("matplotlib",),
     "loop": ("uvloop",),
+    "feeds": ("websockets", "msgspec"),
 }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from fastcore._quiet import Quiet
 from fastcore.loop.events import BarEvent, Row, Rows, Signal, row_type
-from fastcore.loop.failures import Quiet
 from fastcore.loop.outlet import Outlet
 from fastcore.loop.strategies import Strategy
 
@@ -32,7 +32,7 @@ class Delivery:
         self.signals = self.signals_refused = 0
         self._columns = columns
         self._row = row_type(columns)
-        self._quiet = Quiet()
+        self._quiet = Quiet(log)
         self._outlets = list(outlets)
         self._inline = [strategy for strategy in strategies if not strategy.is_async]
         self._queues = [(outlet, outlet.wants) for outlet in outlets]

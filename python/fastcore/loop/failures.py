@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 
-__all__ = ["Failures", "Quiet"]
+from fastcore._quiet import Quiet
+
+__all__ = ["Failures"]
 
 log = logging.getLogger("fastcore.loop")
-
-
-class Quiet:
-    """Lets through one message in so many seconds, and says how many it kept back.
-
-    Examples
-    --------
-    >>> quiet = Quiet(seconds=3600)
-    >>> [quiet.passes() for _ in range(3)], quiet.kept_back
-    ([True, False, False], 2)
-    """
-
-    def __init__(self, seconds: float = 5.0) -> None:
-        self._seconds = seconds
-        self._next = float("-inf")
-        self.kept_back = 0
-
-    def passes(self) -> bool:
-        """Whether this message may be written; `kept_back` then counts those since the last one."""
-        now = time.monotonic()
-        if now < self._next:
-            self.kept_back += 1
-            return False
-        self._next = now + self._seconds
-        return True
-
-    def warn(self, message: str, *values: object) -> None:
-        """Write a warning, or keep it back."""
-        if not self.passes():
-            return
-        more = f" ({self.kept_back:,} more like this were not written)" if self.kept_back else ""
-        self.kept_back = 0
-        log.warning(message + "%s", *values, more)
 
 
 class Failures:
@@ -60,7 +28,7 @@ class Failures:
         self.last = ""
         self._name, self._kind, self._most = name, kind, most
         self.in_a_row = 0
-        self._quiet = Quiet()
+        self._quiet = Quiet(log)
 
     def add(self, error: BaseException) -> None:
         """Count one."""

@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError, FastcoreError, InputError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import BarEvent, Rows
-from fastcore.loop.failures import Quiet
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
@@ -117,7 +117,7 @@ class TickLoop:
         self._bars = ClosedBars(engine, bars)
         self._batch, self._save, self._drain_seconds = batch, save, drain_seconds
         self._timers = Timers()
-        self._quiet = Quiet()
+        self._quiet = Quiet(log)
         self._counts = {"refused": 0, "batches": 0}
         self._timer_failures = 0
         self._arrived = asyncio.Event()
@@ -237,10 +237,11 @@ class TickLoop:
     async def _read(self, intake: Intake) -> None:
         error = ""
         try:
-            async for batch in _as_async(intake.feed):
-                if not isinstance(batch, (TickBatch, BarBatch)):
-                    raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
-                await intake.put(batch)
+            async with contextlib.aclosing(_as_async(intake.feed)) as batches:
+                async for batch in batches:
+                    if not isinstance(batch, (TickBatch, BarBatch)):
+                        raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
+                    await intake.put(batch)
         except asyncio.CancelledError:
             error = "stopped"
             raise
@@ -371,16 +372,17 @@ def _next(source: Iterator[Any], end: object) -> Any:
     return next(source, end)
 
 
-async def _as_async(feed: Any) -> AsyncIterator[Any]:
+async def _as_async(feed: Any) -> AsyncGenerator[Any, None]:
     """The batches of a feed; of one that is not async, read one ahead of time in a thread."""
     if hasattr(feed, "__aiter__"):
+        source = aiter(feed)
         try:
-            async for batch in feed:
+            async for batch in source:
                 yield batch
         finally:
-            close = getattr(feed, "aclose", None)
-            if close is not None:
-                await close()
+            for closing in {id(one): one for one in (source, feed)}.values():
+                if hasattr(closing, "aclose"):
+                    await closing.aclose()
         return
     if isinstance(feed, (list, tuple)):
         for batch in feed:
