@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastcore import _core
+from fastcore._tick_frames import is_frame, run_frame, ticks_of
 from fastcore.errors import BusyError, InputError, SnapshotError
 from fastcore.indicators import Indicator
 from fastcore.journal import Journal, opened
@@ -96,8 +97,8 @@ class Engine(_core.Engine):
 
         Parameters
         ----------
-        ticks : array of `TICK`
-            Bad ticks are counted in the ledger, none raises.
+        ticks : array of `TICK`, or frame
+            Bad ticks are counted in the ledger, none raises. A frame is as for `run`, with the usual names.
         symbols : sequence of str, optional
             Names that the field ``symbol`` indexes; by default the engine's own, in order of first use.
         rows : "all", optional
@@ -117,6 +118,9 @@ class Engine(_core.Engine):
         """
         if rows not in (None, "all"):
             raise InputError(f"on_ticks: rows must be 'all' or None, not {rows!r}")
+        if is_frame(ticks):
+            ticks, names_of_frame = ticks_of(ticks)
+            symbols = names_of_frame if symbols is None else symbols
         array = np.asarray(ticks)
         if array.dtype != TICK:
             raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
@@ -125,6 +129,55 @@ class Engine(_core.Engine):
         _check_unit(array)
         names = None if symbols is None else _names("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
+
+    def run(
+        self,
+        frame: Any,
+        *,
+        bars: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        symbol: str | None = None,
+    ) -> Any:
+        """Feed a frame of ticks or bars of many symbols; a frame of the outputs after each row.
+
+        Parameters
+        ----------
+        frame : pandas or Polars DataFrame, Arrow Table, mapping of arrays
+            Or anything that gives its columns by Arrow's PyCapsule protocol. Ticks have the columns
+            ``ts``, ``symbol``, ``price``, and may have ``size``, ``id``, ``side``; bars have ``open``,
+            ``high``, ``low``, ``close`` and may have ``volume``. In pandas an index of times may be ``ts``.
+        bars : str, optional
+            The span, such as ``"1m"``: the rows are closed bars.
+        columns : mapping of str to str, optional
+            Field -> column, for those that are called otherwise.
+        symbol : str, optional
+            The symbol of all rows, where there is no column of symbols.
+
+        Returns
+        -------
+        frame
+            Of the same kind, with the same rows and index: the columns of times and symbols, then a column
+            for each output. The rows of ticks that were not taken show the row as it stood.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, or is not what it must be. Nothing was taken then.
+
+        Notes
+        -----
+        Times without a zone are UTC. A null is NaN: the tick is invalid, and counted so.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from fastcore import EMA, Engine
+        >>> index = pd.date_range("2024-01-01", periods=3, freq="1s", tz="UTC")
+        >>> frame = pd.DataFrame({"price": [10.0, 11.0, 13.0]}, index=index)
+        >>> Engine({"ema": EMA(2)}).run(frame, symbol="BTCUSDT")["ema"].tolist()
+        [nan, 10.5, 12.166666666666666]
+        """
+        return run_frame(self, frame, bars, columns, symbol)
 
     def on_bars(
         self,

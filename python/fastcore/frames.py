@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._extras import require
+from fastcore.errors import InputError
+
 Column = npt.NDArray[np.float64]
 Rewrap = Callable[[Column], Any]
 
@@ -22,8 +25,8 @@ def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
     Parameters
     ----------
     values : array_like
-        NumPy array, list or tuple, pandas Series, Polars Series, Arrow Array or ChunkedArray. A null
-        becomes NaN.
+        NumPy array, list or tuple, pandas Series, Polars Series, Arrow Array or ChunkedArray, or a column
+        of any library that speaks Arrow's PyCapsule protocol, for which Arrow comes out. A null becomes NaN.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def unwrap(values: Any) -> tuple[Any, Rewrap | None]:
         return _from_polars(values)
     if library == "pyarrow":
         return _from_arrow(values)
+    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
+        return _from_arrow(_imported(values))
     return values, None
 
 
@@ -75,12 +80,21 @@ def _from_pandas(series: Any) -> tuple[Any, Rewrap]:
         else series.to_numpy()
     )
     make = type(series)
-    return column, lambda out: make(out, index=series.index, name=series.name)
+    return column, lambda out: make(out, index=series.index, name=series.name, copy=False)
 
 
 def _from_polars(series: Any) -> tuple[Any, Rewrap]:
     make = type(series)
     return series.to_numpy(), lambda out: make(series.name, out)
+
+
+def _imported(values: Any) -> Any:
+    """A column of a library that is not known here, by Arrow's PyCapsule protocol; nothing is copied."""
+    pa = require("pyarrow", "frames", "a column by Arrow")
+    try:
+        return pa.array(values) if hasattr(values, "__arrow_c_array__") else pa.chunked_array(values)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(f"{type(values).__name__} gives no column of numbers by Arrow: {error}") from error
 
 
 def _from_arrow(array: Any) -> tuple[Any, Rewrap]:

@@ -1,0 +1,130 @@
+"""Indicators in Polars: ``import fastcore.polars``, then ``pl.col("close").fc.rsi(14)``, ``df.fc.rsi(14)``.
+
+An expression runs the native batch on each column as a whole, or on each group's with ``over``: one
+Python call for each, nothing for each row, and no copy of a column that lies in one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+import fastcore
+from fastcore._accessors import add_methods, columns_for
+from fastcore.catalogue import Row
+from fastcore.engine import Engine
+
+__all__ = ["ExprMethods", "FrameMethods", "SeriesMethods"]
+
+
+@pl.api.register_expr_namespace("fc")
+class ExprMethods:
+    """``expr.fc``: a method for each indicator; its further inputs come first, as columns or expressions.
+
+    An indicator with several outputs gives a struct.
+
+    Examples
+    --------
+    >>> df = pl.DataFrame({"s": ["a", "b", "a", "b"], "close": [1.0, 5.0, 3.0, 7.0]})
+    >>> df.select(pl.col("close").fc.sma(2).over("s")).to_series().to_list()
+    [nan, nan, 2.0, 6.0]
+    """
+
+    def __init__(self, expr: pl.Expr) -> None:
+        self._expr = expr
+
+
+@pl.api.register_series_namespace("fc")
+class SeriesMethods:
+    """``series.fc``: a method for each indicator; further inputs are further arguments.
+
+    Examples
+    --------
+    >>> pl.Series("close", [1.0, 2.0, 3.0]).fc.sma(2).to_list()
+    [nan, 1.5, 2.5]
+    """
+
+    def __init__(self, series: pl.Series) -> None:
+        self._series = series
+
+
+@pl.api.register_dataframe_namespace("fc")
+class FrameMethods:
+    """``df.fc``: a method for each indicator, over the columns that are called as its inputs.
+
+    Examples
+    --------
+    >>> df = pl.DataFrame({"high": [3.0, 4.0], "low": [1.0, 2.0], "close": [2.0, 3.0]})
+    >>> df.fc.trange().to_list()
+    [nan, 2.0]
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def run(self, engine: Engine, **options: Any) -> Any:
+        """All outputs of an engine for these ticks or bars: see `fastcore.Engine.run`."""
+        return engine.run(self._frame, **options)
+
+
+def _type(row: Row) -> Any:
+    names = [output["name"] for output in row["outputs"]]
+    return pl.Float64() if len(names) == 1 else pl.Struct(dict.fromkeys(names, pl.Float64()))
+
+
+def _expr_method(row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
+    more, dtype, several = len(row["inputs"]) - 1, _type(row), len(row["outputs"]) > 1
+    kind = getattr(fastcore, row["name"])
+
+    def method(self: ExprMethods, *args: Any, **params: Any) -> pl.Expr:
+        named = row["inputs"][1 + len(args) :]
+        others = [*args[:more], *(params.pop(name) for name in named if name in params)]
+        if len(others) < more:
+            raise TypeError(
+                f"{row['name'].lower()} needs {', '.join(row['inputs'])}, of which this is the first"
+            )
+        template = kind(*args[more:], **params)  # a parameter out of its range is refused here
+
+        def run(series: Any) -> pl.Series:
+            result = template.copy().batch(*series)
+            if not several:
+                return result  # type: ignore[no-any-return]
+            return pl.DataFrame(dict(zip(result._fields, result, strict=True))).to_struct(series[0].name)
+
+        exprs = [self._expr, *(pl.col(one) if isinstance(one, str) else one for one in others)]
+        return pl.map_batches(exprs, run, return_dtype=dtype)
+
+    return method
+
+
+def _series_method(row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: SeriesMethods, *args: Any, **params: Any) -> Any:
+        return _joined(row, function(self._series, *args, **params))
+
+    return method
+
+
+def _frame_method(row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(
+        self: FrameMethods, *args: Any, columns: Mapping[str, str] | None = None, **params: Any
+    ) -> Any:
+        frame = self._frame
+        inputs = [frame[name] for name in columns_for(row, frame.columns, columns)]
+        result = function(*inputs, *args, **params)
+        return _joined(row, result if len(row["outputs"]) > 1 else result.rename(row["name"].lower()))
+
+    return method
+
+
+def _joined(row: Row, result: Any) -> Any:
+    if len(row["outputs"]) == 1:
+        return result
+    return pl.DataFrame(dict(zip(result._fields, result, strict=True)))
+
+
+_FIRST = "Inputs: {inputs}, of which this is the first. Parameters: {params}."
+add_methods(ExprMethods, _expr_method, _FIRST)
+add_methods(SeriesMethods, _series_method, _FIRST)
+add_methods(FrameMethods, _frame_method, "Columns: {inputs}, or as columns= says. Parameters: {params}.")
