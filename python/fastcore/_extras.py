@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib",),
     "loop": ("uvloop",),
     "feeds": ("websockets", "msgspec"),
+    "brokers": ("msgspec", "redis", "nats"),
 }
 
 

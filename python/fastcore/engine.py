@@ -119,7 +119,12 @@ class Engine(_core.Engine):
         if rows not in (None, "all"):
             raise InputError(f"on_ticks: rows must be 'all' or None, not {rows!r}")
         if is_frame(ticks):
-            ticks, names_of_frame = ticks_of(ticks)
+            try:
+                ticks, names_of_frame = ticks_of(ticks)
+            except InputError as error:
+                raise InputError(
+                    f"on_ticks: ticks must be an array of fastcore.TICK or a frame; {error}"
+                ) from None
             symbols = names_of_frame if symbols is None else symbols
         array = np.asarray(ticks)
         if array.dtype != TICK:

@@ -82,6 +82,7 @@ class Intake:
         self.error = ""
         self._waiting: deque[TickBatch | BarBatch] = deque()
         self._pending = 0
+        self._held = 0  # received, and in the hands of `put` until there is room
         self._fresh = 0  # of these, what has come since the last conflation
         self._received = self._dropped = self._conflated = self._high_water = 0
         self._room = asyncio.Event()
@@ -95,6 +96,11 @@ class Intake:
     def pending(self) -> int:
         """Ticks that wait."""
         return self._pending
+
+    @property
+    def gone(self) -> int:
+        """Ticks that were received and wait no more: the engine has them, or the rule has dropped them."""
+        return self._received - self._pending - self._held
 
     def counts(self) -> dict[str, int]:
         """Ticks received, dropped, conflated and waiting, and the most that ever waited."""
@@ -118,11 +124,12 @@ class Intake:
             elif self.when_full == "conflate" and self._fresh + size > self.capacity // 8:
                 # What was thinned a moment ago has little to give: looking again costs more than waiting.
                 batch = self._conflate(batch)
-        size = len(batch)
+        size = self._held = len(batch)
         while self._pending and self._pending + size > self.capacity:
             self._room.clear()
             await self._room.wait()
         self._waiting.append(batch)
+        self._held = 0
         self._pending += size
         self._fresh += size
         self._high_water = max(self._high_water, self._pending)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Self
 
@@ -54,6 +55,10 @@ class TickLoop:
         Ticks that are taken at once at most; between two batches everything else has its turn.
     save : path, optional
         Where the engine is saved when the loop has stopped.
+    save_every : float
+        Seconds between saves while it runs; 0 for none. A feed that holds messages until they are safe
+        (one with a method ``commit``) is told of those that a saved engine has seen; without a save, of those
+        that the engine has taken.
     drain_seconds : float
         How long sinks and async strategies may take for what waits when the loop stops.
     stall_seconds : float
@@ -96,6 +101,7 @@ class TickLoop:
         bars: Sequence[str] = (),
         batch: int = 16_384,
         save: str | os.PathLike[str] | None = None,
+        save_every: float = 0.0,
         drain_seconds: float = 30.0,
         stall_seconds: float = 0.1,
         tune_gc: bool = True,
@@ -106,6 +112,10 @@ class TickLoop:
             raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
         if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
             raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
+        if save_every < 0 or (save_every and save is None):
+            raise ConfigError(
+                f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}"
+            )
         self.engine = engine
         self.columns: list[str] = list(engine.columns)
         self.intakes = _intakes(feeds)
@@ -116,6 +126,7 @@ class TickLoop:
         self._watches = stall_seconds > 0
         self._bars = ClosedBars(engine, bars)
         self._batch, self._save, self._drain_seconds = batch, save, drain_seconds
+        self._save_every, self._saved_at = save_every, 0.0
         self._timers = Timers()
         self._quiet = Quiet(log)
         self._counts = {"refused": 0, "batches": 0}
@@ -125,6 +136,7 @@ class TickLoop:
         self._task: asyncio.Task[None] | None = None
         for intake in self.intakes:
             intake.attach(self._arrived.set)
+        self._holding = [intake for intake in self.intakes if callable(getattr(intake.feed, "commit", None))]
         self._delivery = Delivery(self.columns, self.strategies, self.outlets)
         self._needs_rows = self._delivery.needs_rows or bool(self._bars.spans)
 
@@ -153,13 +165,24 @@ class TickLoop:
             try:
                 await self._work(readers)
             finally:
-                for reader in readers:
-                    reader.cancel()
-                await asyncio.gather(*readers, return_exceptions=True)
+                await _ended(readers)
                 self.engine.flush()
                 await self._delivery.drain(self._drain_seconds)
-                if self._save is not None:
-                    self.engine.save(self._save)
+                self._make_safe(at_the_end=True)
+                for intake in self.intakes:
+                    if hasattr(intake.feed, "aclose"):
+                        await intake.feed.aclose()
+
+    def _make_safe(self, at_the_end: bool = False) -> None:
+        """Save, if it is time, and tell the feeds what need not come again."""
+        now = time.monotonic()
+        if self._save is not None:
+            if not at_the_end and (not self._save_every or now < self._saved_at + self._save_every):
+                return
+            self.engine.save(self._save)
+            self._saved_at = now
+        for intake in self._holding:
+            intake.feed.commit(intake.gone)
 
     def stop(self) -> None:
         """Take no more from the feeds; what has arrived still goes all the way. `run` then returns."""
@@ -265,18 +288,17 @@ class TickLoop:
                     await self._ticks(batch)
                 else:
                     await self._bar_batch(batch)
+            if came and (self._holding or self._save_every):
+                self._make_safe()
             if self._stopping:
-                for reader in readers:
-                    reader.cancel()
+                await _ended(readers)
             if came:
                 await asyncio.sleep(0)
                 continue
             if all(intake.ended for intake in self.intakes):
                 return
             self._arrived.clear()
-            if all(intake.pending == 0 for intake in self.intakes) and not (
-                self._stopping and all(reader.done() for reader in readers)
-            ):
+            if all(intake.pending == 0 for intake in self.intakes):
                 await self._arrived.wait()
 
     # ---- through the engine ----
@@ -363,6 +385,15 @@ def _unique(named: list[Any]) -> list[Any]:
     return named
 
 
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are: a client library may swallow the first time."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.1)
+
+
 def _feed_counts(feed: Any) -> dict[str, Any]:
     counts = getattr(feed, "counts", None)
     return dict(counts()) if callable(counts) else {}
@@ -380,9 +411,8 @@ async def _as_async(feed: Any) -> AsyncGenerator[Any, None]:
             async for batch in source:
                 yield batch
         finally:
-            for closing in {id(one): one for one in (source, feed)}.values():
-                if hasattr(closing, "aclose"):
-                    await closing.aclose()
+            if hasattr(source, "aclose"):
+                await source.aclose()
         return
     if isinstance(feed, (list, tuple)):
         for batch in feed:
