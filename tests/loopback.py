@@ -86,6 +86,8 @@ class Peer:
 
     async def raw(self, data: bytes) -> None:
         """Bytes as they are."""
+        if self._writer.is_closing():
+            raise ConnectionResetError("the connection is gone")
         self._writer.write(data)
         await self._writer.drain()
 

@@ -16,6 +16,7 @@ from fastcore._machine import version
 from fastcore.doctor import examine
 from fastcore.errors import ConfigError
 from fastcore.feeds._columns import FIELDS
+from fastcore.feeds.convert import convert
 
 __all__ = ["app", "run"]
 
@@ -129,6 +130,29 @@ def replay_command(
         console.show_run(result)
         if out:
             console.note(f"rows: {out}")
+
+
+@app.command("convert")
+def convert_command(
+    files: Annotated[list[Path], typer.Argument(help="CSV, CSV.gz, Parquet or .fct files, in order.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .csv, .parquet or .fct.")],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help=f"FIELD=COLUMN, where a name is not found by itself; fields: {', '.join(FIELDS)}."),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Symbol of files without a symbol column.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to a .fct file that is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write tick files in another form, in constant memory."""
+    with console.progress("convert", "bytes") as move:
+        rows = convert(
+            files, out, columns=_columns(column or []), symbol=symbol, append=append, progress=move
+        )
+    if as_json:
+        console.show_json({"out": str(out), "ticks": rows})
+    else:
+        console.note(f"{rows:,} ticks: {out}")
 
 
 def _columns(items: Sequence[str]) -> dict[str, str]:

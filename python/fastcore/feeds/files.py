@@ -1,4 +1,4 @@
-"""Tick files of any size as a feed: CSV, gzip CSV and Parquet, in constant memory.
+"""Tick files of any size as a feed: CSV, gzip CSV, Parquet and files by columns, in constant memory.
 
     for batch in read_ticks("trades.csv.gz"):
         engine.on_ticks(batch.ticks, symbols=batch.symbols)
@@ -19,11 +19,13 @@ from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 from fastcore.feeds._csv import CsvFile
 from fastcore.feeds._parquet import ParquetFile
+from fastcore.feeds.column_file import SUFFIX, ColumnFile
+from fastcore.ticks import TICK
 
 __all__ = ["SUFFIXES", "TickFile", "count_rows_hint", "read_ticks"]
 
 #: Endings of the files that can be read.
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".csv", ".csv.gz", ".parquet", SUFFIX)
 
 
 class TickFile:
@@ -64,13 +66,15 @@ class TickFile:
         suffix = _suffix(self.path)
         self._batch = batch
         name = symbol or self.path.name[: -len(suffix)] or self.path.name
-        reader = ParquetFile if suffix == ".parquet" else CsvFile
         try:
             self.size = self.path.stat().st_size
-            self._file: CsvFile | ParquetFile = reader(self.path, columns, name)
+            self._file = _open(self.path, suffix, columns, symbol, name)
         except OSError as error:
             raise FileFeedError(f"{self.path} cannot be opened: {error.strerror or error}") from error
-        self.columns = {field: self._file.header[place] for field, place in self._file.fields.items()}
+        if isinstance(self._file, ColumnFile):
+            self.columns = {field: field for field in TICK.names or ()}
+        else:
+            self.columns = {field: self._file.header[place] for field, place in self._file.fields.items()}
 
     @property
     def position(self) -> int:
@@ -84,6 +88,11 @@ class TickFile:
         self._file.close()
 
     def __iter__(self) -> Iterator[TickBatch]:
+        if isinstance(self._file, ColumnFile):
+            for whole in self._file:
+                for at in range(0, len(whole), self._batch):
+                    yield TickBatch(whole.ticks[at : at + self._batch], whole.symbols)
+            return
         convert = self._file.converter
         for columns, rows in self._file.blocks():
             ticks = convert.ticks(columns, rows)
@@ -103,7 +112,7 @@ def read_ticks(
     Parameters
     ----------
     path : str or path-like
-        A .csv, .csv.gz or .parquet file. Text has a header line, and comma, semicolon, tab or bar
+        A .csv, .csv.gz, .parquet or .fct file. Text has a header line, and comma, semicolon, tab or bar
         between the fields.
     columns : mapping of str to str, optional
         Field -> column, such as ``{"ts": "time", "price": "px"}``; the fields are ts, price, size,
@@ -148,7 +157,7 @@ def read_ticks(
 
 
 def count_rows_hint(path: str | os.PathLike[str]) -> int:
-    """About how many rows a file has, without reading it; exact for Parquet.
+    """About how many rows a file has, without reading it; exact for Parquet and .fct.
 
     Text is estimated from its first block.
 
@@ -158,10 +167,20 @@ def count_rows_hint(path: str | os.PathLike[str]) -> int:
         If the file cannot be opened or is of an unknown kind.
     """
     with TickFile(path) as source:
-        if isinstance(source._file, ParquetFile):
+        if isinstance(source._file, (ParquetFile, ColumnFile)):
             return source._file.rows
         rows = next((rows for _, rows in source._file.blocks()), 0)
         return max(rows, round(rows * source.size / max(1, source.position)))
+
+
+def _open(
+    path: Path, suffix: str, columns: Mapping[str, str] | None, symbol: str | None, name: str
+) -> CsvFile | ParquetFile | ColumnFile:
+    if suffix != SUFFIX:
+        return (ParquetFile if suffix == ".parquet" else CsvFile)(path, columns, name)
+    if columns or symbol:
+        raise FileFeedError(f"{path} has its own columns and symbols: neither can be named")
+    return ColumnFile(path)
 
 
 def _suffix(path: Path) -> str:

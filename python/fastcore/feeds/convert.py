@@ -1,0 +1,150 @@
+"""Tick files from one form into another: CSV, Parquet and files by columns, in constant memory."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastcore._extras import require
+from fastcore.errors import FileFeedError
+from fastcore.feeds import TickBatch
+from fastcore.feeds.column_file import SUFFIX, ColumnWriter
+from fastcore.feeds.files import TickFile
+
+__all__ = ["TARGETS", "convert"]
+
+#: Endings of the files that can be written.
+TARGETS = (".csv", ".parquet", SUFFIX)
+
+Write = Callable[[TickBatch], None]
+
+
+def convert(
+    files: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    symbol: str | None = None,
+    append: bool = False,
+    batch: int = 65_536,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write the ticks of files, one after the other, to one file of the form that its ending says.
+
+    Parameters
+    ----------
+    files : sequence of path
+        As `fastcore.feeds.files.read_ticks` takes them, with `columns` and `symbol`.
+    out : path
+        Ending in .csv, .parquet or .fct. It has its name when it is whole.
+    append : bool
+        Add to a .fct file that is there.
+    batch : int
+        Ticks at a time, at least 1.
+    progress : callable, optional
+        Called with the bytes read and all there are.
+
+    Returns
+    -------
+    int
+        How many ticks were written.
+
+    Raises
+    ------
+    FileFeedError
+        If a file cannot be read, or `out` is there, or is of an unknown kind.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "es.csv").write_text("time_ms,px,qty\\n1723161255342,5300.25,2\\n")
+    >>> convert([folder / "es.csv"], folder / "es.fct")
+    1
+    """
+    path = Path(out)
+    suffix = next((one for one in TARGETS if path.name.endswith(one)), None)
+    if suffix is None:
+        raise FileFeedError(
+            f"{path} is of an unknown kind: files that can be written end in {', '.join(TARGETS)}"
+        )
+    if append and suffix != SUFFIX:
+        raise FileFeedError(f"{path} cannot be appended to: only {SUFFIX} files can")
+    if path.exists() and not append:
+        raise FileFeedError(f"{path} is there already")
+    sources = [TickFile(file, columns=columns, symbol=symbol, batch=batch) for file in files]
+    whole, before, rows = sum(source.size for source in sources), 0, 0
+    with _writer(path, suffix, append) as write:
+        for source in sources:
+            with source:
+                for part in source:
+                    write(part)
+                    rows += len(part)
+                    if progress is not None:
+                        progress(before + source.position, whole)
+            before += source.size
+    return rows
+
+
+@contextmanager
+def _writer(path: Path, suffix: str, append: bool) -> Iterator[Write]:
+    part = path if append else path.with_name(f"{path.name}.part")
+    if not append:
+        part.unlink(missing_ok=True)
+    try:
+        if suffix == SUFFIX:
+            with ColumnWriter(part) as writer:
+                yield writer.append
+        elif suffix == ".parquet":
+            with _parquet(part) as write:
+                yield write
+        else:
+            with open(part, "w", encoding="utf-8", newline="") as file:
+                lines = csv.writer(file, lineterminator="\n")
+                lines.writerow(("ts_ns", "price", "size", "id", "symbol", "side"))
+                yield lambda batch: lines.writerows(_lines(batch))
+    except BaseException:
+        if not append:
+            part.unlink(missing_ok=True)
+        raise
+    if not append:
+        with open(part, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+
+
+def _lines(batch: TickBatch) -> Iterator[tuple[Any, ...]]:
+    columns = [batch.ticks[name].tolist() for name in ("ts", "price", "size", "id")]
+    names = map(batch.symbols.__getitem__, batch.ticks["symbol"].tolist())
+    return zip(*columns, names, batch.ticks["side"].tolist(), strict=True)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Write]:
+    pa = require("pyarrow", "frames", "writing Parquet")
+    parquet = require("pyarrow.parquet", "frames", "writing Parquet")
+    schema = pa.schema(
+        [
+            *(("ts", pa.timestamp("ns", "UTC")), ("symbol", pa.dictionary(pa.int32(), pa.string()))),
+            *(("price", pa.float64()), ("size", pa.float64()), ("id", pa.int64()), ("side", pa.int8())),
+        ]
+    )
+    with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=["symbol"]) as writer:
+
+        def write(batch: TickBatch) -> None:
+            ticks = batch.ticks
+            symbols = pa.array(np.ascontiguousarray(ticks["symbol"]).astype(np.int32))
+            arrays = [
+                pa.array(np.ascontiguousarray(ticks["ts"])).cast(pa.timestamp("ns", "UTC")),
+                pa.DictionaryArray.from_arrays(symbols, pa.array(batch.symbols, pa.string())),
+                *(pa.array(np.ascontiguousarray(ticks[name])) for name in ("price", "size", "id", "side")),
+            ]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+        yield write
