@@ -45,6 +45,12 @@ outcomes: tuple[str, ...]
 
 def catalogue() -> list[Row]: ...
 
+def snapshot_difference(
+    a: bytes, b: bytes, /
+) -> (
+    tuple[str, str, str, int | float | str | None, int | float | str | None, tuple[int, int], tuple[int, int]]
+    | None
+): ...
 def install(type: type, name: str, row_type: type | None, /) -> None: ...
 
 class Indicator:

@@ -17,6 +17,7 @@ void bind_indicator(pybind11::module_& m);
 void bind_symbol(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_journal(pybind11::module_& m);
+void bind_snapshot(pybind11::module_& m);
 
 /// An indicator as Python holds it: with the clock and the parents that a plan gives it.
 struct PyIndicator {

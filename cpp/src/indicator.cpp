@@ -40,33 +40,9 @@ int Indicator::warmup() const {
   return *std::max_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(kernel_->output_count));
 }
 
-/// An indicator as a snapshot holds it, but for its state.
-struct Indicator::Self {
-  struct Value {
-    std::string output;
-    double value = 0.0;
-    template <class Archive>
-    void state(Archive& archive) {
-      archive.text("output", output);
-      archive("value", value);
-    }
-  };
-  std::string kernel;
-  std::vector<SavedParam> params;
-  std::vector<Value> values;
-  std::int64_t schema = 0;
-  template <class Archive>
-  void state(Archive& archive) {
-    archive.text("kernel", kernel);
-    list_state(archive, "params", params, most_listed);
-    list_state(archive, "values", values, most_listed);
-    archive("schema", schema);
-  }
-};
-
 std::string Indicator::snapshot() const {
   SnapshotWriter out(SnapshotKind::indicator);
-  Self self;
+  SavedIndicator self;
   self.kernel = kernel_->name;
   for (std::size_t i = 0; i < kernel_->param_count; ++i) self.params.push_back({kernel_->params[i].name, params_[i]});
   for (std::size_t k = 0; k < kernel_->output_count; ++k) self.values.push_back({kernel_->outputs[k].name, value_[k]});
@@ -79,12 +55,13 @@ std::string Indicator::snapshot() const {
 
 Indicator Indicator::restore(std::string_view bytes) {
   const SnapshotReader snapshot({SnapshotKind::indicator}, bytes);
-  Self self;
+  SavedIndicator self;
   snapshot.load("indicator", self);
+  self.check(snapshot.schemas().size());
   ParamValues params;
   const Kernel& kernel = load_params(self.kernel, self.params, params);
   Indicator indicator(kernel, params);
-  for (const Self::Value& value : self.values) {
+  for (const SavedIndicator::Value& value : self.values) {
     for (std::size_t k = 0; k < kernel.output_count; ++k) {
       if (value.output == kernel.outputs[k].name) indicator.value_[k] = value.value;
     }
@@ -92,8 +69,6 @@ Indicator Indicator::restore(std::string_view bytes) {
   std::byte* const state = indicator.block_.data();
   ByteWriter fresh;
   kernel.save(state, fresh);
-  if (self.schema < 0 || static_cast<std::size_t>(self.schema) >= snapshot.schemas().size())
-    throw SnapshotError("the snapshot's " + self.kernel + " has a schema that is not there");
   RecordFit fit(snapshot.schema(self.schema), kernel.schema(state), fresh.take(), self.kernel);
   ByteReader in(fit(snapshot.section("state")));
   kernel.load(state, in);

@@ -11,4 +11,5 @@ PYBIND11_MODULE(FASTCORE_MODULE, m) {
   fastcore::python::bind_symbol(m);
   fastcore::python::bind_journal(m);
   fastcore::python::bind_engine(m);
+  fastcore::python::bind_snapshot(m);
 }

@@ -81,6 +81,11 @@ void check_place(std::int64_t value, std::size_t size, const char* what, std::in
 
 }  // namespace
 
+void SavedIndicator::check(std::size_t schemas) const {
+  if (schema < 0 || static_cast<std::size_t>(schema) >= schemas)
+    throw SnapshotError("the snapshot's " + kernel + " has a schema that is not there");
+}
+
 void SavedPlan::check(std::size_t schemas) const {
   check_place(bar, schemas, "schema");
   if (clocks.empty()) throw SnapshotError("the snapshot's plan has no clock");

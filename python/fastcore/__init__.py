@@ -11,6 +11,7 @@ import typing
 from fastcore import _core, errors
 from fastcore import indicators as _indicators
 from fastcore.catalogue import describe, indicators
+from fastcore.differences import Difference, diff
 from fastcore.engine import Engine
 from fastcore.errors import *  # noqa: F403
 from fastcore.indicators import *  # noqa: F403
@@ -48,27 +49,20 @@ __all__ = [
     "BAR",
     "OUTCOMES",
     "TICK",
+    "Difference",
     "Engine",
     "Journal",
     "Policy",
     "Symbol",
     "core_variant",
     "describe",
+    "diff",
     "indicators",
 ]
 __all__ += errors.__all__
 __all__ += _indicators.__all__
 __all__.sort()
-for _name in (
-    "Engine",
-    "Journal",
-    "Policy",
-    "Symbol",
-    "Indicator",
-    "describe",
-    "indicators",
-    "make",
-    *errors.__all__,
-):
+_types = ("Difference", "Engine", "Indicator", "Journal", "Policy", "Symbol")
+for _name in (*_types, "describe", "diff", "indicators", "make", *errors.__all__):
     globals()[_name].__module__ = "fastcore"
-del _name
+del _name, _types

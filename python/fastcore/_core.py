@@ -36,4 +36,5 @@ Symbol = _native.Symbol
 catalogue = _native.catalogue
 install = _native.install
 outcomes = _native.outcomes
+snapshot_difference = _native.snapshot_difference
 variant = _native.variant

@@ -18,6 +18,12 @@ outcomes: tuple[str, ...]
 def catalogue() -> list[Row]:
     """Every indicator as a dict: name, family, doc, formula, source, params, inputs, outputs."""
 
+def snapshot_difference(
+    a: bytes, b: bytes, /
+) -> (
+    tuple[str, str, str, int | float | str | None, int | float | str | None, tuple[int, int], tuple[int, int]]
+    | None
+): ...
 def install(type: type, name: str, row_type: type | None, /) -> None:
     """Give a subclass of Indicator the fast methods and the result type of its kernel."""
 

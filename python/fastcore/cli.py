@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, or 1 for what went wrong while running, 2 for wrong usage, 130 when interrupted.
+        0, or 1 for what went wrong while running, 2 for wrong usage, 130 when interrupted. Of `diff`, 1 for
+        things that differ, 2 for all that went wrong.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in args
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"the command line needs {name}, which is not installed: pip install 'fastcore-ticks[cli]'",
             file=sys.stderr,
         )
-        return RUNTIME
+        return USAGE if args[:1] == ["diff"] else RUNTIME
     try:
         # Accepted anywhere on the line, not only before the command.
         status = commands.run([arg for arg in args if arg != "--debug"])
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             raise
         console.error(_sentence(error))
-        return USAGE if _is_usage(error) else RUNTIME
+        return USAGE if _is_usage(error) or args[:1] == ["diff"] else RUNTIME
     if status == INTERRUPTED:
         console.error("interrupted")
     return status

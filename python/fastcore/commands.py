@@ -215,6 +215,23 @@ def _example(row: dict[str, Any]) -> str:
     )
 
 
+@app.command("diff")
+def diff_command(
+    a: Annotated[Path, typer.Argument(help="A snapshot, or a Parquet, Arrow or CSV file of outputs.")],
+    b: Annotated[Path, typer.Argument(help="Another one of the same kind.")],
+    as_json: Json = False,
+) -> None:
+    """Name the first difference of two snapshots or outputs; 0: equal, 1: different, 2: an error."""
+    found = fastcore.diff(a, b)
+    if as_json:
+        difference = None if found is None else found.to_json()
+        console.show_json({"a": str(a), "b": str(b), "equal": found is None, "difference": difference})
+    else:
+        console.show_difference(found)
+    if found is not None:
+        raise typer.Exit(1)
+
+
 @app.command("doctor")
 def doctor_command(as_json: Json = False) -> None:
     """Tell whether this installation is sound, and what to do if not."""

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 from rich.table import Table
 
 from fastcore._units import count, number, rate, share, size
+from fastcore.differences import Difference
 from fastcore.doctor import Finding
 from fastcore.jobs import Progress as Report
 from fastcore.results import BUCKETS, LATENCY_HEAD, STAGES, RunResult, latency_cells
@@ -22,6 +23,7 @@ __all__ = [
     "error",
     "note",
     "progress",
+    "show_difference",
     "show_doctor",
     "show_indicator",
     "show_indicators",
@@ -94,6 +96,11 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
             column, justify="left" if place < left else "right", header_style="dim", no_wrap=True
         )
     return table
+
+
+def show_difference(found: Difference | None) -> None:
+    """One sentence, on standard output."""
+    _out().print("equal" if found is None else escape(str(found)), soft_wrap=True)
 
 
 # ---- run and replay -------------------------------------------------------------------------------

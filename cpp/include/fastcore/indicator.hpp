@@ -46,8 +46,6 @@ class Indicator {
   static Indicator restore(std::string_view bytes);
 
  private:
-  struct Self;  // as a snapshot holds it
-
   const Kernel* kernel_;
   ParamValues params_;
   Block block_;

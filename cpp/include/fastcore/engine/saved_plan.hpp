@@ -52,6 +52,32 @@ struct SavedSpec {
   }
 };
 
+/// An indicator on its own, but for its state.
+struct SavedIndicator {
+  struct Value {
+    std::string output;
+    double value = 0.0;
+    template <class Archive>
+    void state(Archive& archive) {
+      archive.text("output", output);
+      archive("value", value);
+    }
+  };
+  std::string kernel;
+  std::vector<SavedParam> params;
+  std::vector<Value> values;
+  std::int64_t schema = 0;  ///< of its state
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.text("kernel", kernel);
+    list_state(archive, "params", params, most_listed);
+    list_state(archive, "values", values, most_listed);
+    archive("schema", schema);
+  }
+  /// Throws SnapshotError unless there is such a schema; `schemas`: how many there are.
+  void check(std::size_t schemas) const;
+};
+
 /// A clock, and the schema of what builds its bars.
 struct SavedClock {
   std::string text;
