@@ -110,6 +110,10 @@ stubs: $(STAMPS)/package ## Write the type stubs from the catalogue
 docs: $(STAMPS)/package ## Write the indicators' pages from the catalogue
 	@$(PY) tools/docs.py
 
+.PHONY: golden
+golden: $(STAMPS)/package $(STAMPS)/requirements-test ## Keep hashes of the outputs of new indicators; ARGS names those that were meant to change
+	@$(PY) tests/golden_outputs.py $(ARGS)
+
 .PHONY: build
 build: $(STAMPS)/package ## Build the package and install it into .venv
 

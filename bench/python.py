@@ -24,10 +24,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import batch, footprint, one_call, tails
+from . import batch, footprint, one_call, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
-SECTIONS = {"one_call": one_call, "batch": batch, "tails": tails, "footprint": footprint}
+SECTIONS = {"one_call": one_call, "batch": batch, "tails": tails, "footprint": footprint, "state": state}
 
 
 def collect(fc: ModuleType | None, settings: Settings, only: str) -> list[Job]:

@@ -38,6 +38,9 @@ HEADLINES = {
     "batch.thousand.rsi": "RSI over 1,000 rows, one call",
     "footprint.rss_100x10": "memory of the process, 100 symbols x 10 indicators",
     "footprint.import": "import, over NumPy's",
+    "state.write_1000x10": "snapshot of 1,000 symbols x 10 indicators",
+    "state.restore_1000x10": "an engine from it",
+    "state.bytes_1000x10": "its size",
 }
 
 

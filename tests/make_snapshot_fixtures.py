@@ -99,13 +99,18 @@ def engine_fixture(plan: dict[str, fc.Indicator], before: int, after: int, **opt
     if before > 100:  # a symbol that was dropped leaves its ledger
         engine.symbol("gone").on_tick(int(ticks["ts"][0]), 1.0)
         engine.drop("gone")
-    snapshot = engine.snapshot()
+    with_history = bool(options.get("history"))
+    snapshot = engine.snapshot(history=with_history)
     state = {
         name: {
             "row": packed(symbol.row, "<f8"),
             "ledger": symbol.ledger,
             "outcome": symbol.outcome,
             "last_ts": symbol.last_ts,
+            "snapshot": base64.b64encode(symbol.snapshot()).decode(),
+            "history": {
+                column: packed(symbol.history(column), "<f8") for column in engine.columns if with_history
+            },
         }
         for name, symbol in ((name, engine.symbol(name)) for name in engine.symbols)
     }
@@ -152,6 +157,8 @@ def indicator_fixture(name: str, largest: bool, before: int, after: int) -> dict
 def main(number: int) -> None:
     """Write the fixtures of format `number`, where there are none yet."""
     accept = fc.Policy(order="accept", invalid="raise")
+    buffer = fc.Policy(order="buffer", lateness="2s", buffer_size=20)
+    guarded = fc.Policy(invalid="clamp", duplicates="value", jumps=6.0, jump_window=8, duplicate_window=9)
     engines = {
         "empty": engine_fixture({"sma": fc.SMA(3)}, 0, 20, max_symbols=7, policy=fc.Policy(order="reject")),
         "young": engine_fixture(every_kernel(), 5, 16),
@@ -160,6 +167,8 @@ def main(number: int) -> None:
         "windows": engine_fixture(shared_windows(), 130, 40),
         "windows young": engine_fixture(shared_windows(), 13, 40),
         "chains": engine_fixture(chains(), 120, 40),
+        "buffer": engine_fixture(dict(PLAN), 150, 40, policy=buffer),
+        "guarded": engine_fixture(dict(PLAN), 150, 40, history=8, policy=guarded),
     }
     indicators = [
         indicator_fixture(name, largest, before, 12)

@@ -250,6 +250,18 @@ def test_a_symbol_may_have_a_policy_of_its_own() -> None:
         engine.symbol("own", policy=fc.Policy())
 
 
+def test_a_dropped_symbol_leaves_no_tick_in_the_air() -> None:
+    """What it held back is released first: every tick is in a bucket that stays, also after a restore."""
+    engine = fc.Engine(PLAN, policy=fc.Policy("buffer", lateness="1m"))
+    for i in range(5):
+        engine.symbol("x").on_tick(T0 + i * SECOND, 100.0, 1.0)
+    assert engine.ledger["held"] == 5
+    engine.drop("x")
+    assert (engine.ledger["held"], engine.ledger["accepted"]) == (0, 5)
+    assert adds_up(engine.ledger)
+    assert fc.Engine.restore(engine.snapshot()).ledger == engine.ledger
+
+
 def test_a_crossed_quote_is_what_the_policy_says() -> None:
     """Invalid, or a tick at the mid."""
     for crossed, outcome in (("drop", "invalid"), ("accept", "accepted")):

@@ -63,6 +63,8 @@ def test_an_engine_of_an_earlier_format_goes_on(fixture: dict[str, Any]) -> None
         assert_same_bits(symbol.row, unpacked(expected["row"], "<f8"), name)
         assert counts(symbol.ledger) == counts(expected["ledger"])
         assert (symbol.outcome, symbol.last_ts) == (expected["outcome"], expected["last_ts"])
+        for column, values in expected.get("history", {}).items():
+            assert_same_bits(symbol.history(column), unpacked(values, "<f8"), column)
     twin = fc.Engine.restore(engine.snapshot())
     fields = fixture["ticks"]
     ticks = np.zeros(len(unpacked(fields["ts"], "<i8")), fc.TICK)

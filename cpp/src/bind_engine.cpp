@@ -235,7 +235,8 @@ void bind_engine(py::module_& m) {
             if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
             if (self.symbols.contains(py::str(name))) self.symbols.attr("pop")(name);
           },
-          py::arg("name"), "Forget a symbol; its ledger stays in the engine's.")
+          py::arg("name"),
+          "Forget a symbol, after releasing what its policy holds back; its ledger stays in the engine's.")
       .def_property_readonly(
           "symbols",
           [](PyEngine& self) {

@@ -70,6 +70,7 @@ bool Engine::drop(const std::string& name) {
   if (found == by_name_.end()) return false;
   if (log_ != nullptr) require(log_->drop(*found->second), *log_);
   found->second->set_log_number(no_symbol);
+  found->second->flush();  // what is held would end in no bucket
   unplaced_ += found->second->ledger();
   symbols_.erase(std::find(symbols_.begin(), symbols_.end(), found->second));
   by_name_.erase(found);

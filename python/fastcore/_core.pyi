@@ -160,7 +160,7 @@ class Engine:
     def flush(self) -> None:
         """Release the ticks that policies hold back: the stream has ended, or pauses."""
     def drop(self, name: str) -> None:
-        """Forget a symbol; its ledger stays in the engine's."""
+        """Forget a symbol, after releasing what its policy holds back; its ledger stays in the engine's."""
     def stats(self) -> dict[str, Any]:
         """Counts, memory in bytes, and latency percentiles in ns of a sample of the calls."""
     def checkpoint(self, *, history: bool = False) -> str:

@@ -38,6 +38,18 @@ bool refused(Restore&& restore, std::string_view bytes) {
     return std::string_view(error.what()).size() > 10;
   }
 }
+/// Where an engine's payload holds the rows of history; the bound on symbols is right behind.
+std::size_t options_at(const std::vector<NodeSpec>& plan) {
+  const auto payload = [&](std::size_t history) {
+    Engine::Options options;
+    options.history = history;
+    return std::string(unseal(SnapshotKind::engine, Engine(plan, options).snapshot()));
+  };
+  const std::string one = payload(1);
+  const std::string other = payload(2);
+  return static_cast<std::size_t>(std::mismatch(one.begin(), one.end(), other.begin()).first - one.begin());
+}
+
 const auto restore_engine = [](std::string_view bytes) { return Engine::restore(bytes); };
 const auto restore_indicator = [](std::string_view bytes) { return Indicator::restore(bytes); };
 
@@ -124,6 +136,25 @@ TEST_CASE("an engine's snapshot is refused with any byte flipped, cut anywhere, 
   check_damage(good, restore_engine);
 }
 
+TEST_CASE("so is a symbol's, and one with history") {
+  Engine engine(small_plan(), {});
+  feed(engine, trades(60, 1425), 0, 60);
+  const std::string symbol = engine.snapshot_symbol(engine.symbol("ETHUSDT"), false);
+  const auto restore_symbol = [](std::string_view bytes) {
+    Engine into(small_plan(), {});
+    return into.restore_symbol(bytes);
+  };
+  REQUIRE_FALSE(refused(restore_symbol, symbol));
+  check_damage(symbol, restore_symbol);
+  Engine::Options options;
+  options.history = 5;
+  Engine keeping({node("ema", "EMA", {3}), node("atr", "ATR", {2}, "1m")}, options);
+  feed(keeping, trades(60, 1426), 0, 60);
+  const std::string history = keeping.snapshot(true);
+  REQUIRE_FALSE(refused(restore_engine, history));
+  check_damage(history, restore_engine);
+}
+
 TEST_CASE("so is an indicator's") {
   Indicator indicator(*find_kernel("BBANDS"), {5, 2, 1});
   for (const double x : walk(17, 1430)) indicator.update(&x);
@@ -197,9 +228,10 @@ TEST_CASE("a payload that lies, in an envelope that does not, is refused or make
       ++refusals;
     }
   };
-  // The first 16 bytes are the history and the bound on symbols, any number of which is as good as
-  // another; see "sizes that no machine has" for those.
-  for (std::size_t at = 16; at < payload.size(); ++at) {
+  // Any number of rows of history and of symbols is as good as another; see "sizes that no machine has" for those.
+  const std::size_t options = options_at(small_plan());
+  for (std::size_t at = 0; at < payload.size(); ++at) {
+    if (at >= options && at < options + 16) continue;
     CAPTURE(at);
     for (const int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
       std::string lie = payload;
@@ -217,16 +249,26 @@ TEST_CASE("sizes that no machine has, in an envelope that is whole, are refused 
   Engine engine(small_plan(), {});
   feed(engine, trades(60, 1460), 0, 60);
   const std::string payload(unseal(SnapshotKind::engine, engine.snapshot()));
+  const std::size_t options = options_at(small_plan());
   const auto with = [&](std::size_t at, std::uint64_t value) {
     std::string lie = payload;
     std::memcpy(lie.data() + at, &value, sizeof value);
     return seal(SnapshotKind::engine, lie);
   };
+  const auto why = [&](const std::string& bytes) -> std::string {
+    try {
+      Engine::restore(bytes);
+      return "";
+    } catch (const SnapshotError& error) {
+      return error.what();
+    }
+  };
   // Rows of history so many that their bytes, counted, are none.
-  for (const std::uint64_t history : {std::uint64_t{1} << 60, std::uint64_t{1} << 63}) {
+  for (const std::uint64_t history : {std::uint64_t{1} << 60, std::uint64_t{1} << 62}) {
     CAPTURE(history);
-    CHECK_THROWS_AS(Engine::restore(with(0, history)), SnapshotError);
+    CHECK(why(with(options, history)).find("history must be from 0 to") != std::string::npos);
   }
-  // Fewer symbols than the snapshot then has.
-  CHECK_THROWS_AS(Engine::restore(with(8, 1)), SnapshotError);
+  CHECK(why(with(options, ~std::uint64_t{0})).find("does not fit it: history") != std::string::npos);
+  CHECK(why(with(options + 8, 1)).find("more than its own max_symbols of 1") != std::string::npos);
+  CHECK(why(with(options + 8, 2)) == "");
 }

@@ -52,8 +52,8 @@ class ReorderBuffer {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("newest", newest_);
-    archive("released", released_);
+    time_state(archive, "newest", newest_);
+    time_state(archive, "released", released_);
     // In the order of their release, so that equal states have equal bytes.
     std::vector<Waiting> sorted;
     if constexpr (Archive::loading) {

@@ -36,10 +36,19 @@ inline constexpr std::uint32_t no_symbol = 0xffffffff;
 /// milliseconds and seconds is 1.7e15, 1.7e12 and 1.7e9.
 inline constexpr std::int64_t earliest_ts = 100'000'000'000'000'000;
 
+/// A time, of which there is none before 1970: so differences of two never overflow.
+template <class Archive>
+void time_state(Archive& archive, const char* name, std::int64_t& ts) {
+  archive(name, ts);
+  if constexpr (Archive::loading) {
+    if (ts < 0) archive.fail(name);
+  }
+}
+
 /// The fields of a tick that a symbol keeps.
 template <class Archive>
 void tick_state(Archive& archive, Tick& tick) {
-  archive("ts", tick.ts);
+  time_state(archive, "ts", tick.ts);
   archive("price", tick.price);
   archive("size", tick.size);
   archive("id", tick.id);
