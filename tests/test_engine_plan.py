@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import fastcore as fc
 import numpy as np
 import pytest
@@ -186,3 +188,34 @@ def test_a_node_that_has_no_values_yet_holds_up_no_other(silent: int) -> None:
     for k, column in enumerate(expected):
         assert_same_bits(rows[:, k], column, engine.columns[k])
     assert np.isfinite(rows[-1]).tolist() == [silent < 1_000, silent < 1_000, True, True]
+
+
+def test_a_chain_may_be_long_and_written_from_its_end() -> None:
+    """Twenty thousand deep, in a thread with a small stack: same columns, same bits, restored as well."""
+    links = 20_000
+    plan = {"x0": fc.EMA(2)} | {f"x{i}": fc.EMA(2).of(f"x{i - 1}") for i in range(1, links)}
+    outcome: list[bool] = []
+
+    def work() -> None:
+        forwards, backwards = fc.Engine(plan), fc.Engine(dict(reversed(plan.items())))
+        restored = fc.Engine.restore(backwards.snapshot())
+        for engine in (forwards, backwards, restored):
+            for i in range(4):
+                engine.symbol("S").on_tick(T0 + i, 100.0 + i * i)
+        bits = {
+            name: [engine.symbol("S")[name] for engine in (forwards, backwards, restored)]
+            for name in ("x0", "x1", "x2")
+        }
+        outcome.append(all(one == two == three for one, two, three in bits.values()))
+        with pytest.raises(fc.PlanError, match=r"cycle: x1 -> x0 -> .* -> \.\.\. -> .* -> x2 -> x1") as error:
+            fc.Engine({"x1": plan["x1"], **plan, "x0": fc.EMA(2).of(f"x{links - 1}")})
+        outcome.append(len(str(error.value)) < 300)
+
+    before = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert outcome == [True, True]

@@ -21,7 +21,17 @@ constexpr std::size_t round_up(std::size_t n) {
   return (n + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
 }
 
-constexpr std::size_t longest_chain = 1000;
+/// "a -> b -> c"; of a long chain its ends.
+std::string arrows(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 8;  // at each end
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool gap = names.size() > 2 * shown + 1 && i == shown;
+    text += (i == 0 ? "" : " -> ") + (gap ? "..." : names[i]);
+    if (gap) i = names.size() - shown - 1;
+  }
+  return text;
+}
 
 /// Which input cell of a clock an input name means: on ticks the price stands for all prices, the
 /// size for the volume.
@@ -100,33 +110,43 @@ struct Plan::Build {
                     listed(plan.columns_));
   }
 
-  /// Parents before children, each in the order written; a chain that closes on itself is named.
+  /// Parents before children, each in the order written; a chain that closes on itself is named. With a stack of
+  /// its own, since chains are as long as users make them.
   void sort() {
     enum class Mark : char { unseen, open, done };
+    struct Visit {
+      std::size_t spec;
+      std::size_t next;  // parent to be looked at
+    };
     std::vector<Mark> marks(plan.specs_.size(), Mark::unseen);
-    std::vector<std::size_t> path;
+    std::vector<Visit> path;
     clock.resize(plan.specs_.size());
     level.resize(plan.specs_.size());
-    const auto visit = [&](auto& self, std::size_t i) -> void {
+    const auto enter = [&](std::size_t i) {
       if (marks[i] == Mark::done) return;
-      path.push_back(i);
-      if (path.size() > longest_chain) {
-        throw PlanError("the plan has a chain of more than " + std::to_string(longest_chain) + " indicators, down to " +
-                        quoted(plan.specs_[path.front()].name));
-      }
+      path.push_back({i, 0});
       if (marks[i] == Mark::open) {
-        std::string chain;
-        for (const std::size_t k : path) chain += (chain.empty() ? "" : " -> ") + plan.specs_[k].name;
-        throw PlanError("the plan has a cycle: " + chain);
+        std::vector<std::string> names;
+        for (const Visit& one : path) names.push_back(plan.specs_[one.spec].name);
+        throw PlanError("the plan has a cycle: " + arrows(names));
       }
       marks[i] = Mark::open;
-      for (const std::string& parent : plan.specs_[i].parents) self(self, owner[parent_column(plan.specs_[i], parent)]);
-      marks[i] = Mark::done;
-      path.pop_back();
-      settle(i);
-      order.push_back(i);
     };
-    for (std::size_t i = 0; i < plan.specs_.size(); ++i) visit(visit, i);
+    for (std::size_t i = 0; i < plan.specs_.size(); ++i) {
+      enter(i);
+      while (!path.empty()) {
+        const NodeSpec& spec = plan.specs_[path.back().spec];
+        if (path.back().next < spec.parents.size()) {
+          enter(owner[parent_column(spec, spec.parents[path.back().next++])]);
+          continue;
+        }
+        const std::size_t finished = path.back().spec;
+        path.pop_back();
+        marks[finished] = Mark::done;
+        settle(finished);
+        order.push_back(finished);
+      }
+    }
   }
 
   /// The clock and level of a spec whose parents have theirs.
