@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -300,3 +301,59 @@ def test_faces_of_guarded_engines_are_those_of_plain_ones_on_a_good_stream() -> 
     in_batches(guarded, ticks, [])
     in_batches(plain, ticks, [])
     assert face_of(guarded) == face_of(plain)
+
+
+def resealed(data: bytes, old: bytes, new: bytes, occurrence: int = 0) -> bytes:
+    """A snapshot in which some bytes are others, with a checksum that fits."""
+    at = -1
+    for _ in range(occurrence + 1):
+        at = data.index(old, at + 1)
+    changed = data[:at] + new + data[at + len(new) : -4]
+    crc = 0xFFFFFFFF
+    for byte in changed:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return changed + struct.pack("<I", crc ^ 0xFFFFFFFF)
+
+
+REAL, WHOLE = struct.Struct("<d").pack, struct.Struct("<q").pack
+#: What is in a snapshot, and what can never have been there.
+IMPOSSIBLE: dict[str, tuple[bytes, bytes, str]] = {
+    "a NaN among the prices of a jump window": (REAL(103.25), REAL(float("nan")), "jump window"),
+    "a price below zero there": (REAL(103.25), REAL(-1.0), "jump window"),
+    "a held jump that is no price": (REAL(900.5), REAL(float("inf")), "jump"),
+    "a waiting tick without a price": (REAL(106.75), REAL(0.0), "waits"),
+    "a waiting tick from before": (WHOLE(T0 + 9 * SECOND), WHOLE(T0), "waits"),
+    "a waiting tick that is due": (WHOLE(T0 + 9 * SECOND), WHOLE(T0 + SECOND), "waits"),
+    "an id that is none": (WHOLE(7_000_003), WHOLE(0), "remembered"),
+    "an id twice": (WHOLE(7_000_003), WHOLE(7_000_004), "remembered"),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_state_that_no_ticks_leave_is_refused(what: str) -> None:
+    """Each part of a policy's state is looked at when it is loaded, checksum or not."""
+    policy = fc.Policy(
+        order="buffer", lateness="3s", duplicates="id", duplicate_window=8, jumps=5.0, jump_window=6
+    )
+    engine = fc.Engine({"obv": fc.OBV()}, policy=policy)
+    prices = [100.25, 101.25, 102.25, 103.25, 104.25, 105.25, 900.5, 106.75, 107.75, 108.75]
+    for i, price in enumerate(prices):
+        engine.symbol("S").on_tick(T0 + i * SECOND, price, 1.0, id=7_000_000 + i)
+    assert engine.symbol("S").ledger["held"] == 4
+    data = engine.snapshot()
+    assert fc.Engine.restore(data).snapshot() == data
+    old, new, words = IMPOSSIBLE[what]
+    last = data.count(old) - 1
+    with pytest.raises(fc.SnapshotError, match=words):
+        fc.Engine.restore(resealed(data, old, new, last))
+
+
+def test_a_ledger_that_does_not_add_up_is_refused() -> None:
+    """One tick more received than there are in buckets."""
+    engine = fc.Engine({"obv": fc.OBV()})
+    for i in range(321):
+        engine.symbol("S").on_tick(T0 + i, 100.0)
+    with pytest.raises(fc.SnapshotError, match="add up"):
+        fc.Engine.restore(resealed(engine.snapshot(), WHOLE(321), WHOLE(322)))

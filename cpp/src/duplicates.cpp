@@ -49,6 +49,16 @@ bool DuplicateWindow::holds(const TickKey& key) const noexcept {
   return false;
 }
 
+bool DuplicateWindow::sound(bool of_ids) const noexcept {
+  for (std::size_t i = 0; i < count_; ++i) {
+    const TickKey& key = keys_[(oldest_ + i) % keys_.size()];
+    const bool of_tick = of_ids ? key.first != 0 && key.price == 0.0 && key.size == 0.0
+                                : key.first >= 0 && valid_price(key.price) && valid_size(key.size);
+    if (!of_tick) return false;
+  }
+  return true;
+}
+
 void DuplicateWindow::add(const TickKey& key) noexcept {
   if (keys_.empty()) return;
   if (count_ == keys_.size()) {

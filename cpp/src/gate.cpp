@@ -17,6 +17,12 @@ bool Gate::clamp(Tick& tick) const noexcept {
   return tick.price > 0.0;  // before the first price there is nothing to clamp to
 }
 
+const char* Gate::unsound() const noexcept {
+  if (!seen_.sound(policy_.duplicates == DuplicateRule::id)) return "a remembered tick";
+  if (suspected_ && !(jumps_.full() && sound(suspect_) && suspect_.ts >= 0)) return "a price held as a jump";
+  return last_price_ == 0.0 || valid_price(last_price_) ? nullptr : "the last price";
+}
+
 bool Gate::key_of(const Tick& tick, TickKey& key) const noexcept {
   if (policy_.duplicates == DuplicateRule::keep) return false;
   if (policy_.duplicates == DuplicateRule::value) {

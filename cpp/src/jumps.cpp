@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fastcore/engine/tick.hpp"
+
 namespace fastcore {
 
 JumpFilter::JumpFilter(double times, std::size_t window) : times_(times), order_(window), sorted_(window) {}
@@ -33,7 +35,7 @@ double JumpFilter::deviation(double middle) const noexcept {
 }
 
 bool JumpFilter::far(double price) const noexcept {
-  if (count_ < order_.size()) return false;
+  if (!full()) return false;
   const double middle = median();
   const double mad = deviation(middle);
   return mad > 0.0 && std::fabs(price - middle) > times_ * mad;
@@ -45,7 +47,7 @@ bool JumpFilter::confirms(double price, double suspect) const noexcept {
 
 void JumpFilter::add(double price) noexcept {
   auto end = sorted_.begin() + static_cast<std::ptrdiff_t>(count_);
-  if (count_ == order_.size()) {
+  if (full()) {
     const auto oldest = std::lower_bound(sorted_.begin(), end, order_[at_]);
     std::copy(oldest + 1, end, oldest);
     --end;
@@ -62,6 +64,13 @@ void JumpFilter::add(double price) noexcept {
 void JumpFilter::clear() noexcept {
   at_ = count_ = 0;
   std::fill(order_.begin(), order_.end(), 0.0);
+}
+
+/// Whether prices can have left this: NaN would not keep its place among sorted ones.
+bool JumpFilter::sound() const noexcept {
+  if (count_ > order_.size() || at_ >= order_.size() || (!full() && at_ != count_)) return false;
+  const auto end = order_.begin() + static_cast<std::ptrdiff_t>(count_);  // until the window is full it begins at 0
+  return std::all_of(order_.begin(), end, valid_price);
 }
 
 void JumpFilter::sort_again() noexcept {

@@ -38,6 +38,8 @@ class DuplicateWindow {
   void add(const TickKey& key) noexcept;
 
   std::size_t size() const noexcept { return count_; }
+  /// Whether all keys are such as ticks have: an id alone, or a time, a price and a size.
+  bool sound(bool of_ids) const noexcept;
 
   template <class Archive>
   void state(Archive& archive) {

@@ -55,12 +55,14 @@ class Gate {
       tick_state(archive, suspect_);
     }
     archive("last_price", last_price_);
+    if constexpr (Archive::loading) {
+      if (const char* const what = unsound()) archive.fail(what);
+    }
   }
 
  private:
-  static bool sound(const Tick& tick) noexcept {
-    return valid_price(tick.price) && valid_size(tick.size) && valid_side(tick.side);
-  }
+  /// What of a loaded state cannot be; null where all can.
+  const char* unsound() const noexcept;
   bool clamp(Tick& tick) const noexcept;
   /// The key by which a tick is a duplicate; false for a tick that has none.
   bool key_of(const Tick& tick, TickKey& key) const noexcept;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 
 namespace fastcore {
 
@@ -40,6 +41,10 @@ struct Ledger {
   }
   /// A tick that was held has been released, and is counted where it ends.
   void release() noexcept { --buckets[static_cast<std::size_t>(Outcome::held)]; }
+  /// Whether each tick received is in one bucket.
+  bool adds_up() const noexcept {
+    return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0}) == received;
+  }
   Ledger& operator+=(const Ledger& other) noexcept {
     received += other.received;
     for (std::size_t i = 0; i < outcome_count; ++i) buckets[i] += other.buckets[i];

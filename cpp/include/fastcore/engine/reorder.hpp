@@ -65,10 +65,15 @@ class ReorderBuffer {
     }
     archive.list(
         "waiting", sorted.size(), capacity_, [&](std::size_t i) { return sorted[i]; },
-        [this](std::size_t, const Waiting& one) {
-          waiting_.push_back({one.tick, arrivals_++});
-          std::push_heap(waiting_.begin(), waiting_.end(), later);
+        [&](std::size_t, const Waiting& one) {
+          const Tick& tick = one.tick;
+          const bool in_turn = waiting_.empty() || tick.ts >= waiting_.back().tick.ts;
+          if (!in_turn || tick.ts < released_ || tick.ts > newest_ || !sound(tick)) archive.fail("a tick that waits");
+          waiting_.push_back({tick, arrivals_++});  // a heap, since they come in the order of their release
         });
+    if constexpr (Archive::loading) {
+      if (released_ < 0 || released_ > newest_ || due()) archive.fail("the times of ticks that wait");
+    }
   }
 
  private:

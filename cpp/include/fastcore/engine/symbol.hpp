@@ -74,9 +74,12 @@ class Symbol {
     archive("last_ts", last_ts_);
     archive.choice("outcome", outcome_, outcome_names);
     archive("ledger", ledger_);
-    if (gate_ == nullptr) return;
-    archive("gate", *gate_);
-    if constexpr (Archive::loading) ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
+    if (gate_ != nullptr) archive("gate", *gate_);
+    if constexpr (Archive::loading) {
+      if (gate_ != nullptr) ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
+      if (!ledger_.adds_up()) archive.fail("a ledger that does not add up");
+      if (last_ts_ < 0) archive.fail("the time of the last tick");
+    }
   }
   /// Adds to a plan by names what builds the bars of each clock.
   void describe_bars(SavedPlan& plan, SchemaTable& schemas);

@@ -58,6 +58,10 @@ void tick_state(Archive& archive, Tick& tick) {
 inline bool valid_price(double price) noexcept { return price > 0.0 && price <= std::numeric_limits<double>::max(); }
 inline bool valid_size(double size) noexcept { return size >= 0.0 && size <= std::numeric_limits<double>::max(); }
 inline bool valid_side(std::int64_t side) noexcept { return side >= -1 && side <= 1; }
+/// Whether a tick's numbers can be.
+inline bool sound(const Tick& tick) noexcept {
+  return valid_price(tick.price) && valid_size(tick.size) && valid_side(tick.side);
+}
 
 /// The middle of a quote; NaN for one that cannot be, as one is whose bid is above its ask unless that is let be.
 inline double mid_of(const Quote& quote, bool crossed) noexcept {
