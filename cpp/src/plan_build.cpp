@@ -127,6 +127,7 @@ struct Plan::Build {
       path.push_back({i, 0});
       if (marks[i] == Mark::open) {
         std::vector<std::string> names;
+        names.reserve(path.size());
         for (const Visit& one : path) names.push_back(plan.specs_[one.spec].name);
         throw PlanError("the plan has a cycle: " + arrows(names));
       }
