@@ -148,6 +148,26 @@ def jumping_bars(rng: np.random.Generator, rows: int) -> Columns:
     return open_ * level, high * level, low * level, close * level, volume
 
 
+def candle_bars(rng: np.random.Generator, rows: int, tick: float = 0.25) -> Columns:
+    """Bars on a grid of quarters in which every candlestick pattern occurs within some 100,000 rows.
+
+    Long and short bodies, shadows of nothing and of much, gaps and equal ends, runs of one color.
+    """
+    long = rng.random(rows) < 0.4
+    size = np.where(long, rng.integers(4, 12, rows), rng.integers(0, 4, rows))
+    run = np.repeat(rng.integers(-1, 2, rows // 4 + 1), 4)[:rows]
+    body = size * np.where(run != 0, run, rng.choice([-1, 1], rows))
+    gap = np.where(rng.random(rows) < 0.35, rng.integers(-9, 10, rows), rng.integers(-1, 2, rows))
+    close = 1e6 + np.cumsum(body + gap)
+    open_ = close - body
+    above, below = (
+        np.where(rng.random(rows) < 0.5, 0, rng.integers(0, np.where(rng.random(rows) < 0.5, 3, 16)))
+        for _ in range(2)
+    )
+    high, low = np.maximum(open_, close) + above, np.minimum(open_, close) - below
+    return open_ * tick, high * tick, low * tick, close * tick, rng.integers(1, 9, rows).astype(float)
+
+
 MARKETS: dict[str, Callable[[np.random.Generator, int], Columns]] = {
     "1e-4": lambda rng, rows: walk_bars(rng, rows, 1e-4),
     "100": lambda rng, rows: walk_bars(rng, rows, 100.0),
@@ -171,7 +191,9 @@ def pick(name: str, ohlcv: Columns) -> Columns:
 
 
 def columns_of(name: str, rng: np.random.Generator, rows: int, market: str = "100") -> Columns:
-    """Input columns for a row."""
+    """Input columns for a row; at the usual price, patterns of candles get bars in which they occur."""
+    if market == "100" and ROWS[name]["family"] == "candles":
+        return pick(name, candle_bars(rng, rows))
     return pick(name, MARKETS[market](rng, rows))
 
 

@@ -66,7 +66,7 @@ def test_every_field_is_filled(name: str) -> None:
     assert row["outputs"]
     names = [output["name"] for output in row["outputs"]]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch(r"[a-z][a-z_]*", output) for output in names)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", output) for output in names)
     assert {output["role"] for output in row["outputs"]} <= {"line", "bar", "band", "signal"}
     if len(names) == 1:
         assert names == [name.lower()]

@@ -28,6 +28,7 @@ FAMILIES = {
     "volatility": "Volatility",
     "volume": "Volume",
     "statistics": "Statistics",
+    "candles": "Candlestick patterns",
 }
 UNTIL = "Outputs are NaN until they are there."
 # Prices that rise and fall within a few rows, from whole numbers alone: the same on every machine.

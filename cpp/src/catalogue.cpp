@@ -13,6 +13,8 @@ const std::vector<CatalogueEntry>& catalogue() {
     add_volatility(entries);
     add_volume(entries);
     add_statistics(entries);
+    add_short_candles(entries);
+    add_long_candles(entries);
     return entries;
   }();
   return all;

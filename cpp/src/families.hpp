@@ -15,6 +15,8 @@ void add_momentum(std::vector<CatalogueEntry>& all);
 void add_volatility(std::vector<CatalogueEntry>& all);
 void add_volume(std::vector<CatalogueEntry>& all);
 void add_statistics(std::vector<CatalogueEntry>& all);
+void add_short_candles(std::vector<CatalogueEntry>& all);
+void add_long_candles(std::vector<CatalogueEntry>& all);
 
 /// Appends the kernels of a family's type list.
 template <class Family>

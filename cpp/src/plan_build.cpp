@@ -233,17 +233,30 @@ struct Plan::Build {
     share_windows();
   }
 
-  /// Splits each formula over a window into the window, once for all that ask for it, and a reader. The
-  /// window is the narrowest that gives every number asked of it; all give the same bits.
+  /// Splits each formula over a window into the window, once for all that ask for it, and a reader; and each
+  /// pattern of candles into the candles and a reader.
   void share_windows() {
-    using WindowKey = std::tuple<std::size_t, Cells, int>;  // clock, input, period
+    using WindowKey = std::tuple<std::size_t, Cells, std::string_view, int>;  // clock, input, provider, period
     std::map<WindowKey, std::vector<std::size_t>> readers;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      if (nodes[i].kernel->sharing == nullptr) continue;
-      readers[{nodes[i].clock, nodes[i].inputs, nodes[i].kernel->sharing->period(nodes[i].params)}].push_back(i);
+      const Sharing* const sharing = nodes[i].kernel->sharing;
+      if (sharing == nullptr) continue;
+      const int period = sharing->period(nodes[i].params);
+      const std::string_view provider = sharing->provider == nullptr ? "" : sharing->provider->name;
+      readers[{nodes[i].clock, nodes[i].inputs, provider, period}].push_back(i);
     }
     for (const auto& [key, members] : readers) {
-      for (const auto& [window, its_readers] : windows_for(members)) add_window(*window, std::get<2>(key), its_readers);
+      const Kernel* const provider = nodes[members.front()].kernel->sharing->provider;
+      const int period = std::get<3>(key);
+      if (provider == nullptr) {
+        for (const auto& [window, its_readers] : windows_for(members)) add_window(*window, period, its_readers);
+        continue;
+      }
+      const std::uint32_t block = add_provider(*provider, period, members);
+      for (const std::size_t i : members) {
+        nodes[i].inputs = {block};
+        nodes[i].kernel = nodes[i].kernel->sharing->reader;
+      }
     }
   }
 
@@ -277,11 +290,7 @@ struct Plan::Build {
 
   /// Adds a window, and makes readers of those that ask for it.
   void add_window(const WindowKernel& window, int period, const std::vector<std::size_t>& its_readers) {
-    const auto first = static_cast<std::uint32_t>(plan.cell_count_);
-    plan.cell_count_ += window.give_count;
-    const Node& any = nodes[its_readers.front()];
-    nodes.push_back(
-        {window.kernel, {static_cast<double>(period)}, any.clock, any.level - 1, any.inputs, first, any.chained});
+    const std::uint32_t first = add_provider(*window.kernel, period, its_readers);
     for (const std::size_t i : its_readers) {
       const Sharing& sharing = *nodes[i].kernel->sharing;
       for (std::size_t k = 0; k < sharing.need_count; ++k) {
@@ -304,6 +313,15 @@ struct Plan::Build {
   static bool gives(const WindowKernel& window, const std::set<Number>& needed) {
     const std::set<Number> given(window.gives, window.gives + window.give_count);
     return std::includes(given.begin(), given.end(), needed.begin(), needed.end());
+  }
+
+  /// A node of the readers' inputs, on the level below them; gives the first of its cells.
+  std::uint32_t add_provider(const Kernel& kernel, int period, const std::vector<std::size_t>& readers) {
+    const auto first = static_cast<std::uint32_t>(plan.cell_count_);
+    plan.cell_count_ += kernel.cell_count;
+    const Node& any = nodes[readers.front()];
+    nodes.push_back({&kernel, {static_cast<double>(period)}, any.clock, any.level - 1, any.inputs, first, any.chained});
+    return first;
   }
 
   static const WindowKernel& narrowest_window(const std::set<Number>& needed) {

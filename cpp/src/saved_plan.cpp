@@ -14,7 +14,11 @@ namespace {
 
 constexpr const char* window_prefix = "window:";
 
+const Kernel& shared_candles() { return kernel_of<SharedCandles>(); }
+
+/// Whether it keeps what others read: a window, or candles.
 bool is_window(const Kernel& kernel) {
+  if (&kernel == &shared_candles()) return true;
   const auto& all = window_kernels();
   return std::any_of(all.begin(), all.end(), [&](const WindowKernel& w) { return w.kernel == &kernel; });
 }
@@ -51,9 +55,11 @@ class Describer {
     one.clock = static_cast<std::int64_t>(state.clock);
     for (std::size_t k = 0; k < kernel.input_count; ++k) {
       const SavedInput input = read(plan_.wirings()[place].in[k], plan_.clocks()[state.clock]);
-      // A formula reads its value, and then the numbers of one window.
+      // A formula reads its value, and then the numbers of one window; a pattern reads what its candles read.
       if (input.node >= 0 && is_window(*plan_.states()[static_cast<std::size_t>(input.node)].kernel)) {
         one.window = input.node;
+        if (plan_.states()[static_cast<std::size_t>(input.node)].kernel == &shared_candles())
+          one.inputs = node(static_cast<std::size_t>(input.node)).inputs;
       } else {
         one.inputs.push_back(input);
       }

@@ -8,14 +8,14 @@ exactly TA-Lib's.
 There is a room for each family. What tests need of them is here: `REFERENCES`, `tolerance` and inputs.
 """
 
-from references import momentum, overlap, statistics, volatility, volume
+from references import long_candles, momentum, overlap, statistics, volatility, volume
 from references.helpers import Array, Outputs
 from references.inputs import bars, offset_walk, tolerance
 from references.registry import MOST, Reference
 
 __all__ = ["MOST", "REFERENCES", "Array", "Outputs", "Reference", "bars", "offset_walk", "tolerance"]
 
-FAMILIES = (overlap, momentum, volatility, volume, statistics)
+FAMILIES = (overlap, momentum, volatility, volume, statistics, long_candles)
 REFERENCES: dict[str, Reference] = {
     name: reference for family in FAMILIES for name, reference in family.REFERENCES.items()
 }

@@ -42,10 +42,11 @@ struct Wiring {
 
 using StepNodes = void (*)(std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
 
-/// How an indicator that is a formula over one window takes part in sharing it.
+/// How an indicator that is a formula over one window, or a pattern of candles, takes part in sharing it.
 struct Sharing {
-  const struct Kernel* reader;  ///< the formula; inputs are the value and the numbers it needs
-  const Number* needs;          ///< of a summary, in the order of the reader's inputs
+  const struct Kernel* reader;    ///< the formula; inputs are the value and the numbers it needs, or a block
+  const struct Kernel* provider;  ///< who writes that block; null for windows, which are chosen by the numbers
+  const Number* needs;            ///< of a summary, in the order of the reader's inputs
   std::size_t need_count;
   int (*period)(const ParamValues&);
 };
@@ -59,10 +60,11 @@ struct Kernel {
   std::size_t input_count;
   const Output* outputs;
   std::size_t output_count;
+  std::size_t cell_count;  ///< cells that it writes: its outputs, or a block that others read
   const ParamInfo* params;
   std::size_t param_count;
 
-  /// Null for indicators that are not a formula over one window.
+  /// Null for indicators that are neither a formula over one window nor a pattern of candles.
   const Sharing* sharing;
 
   /// Why these values, each in its range, do not go together; null when they do.
@@ -82,6 +84,7 @@ struct Kernel {
   StepNodes settled_one;
   StepNodes settled_many;
   void (*peek_many)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  /// Null for one that reads a block.
   void (*run)(std::byte* state, const double* const* in, double* const* out, std::size_t n);
   bool (*ready)(const std::byte* state);
   void (*save)(std::byte* state, ByteWriter&);
@@ -149,14 +152,28 @@ struct KernelOf {
   }
   static void step(std::byte* state, const double* in, double* out) { at(state).step(in, out); }
   static void peek(const std::byte* state, const double* in, double* out) { at(state).peek(in, out); }
+  /// The inputs of a node: brought together from its cells, or where they lie side by side.
+  static auto inputs(const Wiring& node, const double* cells) noexcept {
+    if constexpr (ReadsBlock<T>::value) {
+      struct {
+        const double* data;
+      } block{cells + node.in[0]};
+      return block;
+    } else {
+      struct {
+        double data[N::input_count];
+      } row;
+      for (std::size_t k = 0; k < N::input_count; ++k) row.data[k] = cells[node.in[k]];
+      return row;
+    }
+  }
   template <bool Settled>
   static void step_node(std::byte* symbol, const Wiring& node, double* cells) {
-    double in[N::input_count];
-    for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[node.in[k]];
+    const auto in = inputs(node, cells);
     if constexpr (Settled) {
-      at(symbol + node.state).step_settled(in, cells + node.out);
+      at(symbol + node.state).step_settled(in.data, cells + node.out);
     } else {
-      at(symbol + node.state).step(in, cells + node.out);
+      at(symbol + node.state).step(in.data, cells + node.out);
     }
   }
   /// Most groups are of one node; without the loop the registers need not be saved.
@@ -170,9 +187,8 @@ struct KernelOf {
   }
   static void peek_many(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
     for (std::size_t i = 0; i < count; ++i) {
-      double in[N::input_count];
-      for (std::size_t k = 0; k < N::input_count; ++k) in[k] = cells[nodes[i].in[k]];
-      at(symbol + nodes[i].state).peek(in, cells + nodes[i].out);
+      const auto in = inputs(nodes[i], cells);
+      at(symbol + nodes[i].state).peek(in.data, cells + nodes[i].out);
     }
   }
   static void run(std::byte* state, const double* const* in, double* const* out, std::size_t n) {
@@ -181,6 +197,14 @@ struct KernelOf {
     for (std::size_t k = 0; k < inputs.size(); ++k) inputs[k] = in[k];
     for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] = out[k];
     at(state).run(inputs, outputs, n);
+  }
+  /// A batch is of columns; a block has none.
+  static constexpr auto run_of_columns() -> decltype(Kernel::run) {
+    if constexpr (ReadsBlock<T>::value) {
+      return nullptr;
+    } else {
+      return run;
+    }
   }
   static bool ready(const std::byte* state) { return at(state).ready(); }
   static void save(std::byte* state, ByteWriter& out) {
@@ -220,8 +244,12 @@ namespace detail {
 template <class T>
 const Sharing* sharing_of() {
   if constexpr (IsWindowed<T>::value) {
-    static const Sharing sharing{&kernel_of<Reader<T>>(), T::Aggregate::gives.data(), T::Aggregate::gives.size(),
-                                 KernelOf<T>::period};
+    static const Sharing sharing{&kernel_of<Reader<T>>(), nullptr, T::Aggregate::gives.data(),
+                                 T::Aggregate::gives.size(), KernelOf<T>::period};
+    return &sharing;
+  } else if constexpr (IsPattern<T>::value) {
+    static const Sharing sharing{&kernel_of<PatternReader<T>>(), &kernel_of<SharedCandles>(), nullptr, 0,
+                                 [](const ParamValues&) { return 0; }};
     return &sharing;
   } else {
     return nullptr;
@@ -244,6 +272,7 @@ const Kernel& kernel_of() {
       spec.inputs_.size(),
       spec.outputs_.data(),
       spec.outputs_.size(),
+      K::N::cell_count,
       params.data(),
       spec.params_.size(),
       detail::sharing_of<T>(),
@@ -258,7 +287,7 @@ const Kernel& kernel_of() {
       K::template step_one<true>,
       K::template step_many<true>,
       K::peek_many,
-      K::run,
+      K::run_of_columns(),
       K::ready,
       K::save,
       K::load,

@@ -73,9 +73,12 @@ inline void scatter(double* p, std::size_t stride, Lanes x) noexcept {
   p[3 * stride] = x[3];
 }
 
-/// The lanes one place up, with the last of `before` below them. In registers: reading a row of memory one
-/// cell off from where it was written stalls until the writes have landed (0.3 ns a row in SMA).
-inline Lanes shift_in(Lanes before, Lanes x) noexcept { return __builtin_shufflevector(before, x, 3, 4, 5, 6); }
+/// The lanes one place up, with `first` below them. In registers: reading a row of memory one cell
+/// off from where it was written stalls until the writes have landed (0.3 ns a row in SMA).
+inline Lanes shift_in(double first, Lanes x) noexcept {
+  const Lanes below = {first, first, first, first};
+  return __builtin_shufflevector(x, below, 4, 0, 1, 2);
+}
 
 inline double square_root(double x) noexcept { return std::sqrt(x); }
 inline Lanes square_root(Lanes x) noexcept {

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "fastcore/candles/pattern.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/window/windowed.hpp"
@@ -46,15 +47,31 @@ struct HasRun<T, In, Out,
               std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
     : std::true_type {};
 
-/// What of T lies in a node: T itself, or a formula with a window of its own.
-template <class T, bool = IsWindowed<T>::value>
+/// What of T lies in a node: T itself, a formula with a window of its own, or a pattern with its candles.
+template <class T, bool = IsWindowed<T>::value, bool = IsPattern<T>::value>
 struct BodyOf {
   using type = T;
 };
 template <class T>
-struct BodyOf<T, true> {
+struct BodyOf<T, true, false> {
   using type = Windowed<T>;
 };
+template <class T>
+struct BodyOf<T, false, true> {
+  using type = PatternAlone<T>;
+};
+
+/// Whether T reads its inputs, and what lies behind them, as one block of cells.
+template <class T, class = void>
+struct ReadsBlock : std::false_type {};
+template <class T>
+struct ReadsBlock<T, std::void_t<decltype(T::reads_block)>> : std::true_type {};
+
+/// How many cells a T writes: one for each output, unless it writes a block for others to read.
+template <class T, class = void>
+struct CellsOf : std::integral_constant<std::size_t, decltype(T::spec())::output_count> {};
+template <class T>
+struct CellsOf<T, std::void_t<typename T::Block>> : std::integral_constant<std::size_t, T::cells> {};
 
 /// How many of T's inputs decide whether a row counts: all, unless it says otherwise.
 template <class T, class = void>
@@ -85,6 +102,7 @@ class Node {
   using Params = typename decltype(T::spec())::Params;
   static constexpr std::size_t input_count = decltype(T::spec())::input_count;
   static constexpr std::size_t output_count = decltype(T::spec())::output_count;
+  static constexpr std::size_t cell_count = detail::CellsOf<T>::value;
   using Inputs = std::array<const double*, input_count>;
   using Outputs = std::array<double*, output_count>;
 
@@ -117,7 +135,7 @@ class Node {
       step_settled(in, out);
       if (rows_ != settled_) hide(out);
     } else {
-      for (std::size_t k = 0; k < output_count; ++k) out[k] = quiet_nan;
+      for (std::size_t k = 0; k < cell_count; ++k) out[k] = quiet_nan;
     }
   }
 
@@ -167,15 +185,24 @@ class Node {
 
   template <std::size_t... I>
   void put_row(const double* in, double* out, std::index_sequence<I...>) noexcept {
-    const auto result = body_(in[I]...);
+    const auto result = call(in, std::index_sequence<I...>());
     using Result = std::remove_const_t<decltype(result)>;
     if constexpr (std::is_same_v<Result, double>) {
-      static_assert(output_count == 1, "an indicator with several outputs returns std::array<double, outputs>");
+      static_assert(cell_count == 1, "an indicator with several outputs returns std::array<double, outputs>");
       out[0] = result;
     } else {
-      static_assert(std::is_same_v<Result, std::array<double, output_count>>,
+      static_assert(std::is_same_v<Result, std::array<double, cell_count>>,
                     "operator() returns one double for each output of the spec");
-      write(result, out, std::make_index_sequence<output_count>());
+      write(result, out, std::make_index_sequence<cell_count>());
+    }
+  }
+
+  template <std::size_t... I>
+  auto call(const double* in, std::index_sequence<I...>) noexcept {
+    if constexpr (detail::ReadsBlock<T>::value) {
+      return body_(in);
+    } else {
+      return body_(in[I]...);
     }
   }
 
@@ -208,7 +235,7 @@ class Node {
   void run_by_rows(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; ++i) {
       double row[input_count];
-      double results[output_count];
+      double results[cell_count];
       for (std::size_t k = 0; k < input_count; ++k) row[k] = in[k][i];
       step(row, results);
       for (std::size_t k = 0; k < output_count; ++k) out[k][i] = results[k];

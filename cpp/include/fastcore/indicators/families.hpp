@@ -5,6 +5,10 @@
 #include "fastcore/indicators/adx.hpp"
 #include "fastcore/indicators/atr.hpp"
 #include "fastcore/indicators/bbands.hpp"
+#include "fastcore/indicators/candles/more_bars.hpp"
+#include "fastcore/indicators/candles/one_bar.hpp"
+#include "fastcore/indicators/candles/three_bars.hpp"
+#include "fastcore/indicators/candles/two_bars.hpp"
 #include "fastcore/indicators/cci.hpp"
 #include "fastcore/indicators/dema.hpp"
 #include "fastcore/indicators/donchian.hpp"
@@ -38,7 +42,27 @@ using Volatility = TypeList<Trange, Atr>;
 using Volume = TypeList<Obv, Vwap, Mfi>;
 using Statistics = TypeList<Stddev, Zscore, Linearreg>;
 
-using Catalogue = Concat<Overlap, Momentum, Volatility, Volume, Statistics>;
+using CandlesOfOne =
+    TypeList<candle::BeltHold, candle::ClosingMarubozu, candle::Doji, candle::DragonflyDoji, candle::GravestoneDoji,
+             candle::HighWave, candle::LongLeggedDoji, candle::LongLine, candle::Marubozu, candle::RickshawMan,
+             candle::ShortLine, candle::SpinningTop, candle::Takuri>;
+using CandlesOfTwo =
+    TypeList<candle::Counterattack, candle::DarkCloudCover, candle::DojiStar, candle::Engulfing, candle::Hammer,
+             candle::HangingMan, candle::Harami, candle::HaramiCross, candle::HomingPigeon, candle::InNeck,
+             candle::InvertedHammer, candle::Kicking, candle::KickingByLength, candle::MatchingLow, candle::OnNeck,
+             candle::Piercing, candle::SeparatingLines, candle::ShootingStar, candle::Thrusting>;
+using CandlesOfThree =
+    TypeList<candle::TwoCrows, candle::ThreeInside, candle::ThreeOutside, candle::ThreeStarsInSouth,
+             candle::ThreeWhiteSoldiers, candle::AbandonedBaby, candle::AdvanceBlock, candle::EveningDojiStar,
+             candle::EveningStar, candle::GapSideSideWhite, candle::IdenticalThreeCrows, candle::MorningDojiStar,
+             candle::MorningStar, candle::StalledPattern, candle::StickSandwich, candle::TasukiGap, candle::Tristar,
+             candle::UniqueThreeRiver, candle::UpsideGapTwoCrows, candle::GapThreeMethods>;
+using CandlesOfMore = TypeList<candle::ThreeBlackCrows, candle::ThreeLineStrike, candle::ConcealingBabySwallow,
+                               candle::Breakaway, candle::LadderBottom, candle::MatHold, candle::RiseFallThreeMethods,
+                               candle::Hikkake, candle::ModifiedHikkake>;
+
+using Catalogue = Concat<Overlap, Momentum, Volatility, Volume, Statistics, CandlesOfOne, CandlesOfTwo, CandlesOfThree,
+                         CandlesOfMore>;
 static_assert(names_are_unique(Catalogue{}), "two indicators have the same name");
 
 }  // namespace fastcore

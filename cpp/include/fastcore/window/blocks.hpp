@@ -56,9 +56,8 @@ class BlockWindow {
     const bool stripped = !grouped && block_ >= shortest_strip;
     for (std::size_t i = 0; i < n;) {
       if (grouped && filled_ == block_ && n - i >= group) {
-        const std::size_t groups = (n - i) / group;
-        run_groups(x + i, groups, out, i, finish);
-        i += groups * group;
+        run_group(x + i, out, i, finish);
+        i += group;
       } else if (stripped && filled_ > 0 && filled_ < block_) {
         i += run_strip(x + i, n - i, out, i, finish);
       } else {
@@ -150,74 +149,56 @@ class BlockWindow {
     filled_ = 0;
   }
 
-  using Table = Lanes[largest_block + 1][width];  // row n: suffixes of length n
-
-  /// Groups of four whole blocks, a block in each lane: the scans of a block need nothing from the one before
-  /// it. What lies before lane 0 is lane 3 of the group before. Parts and tables are put back once, at the
-  /// end (SMA of 20 rows: 0.67 ns a row, 0.78 when each group did it: bench `window/mean/batch/20`).
+  /// Four whole blocks, one in each lane: the scans of a block need nothing from the block before it.
   template <std::size_t Outputs, class Finish>
-  void run_groups(const double* __restrict x, std::size_t groups, const std::array<double*, Outputs>& out,
-                  std::size_t base, const Finish& finish) noexcept {
+  void run_group(const double* __restrict x, const std::array<double*, Outputs>& out, std::size_t base,
+                 const Finish& finish) noexcept {
     const std::size_t b = size(block_);
-    Table tables[2];
     Lanes prefixes[largest_block][width];
-    for (Index n = 0; n <= block_; ++n) {
+    Lanes suffixes[largest_block + 1][width];  // row n: of length n, of the lanes' middle blocks
+    for (Lanes& empty : suffixes[0]) empty = broadcast<Lanes>(0.0);
+    const double* const last = current_;            // the block before x
+    const auto mirror = [&](std::size_t n) { return Lanes{last[b - n], x[b - n], x[2 * b - n], x[3 * b - n]}; };
+    Part<Lanes> prefix = Aggregate::template start<Lanes>(gather(x, b));
+    Part<Lanes> suffix = Aggregate::template start<Lanes>(mirror(1));
+    for (std::size_t n = 1;; ++n) {
       for (Index k = 0; k < width; ++k) {
-        tables[0][n][k] = broadcast<Lanes>(n == 0 ? 0.0 : growing_[row(n) + k]);
-        tables[1][0][k] = broadcast<Lanes>(0.0);
+        prefixes[n - 1][k] = prefix.sums[k];
+        suffixes[n][k] = suffix.sums[k];
       }
+      if (n == b) break;
+      Aggregate::template append<Lanes>(prefix, gather(x + n, b), static_cast<double>(n + 1));
+      Aggregate::template prepend<Lanes>(suffix, mirror(n + 1), static_cast<double>(n + 1));
     }
-    auto prefix = in_all_lanes<Part<Lanes>>(prefix_);
-    auto suffix = in_all_lanes<Part<Lanes>>(suffix_);
-    const double* last = current_;  // the block before x
-    for (std::size_t g = 0; g < groups; ++g, last = x + 3 * b, x += 4 * b, base += 4 * b) {
-      const Table& before = tables[g & 1];
-      Table& suffixes = tables[(g & 1) ^ 1];
-      const Part<Lanes> prefix_before = prefix;
-      const Part<Lanes> suffix_before = suffix;
-      const auto mirror = [&](std::size_t n) { return Lanes{last[b - n], x[b - n], x[2 * b - n], x[3 * b - n]}; };
-      prefix = Aggregate::template start<Lanes>(gather(x, b));
-      suffix = Aggregate::template start<Lanes>(mirror(1));
-      for (std::size_t n = 1;; ++n) {
-        for (Index k = 0; k < width; ++k) {
-          prefixes[n - 1][k] = prefix.sums[k];
-          suffixes[n][k] = suffix.sums[k];
-        }
-        if (n == b) break;
-        Aggregate::template append<Lanes>(prefix, gather(x + n, b), static_cast<double>(n + 1));
-        Aggregate::template prepend<Lanes>(suffix, mirror(n + 1), static_cast<double>(n + 1));
+    const auto fixed =
+        Aggregate::template fix<Lanes>(shifted_in(suffix_, suffix), shifted_in(prefix_, prefix), whole_, prefix);
+    double length = suffix_length(1.0);
+    Index shorter = period_ - block_ - 1;
+    for (std::size_t i = 0; i < b; ++i, length -= 1.0, --shorter) {
+      Lanes old[width];
+      for (Index k = 0; k < width; ++k) {
+        prefix.sums[k] = prefixes[i][k];
+        // Lane q's old block is the middle block of lane q - 1.
+        old[k] = shift_in(growing_[row(shorter) + k], suffixes[shorter][k]);
       }
-      const auto fixed = Aggregate::template fix<Lanes>(shifted_in(suffix_before, suffix),
-                                                        shifted_in(prefix_before, prefix), whole_, prefix);
-      Part<Lanes> grown = prefix;
-      double length = suffix_length(1.0);
-      Index shorter = period_ - block_ - 1;
-      for (std::size_t i = 0; i < b; ++i, length -= 1.0, --shorter) {
-        Lanes old[width];
-        for (Index k = 0; k < width; ++k) {
-          grown.sums[k] = prefixes[i][k];
-          // Lane q's old block is the middle block of lane q - 1.
-          old[k] = shift_in(before[shorter][k], suffixes[shorter][k]);
-        }
-        spread(
-            out, base + i, b,
-            finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, grown, inverse_), gather(x + i, b)));
-      }
+      spread(
+          out, base + i, b,
+          finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, prefix, inverse_), gather(x + i, b)));
     }
-    settle(last, prefix, suffix, tables[groups & 1]);
+    settle(x + 3 * b, prefix, suffix);
+    for (Index n = 1; n <= block_; ++n) {
+      for (Index k = 0; k < width; ++k) growing_[row(n) + k] = suffixes[n][k][lane_count - 1];
+    }
   }
 
-  /// Leaves parts and values as pushes would; tables and arrays have then changed places an even number of times.
-  void settle(const double* newest, const Part<Lanes>& prefix, const Part<Lanes>& suffix,
-              const Table& suffixes) noexcept {
+  /// Leaves parts and values as four blocks of pushes would; tables and arrays have then changed places
+  /// an even number of times.
+  void settle(const double* newest, const Part<Lanes>& prefix, const Part<Lanes>& suffix) noexcept {
     take_lane(middle_, prefix, 2);
     take_lane(old_, suffix, 2);
     take_lane(prefix_, prefix, 3);
     take_lane(suffix_, suffix, 3);
     std::memcpy(current_, newest, size(block_) * sizeof(double));
-    for (Index n = 1; n <= block_; ++n) {
-      for (Index k = 0; k < width; ++k) growing_[row(n) + k] = suffixes[n][k][lane_count - 1];
-    }
   }
 
   /// Part of one long block: its two scans do not wait for each other, and the combines vectorise.
@@ -274,10 +255,10 @@ class BlockWindow {
     return size(rows);
   }
 
-  /// A part per lane, one lane later: the last of `first` before the first three of `rest`.
-  static Part<Lanes> shifted_in(const Part<Lanes>& first, const Part<Lanes>& rest) noexcept {
+  /// A part per lane, one lane later: `first` before the first three of `rest`.
+  static Part<Lanes> shifted_in(const Part<double>& first, const Part<Lanes>& rest) noexcept {
     constexpr std::size_t numbers = sizeof(Part<double>) / sizeof(double);
-    const auto* const from = reinterpret_cast<const Lanes*>(&first);
+    const auto* const from = reinterpret_cast<const double*>(&first);
     Part<Lanes> moved = rest;
     auto* const to = reinterpret_cast<Lanes*>(&moved);
     for (std::size_t i = 0; i < numbers; ++i) to[i] = shift_in(from[i], to[i]);

@@ -1,0 +1,212 @@
+// Patterns of four candles and more: a is the oldest.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include "fastcore/candles/pattern.hpp"
+
+namespace fastcore::candle {
+
+/// The side of a hikkake that ends with c: 1 for a false step down, -1 for one up, 0 for none.
+inline double hikkake(const Candle& a, const Candle& b, const Candle& c) noexcept {
+  if (!(b.high < a.high && b.low > a.low)) return 0.0;
+  if (c.high < b.high && c.low < b.low) return 1.0;
+  return when(c.high > b.high && c.low > b.low, -1.0);
+}
+
+/// 100 for a pattern that ends now, 200 for one of the last three bars that the newest close is the first to
+/// confirm. `sides` are of the patterns that ended three, two and one bar ago, and now; `inside` the inside bar
+/// of each of the first three, `since` the last three bars.
+inline double confirmed(const std::array<double, 4>& sides, const std::array<const Candle*, 3>& inside,
+                        const std::array<const Candle*, 3>& since) noexcept {
+  if (sides[3] != 0.0) return 100.0 * sides[3];
+  double side = 0.0;
+  const Candle* bar = nullptr;
+  for (std::size_t k = 0; k < 3; ++k) {
+    if (sides[k] != 0.0) {
+      side = sides[k];
+      bar = inside[k];
+    }
+    if (side == 0.0 || (k < 2 && sides[k + 1] != 0.0)) continue;
+    if (side > 0.0 ? since[k]->close > bar->high : since[k]->close < bar->low) {
+      if (k == 2) return 200.0 * side;
+      side = 0.0;
+    }
+  }
+  return 0.0;
+}
+
+struct ThreeBlackCrows {
+  static constexpr auto spec() {
+    return pattern(
+        "CDL3BLACKCROWS", "cdl3blackcrows",
+        "Three black crows: behind a white candle three black ones that close near their lows, each lower.",
+        "cdl3blackcrows = -100 where white(a), black and no_lower(b, c, d), close(b) < high(a), close(b) > close(c) > close(d), close(b) < open(c) < open(b), close(c) < open(d) < open(c)");
+  }
+  static constexpr int warmup(const NoParams&) { return 14; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
+    constexpr unsigned crow = black | no_lower;
+    if (!(a.is(white) && b.is(crow) && c.is(crow) && d.is(crow))) return 0.0;
+    const bool within_bodies = c.open < b.open && c.open > b.close && d.open < c.open && d.open > c.close;
+    return when(within_bodies && b.close < a.high && b.close > c.close && c.close > d.close, -100.0);
+  }
+};
+
+struct ThreeLineStrike {
+  static constexpr auto spec() {
+    return pattern(
+        "CDL3LINESTRIKE", "cdl3linestrike",
+        "Three-line strike: three candles of one color, covered by one of the other.",
+        "cdl3linestrike = 100 where white(a, b, c), black(d), close(a) < close(b) < close(c), open(b) near the body of a, open(c) near that of b, open(d) > close(c), close(d) < open(a); cdl3linestrike = -100 where all is mirrored");
+  }
+  static constexpr int warmup(const NoParams&) { return 9; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
+    if (a.color() != b.color() || b.color() != c.color() || c.color() == d.color()) return 0.0;
+    const auto from = [](const Candle& x, const Candle& y) {
+      return y.open >= x.bottom() - x.near() && y.open <= x.top() + x.near();
+    };
+    const bool up = c.is(white) && c.close > b.close && b.close > a.close && d.open > c.close && d.close < a.open;
+    const bool down = c.is(black) && c.close < b.close && b.close < a.close && d.open < c.close && d.close > a.open;
+    return when((up || down) && from(a, b) && from(b, c), 100.0 * c.color());
+  }
+};
+
+struct ConcealingBabySwallow {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLCONCEALBABYSWALL", "cdlconcealbabyswall",
+        "Concealing baby swallow: two black marubozu, a black candle below them that reaches back, and one that covers it.",
+        "cdlconcealbabyswall = 100 where black(a, b, c, d), no shadows(a), no shadows(b), top(c) < bottom(b), some_upper(c), high(c) > close(b), high(d) > high(c), low(d) < low(c)");
+  }
+  static constexpr int warmup(const NoParams&) { return 14; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
+    constexpr unsigned bare = black | no_upper | no_lower;
+    if (!(a.is(bare) && b.is(bare) && c.is(black | some_upper) && d.is(black))) return 0.0;
+    return when(body_gap_down(b, c) && c.high > b.close && d.high > c.high && d.low < c.low, 100.0);
+  }
+};
+
+struct Breakaway {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLBREAKAWAY", "cdlbreakaway",
+        "Breakaway: a long candle, a gap, two more on the way, and one of the other color back into the gap.",
+        "cdlbreakaway = 100 where black(a), long(a), black(b), top(b) < bottom(a), highs and lows fall from b to c to d, black(d), white(e), open(b) < close(e) < close(a); cdlbreakaway = -100 where all is mirrored");
+  }
+  static constexpr int warmup(const NoParams&) { return 15; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
+                    const Candle& e) const noexcept {
+    if (!a.is(long_body) || a.color() != b.color() || b.color() != d.color() || d.color() == e.color()) return 0.0;
+    const bool fall = body_gap_down(a, b) && c.high < b.high && c.low < b.low && d.high < c.high && d.low < c.low;
+    const bool rise = body_gap_up(a, b) && c.high > b.high && c.low > b.low && d.high > c.high && d.low > c.low;
+    const bool found =
+        a.is(black) ? fall && e.close > b.open && e.close < a.close : rise && e.close < b.open && e.close > a.close;
+    return when(found, 100.0 * e.color());
+  }
+};
+
+struct LadderBottom {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLLADDERBOTTOM", "cdlladderbottom",
+        "Ladder bottom: three black candles, each lower, a black one with an upper shadow, a white one above it.",
+        "cdlladderbottom = 100 where black(a, b, c, d), open(a) > open(b) > open(c), close(a) > close(b) > close(c), some_upper(d), white(e), open(e) > open(d), close(e) > high(d)");
+  }
+  static constexpr int warmup(const NoParams&) { return 15; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
+                    const Candle& e) const noexcept {
+    if (!(a.is(black) && b.is(black) && c.is(black) && d.is(black | some_upper) && e.is(white))) return 0.0;
+    const bool falls = b.open < a.open && c.open < b.open && b.close < a.close && c.close < b.close;
+    return when(falls && e.open > d.open && e.close > d.high, 100.0);
+  }
+};
+
+struct MatHold {
+  static constexpr auto spec() {
+    return pattern<MiddleParams>(
+        "CDLMATHOLD", "cdlmathold",
+        "Mat hold: a long white candle, three short ones that fall back a little, and a white one above them.",
+        "cdlmathold = 100 where white(a), long(a), short(b, c, d), black(b), bottom(b) > top(a), top(c) < open(b), top(d) < top(c), close(a) - penetration * body(a) < bottom(c, d) < close(a), white(e), open(e) > close(d), close(e) > high(b, c, d)");
+  }
+  static constexpr int warmup(const MiddleParams&) { return 15; }
+
+  explicit MatHold(const MiddleParams& p) : penetration(p.penetration) {}
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
+                    const Candle& e) const noexcept {
+    if (!(a.is(white | long_body) && b.is(black | short_body) && c.is(short_body) && d.is(short_body) && e.is(white)))
+      return 0.0;
+    const double least = a.close - a.body * penetration;
+    const bool held = c.bottom() < a.close && d.bottom() < a.close && c.bottom() > least && d.bottom() > least;
+    const bool falls = body_gap_up(a, b) && c.top() < b.open && d.top() < c.top();
+    return when(held && falls && e.open > d.close && e.close > larger(larger(b.high, c.high), d.high), 100.0);
+  }
+
+  double penetration;
+};
+
+struct RiseFallThreeMethods {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLRISEFALL3METHODS", "cdlrisefall3methods",
+        "Rising or falling three methods: a long candle, three short ones against it within its range, and a long one on.",
+        "cdlrisefall3methods = +-100, the color of a, where long(a), short(b, c, d), long(e), color(b, c, d) = -color(a), color(e) = color(a), bodies of b, c, d meet the range of a, closes of b, c, d move against a, open(e) beyond close(d) and close(e) beyond close(a) on the side of a");
+  }
+  static constexpr int warmup(const NoParams&) { return 15; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
+                    const Candle& e) const noexcept {
+    if (!(a.is(long_body) && b.is(short_body) && c.is(short_body) && d.is(short_body) && e.is(long_body))) return 0.0;
+    const double side = a.color();
+    if (b.color() == side || c.color() == side || d.color() == side || e.color() != side) return 0.0;
+    const auto meets = [&a](const Candle& x) { return x.bottom() < a.high && x.top() > a.low; };
+    const bool back = c.close * side < b.close * side && d.close * side < c.close * side;
+    const bool on = e.open * side > d.close * side && e.close * side > a.close * side;
+    return when(meets(b) && meets(c) && meets(d) && back && on, 100.0 * side);
+  }
+};
+
+struct Hikkake {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLHIKKAKE", "cdlhikkake",
+        "Hikkake: an inside bar, left on the wrong side; 200 where one of the next three closes confirms it.",
+        "cdlhikkake = 100 where high(e) < high(d), low(e) > low(d), high(f) < high(e), low(f) < low(e); cdlhikkake = -100 where high(f) > high(e), low(f) > low(e); cdlhikkake = +-200 where it was found one to three bars ago, not confirmed since, and the close is beyond the inside bar on the other side");
+  }
+  static constexpr int warmup(const NoParams&) { return 6; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d, const Candle& e,
+                    const Candle& f) const noexcept {
+    return confirmed({hikkake(a, b, c), hikkake(b, c, d), hikkake(c, d, e), hikkake(d, e, f)}, {&b, &c, &d},
+                     {&d, &e, &f});
+  }
+};
+
+struct ModifiedHikkake {
+  static constexpr auto spec() {
+    return pattern(
+        "CDLHIKKAKEMOD", "cdlhikkakemod",
+        "Modified hikkake: two inside bars, the first closing at its end, left on the wrong side; 200 where confirmed.",
+        "cdlhikkakemod = 100 where e inside d, f inside e, close(e) <= low(e) + near(e), high(g) < high(f), low(g) < low(f); cdlhikkakemod = -100 where close(e) >= high(e) - near(e), high(g) > high(f), low(g) > low(f); cdlhikkakemod = +-200 where it was found one to three bars ago, not confirmed since, and the close is beyond the second inside bar on the other side");
+  }
+  static constexpr int warmup(const NoParams&) { return 11; }
+
+  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d, const Candle& e,
+                    const Candle& f, const Candle& g) const noexcept {
+    const auto found = [](const Candle& p, const Candle& q, const Candle& r, const Candle& s) {
+      const double side = q.high < p.high && q.low > p.low ? hikkake(q, r, s) : 0.0;
+      const bool at_end = side > 0.0 ? q.close <= q.low + q.near() : q.close >= q.high - q.near();
+      return when(side != 0.0 && at_end, side);
+    };
+    return confirmed({found(a, b, c, d), found(b, c, d, e), found(c, d, e, f), found(d, e, f, g)}, {&c, &d, &e},
+                     {&e, &f, &g});
+  }
+};
+
+}  // namespace fastcore::candle
