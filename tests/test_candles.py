@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import functools
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import fastcore as fc
@@ -124,6 +124,32 @@ def test_all_in_one_engine_give_the_bits_of_each_alone() -> None:
         one = make(name)
         assert_same_bits(found, batch(one, pick(name, columns))[0], name)
     assert (np.abs(rows[-2_000:]) > 0).any(axis=0).sum() > 45, "most patterns occur"
+
+
+def test_shared_candles_are_restored_into_the_same_and_into_other_plans() -> None:
+    """Patterns of two kinds of bars: each goes on with its own candles in any plan."""
+    bars = [tuple(bar) for bar in np.array(chart())[:, :900].T.tolist()]
+
+    def plan(names: Sequence[str]) -> dict[str, fc.Indicator]:
+        return {f"{name} {span}": make(name).on(span) for span in ("1m", "5m") for name in names}
+
+    def feed(engine: fc.Engine, first: int, last: int) -> Array:
+        symbol, rows = engine.symbol("S"), []
+        for i in range(first, last):
+            symbol.on_bar("5m", T0 // (5 * MINUTE) * (5 * MINUTE) + i * 5 * MINUTE, *bars[-i])
+            rows.append(symbol.on_bar("1m", T0 // MINUTE * MINUTE + i * MINUTE, *bars[i]).copy())
+        return np.array(rows)
+
+    engine = fc.Engine(plan(PATTERNS))
+    feed(engine, 0, 450)
+    saved = engine.snapshot()
+    expected = dict(zip(engine.columns, feed(engine, 450, 900).T, strict=True))
+    for names in (PATTERNS, PATTERNS[7:30]):
+        restored = fc.Engine.restore(saved, plan=plan(names))
+        assert not restored.cold
+        for column, found in zip(restored.columns, feed(restored, 450, 900).T, strict=True):
+            assert_same_bits(found, expected[column], column)
+    assert (np.abs(list(expected.values())) > 0).any()
 
 
 @every_pattern
