@@ -56,13 +56,15 @@ inline std::vector<ParamValues> parameters(const Kernel& kernel, std::uint64_t s
   };
   ParamValues least{};
   for (std::size_t i = 0; i < kernel.param_count; ++i)
-    least[i] = kernel.params[i].whole ? kernel.params[i].least : -1.5;
+    least[i] = kernel.params[i].whole ? kernel.params[i].least : std::max(kernel.params[i].least, -1.5);
   add(least);
   for (int draw = 0; draw < draws; ++draw) {
     ParamValues values{};
     for (std::size_t i = 0; i < kernel.param_count; ++i) {
       const ParamInfo& p = kernel.params[i];
-      values[i] = p.whole ? whole(random, static_cast<int>(p.least), draw == 0 ? 400 : 60) : 4.0 * real(random);
+      const double most = std::min(p.most, draw == 0 ? 400.0 : 60.0);
+      values[i] = p.whole ? whole(random, static_cast<int>(p.least), static_cast<int>(most))
+                          : std::clamp(4.0 * real(random), p.least, p.most);
     }
     add(values);
   }
