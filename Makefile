@@ -28,7 +28,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # What the installed package is made of. A file that goes away is seen by the list of them.
 SOURCES := $(sort $(shell find cpp python -type f ! -name '*.so' ! -path '*/__pycache__/*')) \
            CMakeLists.txt pyproject.toml README.md LICENSE
-CXX_FILES = $(shell find cpp tests/cpp bench/cpp -name '*.hpp' -o -name '*.cpp' 2>/dev/null)
+CXX_FILES = $(shell find cpp tests/cpp tests/fuzz bench/cpp -name '*.hpp' -o -name '*.cpp' 2>/dev/null)
 
 .PHONY: help
 help: ## Show this list

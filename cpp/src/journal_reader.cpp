@@ -43,7 +43,9 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
                      is_utf8({record.payload + sizeof(BarRecord), record.bytes - sizeof(BarRecord)})
                  ? at(offsetof(BarRecord, symbol))
                  : symbol_unread;
-    case RecordKind::flush: return record.bytes == 0 ? no_symbol : symbol_unread;
+    case RecordKind::flush:
+    case RecordKind::history:
+    case RecordKind::live: return record.bytes == 0 ? no_symbol : symbol_unread;
     case RecordKind::policy: return record.bytes > 4 ? at(0) : symbol_unread;
     case RecordKind::note: return is_utf8({record.payload, record.bytes}) ? no_symbol : symbol_unread;
     case RecordKind::none: return symbol_unread;
@@ -254,6 +256,7 @@ bool JournalReader::look(std::uint64_t offset) {
   const auto header = load<RecordHeader>(at);
   const std::size_t payload = payload_of(header.word);
   if (kind_of(header.word) == RecordKind::none || payload > longest_payload) return false;
+  if (header.sequence == 0 || header.sequence > most_records) return false;
   at = window_.at(offset, record_bytes(payload));
   if (at == nullptr || record_crc(at, record_bytes(payload), segment().number) != header.crc) return false;
   record_ = {kind_of(header.word), header.sequence, at + sizeof header, payload};

@@ -28,6 +28,8 @@ const char* kind_name(RecordKind kind) noexcept {
     case RecordKind::bar: return "bar";
     case RecordKind::flush: return "flush";
     case RecordKind::policy: return "policy";
+    case RecordKind::history: return "history";
+    case RecordKind::live: return "live";
     case RecordKind::note: return "note";
     case RecordKind::none: break;
   }
@@ -45,7 +47,8 @@ HeaderState read_header(const SegmentHeader& header, std::uint64_t segment, cons
     throw JournalError(path + " has format " + std::to_string(header.version) + ", this fastcore reads up to " +
                        std::to_string(journal_version) + ": it was written by a newer one");
   }
-  return header.header_bytes == segment_start ? HeaderState::sound : HeaderState::damaged;
+  const bool numbers = header.header_bytes == segment_start && header.first != 0 && header.first <= most_records;
+  return numbers ? HeaderState::sound : HeaderState::damaged;
 }
 
 Segment::Segment(const std::string& folder, std::uint64_t number, std::size_t bytes)

@@ -32,6 +32,8 @@ enum class RecordKind : std::uint8_t {
   bar = 6,     ///< BarRecord and the clock's text
   flush = 7,   ///< policies release what they hold back
   policy = 8,  ///< number of a symbol and the policy of its own, before it is made
+  history = 9,  ///< ticks are history from here on
+  live = 10,   ///< and live from here on
   note = 128,  ///< text of the user's
 };
 inline constexpr std::uint8_t first_remark = 128;
@@ -80,6 +82,9 @@ static_assert(sizeof(RecordHeader) == 16);
 
 /// More symbols than this in one journal are damage: a number of four bytes could name 4e9.
 inline constexpr std::uint32_t most_journal_symbols = std::uint32_t{1} << 24;
+
+/// Records count from 1, and no journal comes to this many: what says so is damaged.
+inline constexpr std::uint64_t most_records = std::uint64_t{1} << 62;
 
 /// The longest payload: it bounds what a search through damaged bytes has to try.
 inline constexpr std::size_t longest_payload = 16'384;
