@@ -24,17 +24,17 @@ from rich.progress import (
 )
 from rich.table import Table
 
-<<<<<<< HEAD
-from . import batch, footprint, one_call, state, tails
+from . import batch, footprint, journal, one_call, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
-SECTIONS = {"one_call": one_call, "batch": batch, "tails": tails, "footprint": footprint, "state": state}
-=======
-from . import batch, footprint, journal, one_call, tails
-from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
-
-SECTIONS = {"one_call": one_call, "batch": batch, "tails": tails, "footprint": footprint, "journal": journal}
->>>>>>> b16e691 (Hold the journal to every fault, its parser to any bytes, and measure what it costs)
+SECTIONS = {
+    "one_call": one_call,
+    "batch": batch,
+    "tails": tails,
+    "footprint": footprint,
+    "state": state,
+    "journal": journal,
+}
 
 
 def collect(fc: ModuleType | None, settings: Settings, only: str) -> list[Job]:

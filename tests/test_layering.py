@@ -133,6 +133,13 @@ def test_the_guard_sees_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert found["e"] == "__init__ -> a -> b -> c.d -> e"
 
 
+def test_what_is_read_again_is_around_the_core() -> None:
+    """Replay and the files of a journal are built on the core; neither is part of it."""
+    for module in ("replay", "journal_files"):
+        assert source(module)
+        assert not [name for core in CORE for name in reached([core], imported) if name == module]
+
+
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_imports_nothing_around_it(module: str) -> None:
     """Not even late, or by way of another module."""

@@ -72,7 +72,11 @@ py::object restore_symbol(PyEngine& self, const py::bytes& snapshot) {
 py::object symbol(PyEngine& self, const std::string& name, const py::object& policy) {
   const py::str key(name);
   if (policy.is_none()) {
-    if (self.symbols.contains(key)) return self.symbols[key];
+    if (self.symbols.contains(key)) {
+      py::object known = self.symbols[key];
+      // A journal that is played may drop a symbol and make it anew, which Python has not seen.
+      if (self.handle->busy || self.engine().find(name) == py::cast<const PySymbol&>(known).symbol) return known;
+    }
   } else if (self.engine().find(name) != nullptr) {
     throw InputError("symbol '" + name + "' is there already: a policy of its own is given at its first use");
   }
@@ -229,6 +233,8 @@ void bind_engine(py::module_& m) {
       .def(
           "flush", [](PyEngine& self) { self.engine().flush(); },
           "Release the ticks that policies hold back: the stream has ended, or pauses.")
+      .def("_begin_history", [](PyEngine& self) { self.engine().begin_history(); })
+      .def("_go_live", [](PyEngine& self) { self.engine().go_live(); })
       .def(
           "drop",
           [](PyEngine& self, const std::string& name) {
@@ -265,6 +271,7 @@ void bind_engine(py::module_& m) {
           "sequence", [](PyEngine& self) { return self.engine().sequence(); }, &set_sequence,
           "Number of the last record of a journal that this state holds; 0 without one. Part of the snapshot.");
   bind_engine_journal(type);
+  bind_replay(m);
   py::list names;
   for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
   m.attr("outcomes") = py::tuple(names);

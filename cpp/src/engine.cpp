@@ -56,6 +56,7 @@ const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name, const Pol
   }
   auto made = std::make_shared<Symbol>(name, plan_, policy == nullptr ? options_.policy : *policy, options_.history);
   if (log_ != nullptr) require(log_->make(*made, policy), *log_);
+  if (in_history_) made->begin_history();
   symbols_.push_back(made);
   return by_name_.emplace(name, std::move(made)).first->second;
 }
@@ -128,8 +129,20 @@ Ledger Engine::ledger() const noexcept {
 }
 
 void Engine::flush() {
-  if (log_ != nullptr) require(log_->flush(), *log_);
+  if (log_ != nullptr) require(log_->mark(RecordKind::flush), *log_);
   for (const auto& symbol : symbols_) symbol->flush();
+}
+
+void Engine::begin_history() {
+  if (log_ != nullptr) require(log_->mark(RecordKind::history), *log_);
+  in_history_ = true;
+  for (const auto& symbol : symbols_) symbol->begin_history();
+}
+
+void Engine::go_live() {
+  if (log_ != nullptr) require(log_->mark(RecordKind::live), *log_);
+  in_history_ = false;
+  for (const auto& symbol : symbols_) symbol->go_live();
 }
 
 std::size_t Engine::memory() const noexcept {

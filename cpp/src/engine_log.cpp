@@ -63,8 +63,8 @@ bool EngineLog::ticks(const Tick* ticks, std::size_t count, const std::vector<Sy
   return journal_->commit();
 }
 
-bool EngineLog::flush() noexcept {
-  return journal_->put(RecordKind::flush, no_symbol, nullptr, 0) && journal_->commit();
+bool EngineLog::mark(RecordKind kind) noexcept {
+  return journal_->put(kind, no_symbol, nullptr, 0) && journal_->commit();
 }
 
 bool EngineLog::drop(const Symbol& symbol) noexcept {

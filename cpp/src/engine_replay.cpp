@@ -1,15 +1,19 @@
 // Records to calls.
 #include "fastcore/engine/replay.hpp"
 
+#include <algorithm>
+
+#include "fastcore/engine/log.hpp"
 #include "fastcore/schema.hpp"
 
 namespace fastcore {
 
 namespace {
 
-template <class Record>
-Record read(const JournalRecord& record) noexcept {
-  Record value;
+/// What a payload begins with.
+template <class T>
+T load(const JournalRecord& record) noexcept {
+  T value;
   std::memcpy(&value, record.payload, sizeof value);
   return value;
 }
@@ -39,7 +43,7 @@ void JournalReplay::apply(const JournalReader& reader) {
   const JournalRecord& record = reader.record();
   switch (record.kind) {
     case RecordKind::tick: {
-      const auto t = read<TickRecord>(record);
+      const auto t = load<TickRecord>(record);
       Symbol* const to = symbol(reader);
       ++ticks_;
       if (to == nullptr) {
@@ -53,7 +57,7 @@ void JournalReplay::apply(const JournalReader& reader) {
       return;
     }
     case RecordKind::quote: {
-      const auto q = read<QuoteRecord>(record);
+      const auto q = load<QuoteRecord>(record);
       Symbol* const to = symbol(reader);
       ++ticks_;
       if (q.ts < earliest_ts) {
@@ -82,6 +86,8 @@ void JournalReplay::apply(const JournalReader& reader) {
       if (reader.subject() < symbols_.size()) symbols_[reader.subject()] = nullptr;
       return;
     case RecordKind::flush: return engine_.flush();
+    case RecordKind::history: return engine_.begin_history();
+    case RecordKind::live: return engine_.go_live();
     case RecordKind::define: return;
     default: break;
   }
@@ -92,10 +98,51 @@ void JournalReplay::apply(const JournalReader& reader) {
 
 void JournalReplay::take_bar(const JournalReader& reader, Symbol& symbol) {
   const JournalRecord& record = reader.record();
-  const auto b = read<BarRecord>(record);
+  const auto b = load<BarRecord>(record);
   const std::string clock(record.payload + sizeof b, b.clock_bytes);
   if (b.ts < earliest_ts) return symbol.reject();
   symbol.on_bar(engine_.plan().clock(clock), {b.ts, b.open, b.high, b.low, b.close, b.volume, b.count});
+}
+
+JournalPlayer::JournalPlayer(Engine& engine, const std::string& folder, std::uint64_t from)
+    : reader_(folder, from), replay_(engine) {
+  if (engine.log() != nullptr) {
+    throw JournalError("the engine has a journal of its own, " + engine.log()->journal().folder() +
+                       ", which would not hold what is played from " + folder);
+  }
+}
+
+bool JournalPlayer::read() {
+  constexpr std::size_t most_told = 100;
+  while (!waiting_) {
+    const JournalReader::Step step = reader_.next();
+    if (step == JournalReader::Step::end) return false;
+    if (step == JournalReader::Step::record) {
+      const JournalRecord& record = reader_.record();
+      timed_ = record.kind == RecordKind::tick || record.kind == RecordKind::quote || record.kind == RecordKind::bar;
+      if (timed_) ts_ = load<std::int64_t>(record);
+      waiting_ = true;
+    } else {
+      ++damaged_;
+      if (damage_.size() < most_told) damage_.push_back(reader_.damage().text());
+      sequence_ = std::max(sequence_, reader_.last());
+    }
+  }
+  return true;
+}
+
+bool JournalPlayer::play(const Until& until) {
+  for (std::uint64_t events = 0; read();) {
+    const std::uint64_t sequence = reader_.record().sequence;
+    if (sequence > until.sequence || (timed_ && (ts_ > until.ts || events == until.events))) return true;
+    waiting_ = false;
+    replay_.take(reader_);
+    sequence_ = sequence;
+    if (!timed_) continue;
+    played_ts_ = ts_;
+    ++events;
+  }
+  return false;
 }
 
 }  // namespace fastcore

@@ -22,18 +22,20 @@ SavedPlan load_plan(const SnapshotReader& snapshot) {
 struct Engine::Self {
   Options options;
   std::uint64_t sequence = 0;
+  bool in_history = false;
   Ledger unplaced;
   template <class Archive>
   void state(Archive& archive) {
     options.state(archive);
     archive("sequence", sequence);
+    archive("in_history", in_history);
     archive("unplaced", unplaced);
   }
 };
 
 std::string Engine::snapshot(bool history) {
   SnapshotWriter out(SnapshotKind::engine);
-  Self self{options_, sequence(), unplaced_};
+  Self self{options_, sequence(), in_history_, unplaced_};
   out.record("engine", self);
   write_symbols(out, symbols_, history);
   return out.finish();
@@ -119,6 +121,7 @@ std::unique_ptr<Engine> Engine::restore(const SnapshotReader& snapshot, const Sa
     if (symbols.has_history()) symbol.load_history(history, symbols, symbol_fit);
   }
   symbols.finish();
+  engine->in_history_ = self.in_history;
   return engine;
 }
 

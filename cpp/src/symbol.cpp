@@ -60,11 +60,48 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
 
 Outcome Symbol::on_tick(const Tick& tick) noexcept {
   ++ledger_.received;
-  if (first_ == nullptr && gate_ != nullptr) {
-    return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
+  if (first_ == nullptr) {
+    if (splice_ != nullptr && came_before(tick)) return refuse(Outcome::duplicate);
+    if (gate_ != nullptr) return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
   }
   if (!valid_price(tick.price) || !valid_size(tick.size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
   return outcome_ = ledger_.count(take(tick));
+}
+
+void Symbol::begin_history() {
+  if (splice_ == nullptr) splice_ = std::make_unique<Splice>();
+  splice_->begin();
+  first_ = last_ = nullptr;
+}
+
+void Symbol::go_live() noexcept {
+  if (splice_ == nullptr) return;
+  splice_->go_live();
+  if (splice_->phase() != Splice::Phase::off) return;
+  splice_.reset();
+  find_short_way();
+}
+
+/// Whether a live tick was in the history; a tick of the history is noted.
+bool Symbol::came_before(const Tick& tick) noexcept {
+  if (splice_->phase() == Splice::Phase::history) {
+    splice_->note(tick);
+    return false;
+  }
+  if (splice_->knows(tick, policy_.lateness)) return true;
+  if (splice_->phase() == Splice::Phase::off) {
+    splice_.reset();
+    find_short_way();
+  }
+  return false;
+}
+
+/// Where there is nothing but indicators to run at a tick, and all are ready, the next one goes straight to them.
+void Symbol::find_short_way() noexcept {
+  if (gate_ != nullptr || splice_ != nullptr || !bars_.empty() || !histories_.empty() || plan_->copies(0)) return;
+  if (ready_[0] != plan_->state_count(0)) return;
+  first_ = plan_->groups(0).data();
+  last_ = first_ + plan_->groups(0).size();
 }
 
 Outcome Symbol::on_quote(const Quote& quote) noexcept {
@@ -115,12 +152,7 @@ void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   auto* const symbol = reinterpret_cast<std::byte*>(cells_);
   const bool settled = ready_[clock] == plan_->state_count(clock);
   plan_->step(clock, symbol, cells_, settled && finite);
-  if (!settled && plan_->all_ready(clock, symbol, ready_[clock])) {
-    if (clock == 0 && gate_ == nullptr && bars_.empty() && histories_.empty() && !plan_->copies(0)) {
-      first_ = plan_->groups(0).data();
-      last_ = first_ + plan_->groups(0).size();
-    }
-  }
+  if (!settled && plan_->all_ready(clock, symbol, ready_[clock]) && clock == 0) find_short_way();
   if (!histories_.empty()) histories_[clock].push(cells(), plan_->clocks()[clock].columns);
 }
 

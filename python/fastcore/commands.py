@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 import fastcore
-from fastcore import config, console, jobs
+from fastcore import config, console, jobs, journal_files
 from fastcore._extras import require
 from fastcore._machine import version
 from fastcore.doctor import examine
@@ -27,6 +27,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+journal_app = typer.Typer(
+    help="Look into a journal: its files, their soundness, its records.", no_args_is_help=True
+)
+app.add_typer(journal_app, name="journal")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -98,7 +103,10 @@ def _check_report(path: Path) -> None:
 @app.command("replay")
 def replay_command(
     files: Annotated[
-        list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files, in the order in which to replay them.")
+        list[Path],
+        typer.Argument(
+            help="CSV, CSV.gz or Parquet files, in the order in which to replay them; or a journal."
+        ),
     ],
     column: Annotated[
         list[str] | None,
@@ -115,15 +123,28 @@ def replay_command(
         Path | None, typer.Option(help="Write ts, symbol and every output of each tick to this Parquet file.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Ticks per call of the engine.")] = 65_536,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            help="1 is the pace at which it happened, 10 ten times that; default as fast as it goes."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Replay tick files through an engine, in constant memory."""
+    """Replay tick files or a journal through an engine, in constant memory."""
     plan = config.parse_plan(indicator) if indicator else None
     columns = _columns(column or [])
     with console.progress("replay", "bytes") as move:
-        result = jobs.replay(
-            files, plan=plan, columns=columns, symbol=symbol, batch=batch, out=out, progress=move
-        )
+        if speed is not None or any(file.is_dir() for file in files):
+            if out is not None:
+                raise ConfigError(
+                    "--out is for files, as fast as they go: without --speed, and not for a journal"
+                )
+            result = jobs.play(files, plan=plan, columns=columns, symbol=symbol, speed=speed, progress=move)
+        else:
+            result = jobs.replay(
+                files, plan=plan, columns=columns, symbol=symbol, batch=batch, out=out, progress=move
+            )
     if as_json:
         console.show_json({**result.to_json(), "out": str(out) if out else None})
     else:
@@ -242,3 +263,34 @@ def doctor_command(as_json: Json = False) -> None:
         console.show_doctor(findings)
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(1)
+
+
+Folder = Annotated[Path, typer.Argument(help="The folder of a journal.")]
+
+
+@journal_app.command("ls")
+def journal_ls(folder: Folder, as_json: Json = False) -> None:
+    """List the segments and the snapshots of a journal."""
+    found = journal_files.inspect(folder)
+    console.show_json(found.to_json()) if as_json else console.show_journal(found)
+
+
+@journal_app.command("verify")
+def journal_verify(folder: Folder, as_json: Json = False) -> None:
+    """Read a journal to its end, and say what is not sound; ends with 1 if anything is not."""
+    with console.progress("verify", "bytes") as move:
+        verdict = journal_files.verify(folder, progress=move)
+    console.show_json(verdict.to_json()) if as_json else console.show_verdict(verdict)
+    if not verdict.sound:
+        raise typer.Exit(1)
+
+
+@journal_app.command("cat")
+def journal_cat(
+    folder: Folder,
+    start: Annotated[int, typer.Option(min=0, help="Sequence of the first record.")] = 0,
+    last: Annotated[int | None, typer.Option(min=0, help="Sequence of the last record.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the records of a journal, one in a line; with --json, each is an object."""
+    console.show_records(journal_files.records(folder, start=start, last=last), as_json)

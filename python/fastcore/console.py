@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,7 @@ from fastcore._units import count, number, rate, share, size
 from fastcore.differences import Difference
 from fastcore.doctor import Finding
 from fastcore.jobs import Progress as Report
+from fastcore.journal_files import Inspection, Verdict
 from fastcore.results import BUCKETS, LATENCY_HEAD, STAGES, RunResult, latency_cells
 
 __all__ = [
@@ -27,8 +29,11 @@ __all__ = [
     "show_doctor",
     "show_indicator",
     "show_indicators",
+    "show_journal",
     "show_json",
+    "show_records",
     "show_run",
+    "show_verdict",
 ]
 
 MOST_SYMBOLS = 20  # in the table of last rows
@@ -119,6 +124,8 @@ def show_run(run: RunResult) -> None:
     _show_latency(out, run.latency_ns)
     _show_ledger(out, run.ledger)
     _show_rows(out, run)
+    for sentence in run.notes:
+        out.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
 
 
 def _show_latency(out: Console, latency: Mapping[str, Mapping[str, float]]) -> None:
@@ -181,6 +188,69 @@ def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> Iterator[list[st
         used += needs
     if fit:
         yield fit
+
+
+# ---- journals -------------------------------------------------------------------------------------
+
+
+def show_journal(found: Inspection) -> None:
+    """The files of a journal."""
+    out = _out()
+    out.print(f"[bold]{escape(found.folder)}[/bold]", soft_wrap=True)
+    table = _table("Segments", "file", "size", "first record", "synced to", "header")
+    for one in found.segments:
+        synced = count(one["synced_sequence"]) if one["synced_sequence"] else "?"
+        table.add_row(one["file"], size(one["bytes"]), count(one["first"]), synced, one["header"])
+    out.print(table, "")
+    _show_snapshots(out, found.snapshots)
+
+
+def _show_snapshots(out: Console, snapshots: Sequence[Mapping[str, Any]]) -> None:
+    table = _table("Snapshots", "file", "size", "sequence", "")
+    table.columns[3].justify, table.columns[3].no_wrap = "left", False
+    for one in snapshots:
+        table.add_row(
+            one["file"], size(one["bytes"]), count(one["sequence"]), escape(one["error"] or "sound")
+        )
+    out.print(table, "")
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """What reading a whole journal has shown."""
+    out = _out()
+    kinds = ", ".join(f"{count(number)} {kind}" for kind, number in verdict.kinds.items()) or "none"
+    out.print(f"[bold]{escape(verdict.folder)}[/bold]", soft_wrap=True)
+    out.print(f"{count(verdict.records)} records up to {count(verdict.last)}: {kinds}\n", soft_wrap=True)
+    _show_snapshots(out, verdict.snapshots)
+    for one in verdict.damage:
+        out.print(f"[red]{escape(one['text'])}[/red]", soft_wrap=True)
+    if verdict.torn_bytes:
+        out.print(
+            f"the end is torn: {count(verdict.torn_bytes)} bytes that were never acknowledged as synced"
+        )
+    out.print("[green]sound[/green]" if verdict.sound else "[red]not sound[/red]")
+
+
+def show_records(records: Iterable[Mapping[str, Any]], as_json: bool) -> None:
+    """Records as they come, each in a line: its sequence, its kind, and its fields."""
+    for record in records:
+        if as_json:
+            sys.stdout.write(json.dumps(_finite(record), allow_nan=False, ensure_ascii=False) + "\n")
+            continue
+        fields = {name: value for name, value in record.items() if name not in ("sequence", "kind")}
+        told = fields.pop("text", "") if record["kind"] in ("damage", "note") else ""
+        line = [str(record.get("sequence", "-")), record["kind"]]
+        if record["kind"] != "damage":
+            line += [f"{name}={value}" for name, value in fields.items()]
+        sys.stdout.write(" ".join([*line, *([told] if told else [])]) + "\n")
+
+
+def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN and no infinity: they are told as text."""
+    return {
+        name: str(value) if isinstance(value, float) and not isfinite(value) else value
+        for name, value in record.items()
+    }
 
 
 # ---- catalogue and doctor -------------------------------------------------------------------------

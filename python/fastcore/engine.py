@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -126,11 +126,7 @@ class Engine(_core.Engine):
                     f"on_ticks: ticks must be an array of fastcore.TICK or a frame; {error}"
                 ) from None
             symbols = names_of_frame if symbols is None else symbols
-        array = np.asarray(ticks)
-        if array.dtype != TICK:
-            raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
-        if array.ndim != 1:
-            raise InputError(f"on_ticks: an array of fastcore.TICK must have one dimension, not {array.ndim}")
+        array = _ticks("on_ticks", ticks)
         _check_unit(array)
         names = None if symbols is None else _names("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
@@ -183,6 +179,61 @@ class Engine(_core.Engine):
         [nan, 10.5, 12.166666666666666]
         """
         return run_frame(self, frame, bars, columns, symbol)
+
+    def warm_up(self, history: Any, *, symbols: Sequence[str] | None = None) -> int:
+        """Take ticks of the past, and let live ones go on from there without counting any twice.
+
+        What the engine has already is left out: a symbol's history counts from behind its newest tick. When
+        the live feed then repeats the end of the history, those ticks end in the ledger's bucket
+        ``duplicate``: a tick with an id is known by it, as venues number their trades upwards, another by
+        its time, and at the history's last time by price, size and side.
+
+        Parameters
+        ----------
+        history : array of `TICK`, frame, or iterable of batches
+            Oldest first. A frame is as for `on_ticks`; a batch has ``ticks`` and ``symbols``, as
+            `fastcore.feeds.files.read_ticks` and `fastcore.journal.read_journal` give them.
+        symbols : sequence of str, optional
+            For an array or a frame: names that the field ``symbol`` indexes; by default the engine's own.
+
+        Returns
+        -------
+        int
+            How many ticks were taken.
+
+        Raises
+        ------
+        InputError
+            If something is not an array of `TICK`, or its times are not in nanoseconds. What came before it
+            stays, and live ticks go on from there.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastcore import EMA, Engine, TICK
+        >>> past = np.zeros(3, TICK)
+        >>> past["ts"], past["price"] = 1_700_000_000_000_000_000 + np.arange(3), [100.0, 101.0, 102.0]
+        >>> past["id"] = [7, 8, 9]
+        >>> engine = Engine({"ema": EMA(2)})
+        >>> engine.warm_up(past, symbols=["BTCUSDT"])
+        3
+        >>> btc = engine.symbol("BTCUSDT")
+        >>> for ts, price, id in [(2, 102.0, 9), (2, 103.0, 10)]:
+        ...     row = btc.on_tick(1_700_000_000_000_000_000 + ts, price, id=id)
+        >>> btc.ledger["accepted"], btc.ledger["duplicate"]
+        (4, 1)
+        """
+        newest = {name: self.symbol(name).last_ts for name in self.symbols}
+        accepted = 0
+        self._begin_history()
+        try:
+            for ticks, names in _batches(history, symbols, self):
+                last = np.array([newest.get(name, 0) for name in names] + [0], np.int64)
+                after = ticks["ts"] > last[np.minimum(ticks["symbol"], len(names))]
+                accepted += self.on_ticks(ticks if after.all() else ticks[after], symbols=names)
+        finally:
+            self._go_live()
+        return accepted
 
     def on_bars(
         self,
@@ -468,6 +519,41 @@ def _snapshot_bytes(method: str, data: Any) -> bytes:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"{method} takes the bytes of a snapshot, not {type(data).__name__}")
     return bytes(data)
+
+
+def _batches(
+    history: Any, symbols: Sequence[str] | None, engine: Engine
+) -> Iterator[tuple[Any, Sequence[str]]]:
+    """The ticks of a history and the names that they index."""
+    if is_frame(history):
+        ticks, names = ticks_of(history)
+        yield ticks, names if symbols is None else symbols
+        return
+    if isinstance(history, np.ndarray):
+        yield _ticks("warm_up", history), engine.symbols if symbols is None else _names("warm_up", symbols)
+        return
+    if symbols is not None:
+        raise InputError("warm_up: symbols goes with an array; batches bring their own")
+    if isinstance(history, (str, bytes)) or not isinstance(history, Iterable):
+        raise TypeError(
+            f"warm_up: history must be an array of fastcore.TICK, a frame or batches, not {history!r}"
+        )
+    for batch in history:
+        if not hasattr(batch, "ticks") or not hasattr(batch, "symbols"):
+            raise TypeError(
+                f"warm_up: a batch has ticks and symbols, as read_ticks gives them, not {batch!r}"
+            )
+        yield _ticks("warm_up", batch.ticks), _names("warm_up", batch.symbols)
+
+
+def _ticks(method: str, ticks: Any) -> np.ndarray[Any, np.dtype[np.void]]:
+    """An array of TICK with one dimension."""
+    array = np.asarray(ticks)
+    if array.dtype != TICK:
+        raise InputError(f"{method}: ticks must be an array of fastcore.TICK, not of {array.dtype}")
+    if array.ndim != 1:
+        raise InputError(f"{method}: an array of fastcore.TICK must have one dimension, not {array.ndim}")
+    return array
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

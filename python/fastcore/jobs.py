@@ -22,9 +22,10 @@ from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 from fastcore.feeds.demo import demo_market
 from fastcore.feeds.files import TickFile
+from fastcore.replay import Replay
 from fastcore.results import PERCENTILES, Floats, RunResult, SymbolResult, Window
 
-__all__ = ["RunResult", "replay", "run_demo"]
+__all__ = ["RunResult", "play", "replay", "run_demo"]
 
 #: Called with what is done and the whole, in ticks (run) or bytes (replay).
 Progress = Callable[[int, int], None]
@@ -258,6 +259,47 @@ def replay(
             write.finish()
     result = job.result(", ".join(Path(file).name for file in files))
     result.files = [str(file) for file in files]
+    return result
+
+
+def play(
+    source: Sequence[str | Path],
+    *,
+    plan: Mapping[str, Any] | None = None,
+    columns: Mapping[str, str] | None = None,
+    symbol: str | None = None,
+    speed: float | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Play a journal, or tick files at a pace, through an engine; as `replay` otherwise.
+
+    Parameters
+    ----------
+    source : sequence of path
+        The folder of a journal, or files.
+    plan : mapping of str to indicator, optional
+        Default `fastcore.config.DEFAULT_PLAN`.
+    speed : float, optional
+        As for `fastcore.replay.Replay.run`.
+
+    Raises
+    ------
+    JournalError, FileFeedError
+        If it cannot be read.
+    """
+    job = _Job(fastcore.Engine(dict(plan) if plan is not None else default_plan(), history=0))
+
+    def each(one: Replay) -> None:
+        if progress is not None:
+            progress(min(one.position, one.size), one.size)
+
+    with Replay(source, job.engine, columns=columns, symbol=symbol) as replay:
+        begun = time.perf_counter()
+        job.engine_ticks = replay.run(speed=speed, each=each)
+        job.engine_seconds = time.perf_counter() - begun
+    result = job.result(", ".join(Path(one).name for one in source))
+    result.files = [str(one) for one in source]
+    result.notes = replay.damage
     return result
 
 

@@ -10,15 +10,17 @@ A journal is a folder of segments, each a file of checksummed records, and of th
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
 from fastcore import _core
 from fastcore.errors import InputError, JournalError
+from fastcore.ticks import TICK
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "JournalTicks", "read_journal"]
 
 
 class Journal(_core.Journal):
@@ -100,6 +102,77 @@ class Journal(_core.Journal):
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{self.sequence} records, fsync={self.fsync!r}"
         return f"<Journal {self.folder}, {state}>"
+
+
+class JournalTicks(NamedTuple):
+    """A run of ticks from a journal, in the form that ``engine.on_ticks`` takes.
+
+    Attributes
+    ----------
+    ticks : ndarray of TICK, shape (n,)
+        ``ticks["symbol"]`` indexes `symbols`; 2**32 - 1 for a tick that found none.
+    symbols : list of str
+        The names known so far; a name keeps its index.
+    """
+
+    ticks: np.ndarray[Any, np.dtype[np.void]]
+    symbols: list[str]
+
+
+def read_journal(
+    folder: str | os.PathLike[str], *, start: int = 0, batch: int = 65_536
+) -> Iterator[JournalTicks]:
+    """Read the ticks of a journal, in constant memory; it may be written to meanwhile.
+
+    Quotes, bars and all that is no tick are passed over: `fastcore.replay.Replay` plays those, too.
+
+    Parameters
+    ----------
+    folder : str or path-like
+    start : int
+        Sequence of the first record that is read.
+    batch : int
+        At most so many ticks at a time.
+
+    Returns
+    -------
+    iterator of JournalTicks
+
+    Raises
+    ------
+    JournalError
+        If there is no journal or it is a newer version's; at once. Where records are missing, when the
+        iterator comes there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from fastcore import EMA, Engine
+    >>> from fastcore.journal import read_journal
+    >>> folder = tempfile.mkdtemp()
+    >>> engine = Engine({"ema": EMA(2)}, journal=folder)
+    >>> row = engine.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000, 100.0, 0.5)
+    >>> for ticks, symbols in read_journal(folder):
+    ...     print(ticks["price"], symbols)
+    [100.] ['BTCUSDT']
+    """
+    if batch < 1:
+        raise InputError(f"read_journal: batch must be at least 1, not {batch}")
+    reader = _core.JournalReader(os.path.abspath(os.fspath(folder)), _whole("start", start))
+    return _ticks(reader, batch)
+
+
+def _ticks(reader: _core.JournalReader, batch: int) -> Iterator[JournalTicks]:
+    while True:
+        ticks = reader.ticks(TICK, batch)
+        if len(ticks):
+            yield JournalTicks(ticks, reader.names)
+            continue
+        record = reader.next()
+        if record is None:
+            return
+        if record["kind"] == "damage" and record["missing"]:
+            raise JournalError(record["text"])
 
 
 def opened(journal: Journal | str | os.PathLike[str], *, made: bool) -> Journal:

@@ -132,6 +132,7 @@ class RunResult:
     pace: list[tuple[int, float, str]] = field(default_factory=list)  # ticks so far, ticks/s, how fed
     single_ns: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     windows: list[Window] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences: what was passed over
 
     @property
     def ticks_per_second(self) -> float:

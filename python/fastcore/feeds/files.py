@@ -81,11 +81,15 @@ class TickFile:
         """Bytes of `size` that have been read: what a progress bar shows."""
         return self._file.position
 
+    def close(self) -> None:
+        """Close the file; what has been read stays valid."""
+        self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self.close()
 
     def __iter__(self) -> Iterator[TickBatch]:
         if isinstance(self._file, ColumnFile):

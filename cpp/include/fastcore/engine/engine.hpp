@@ -76,6 +76,10 @@ class Engine {
   const Options& options() const noexcept { return options_; }
   /// Releases what the policies of the symbols hold back.
   void flush();
+  /// From here on ticks are history, of symbols made meanwhile too, until `go_live`: from then on what was in the
+  /// history and comes again counts as a duplicate.
+  void begin_history();
+  void go_live();
   Ledger ledger() const noexcept;
   /// Ticks that never found a symbol.
   Ledger& unplaced() noexcept { return unplaced_; }
@@ -126,6 +130,7 @@ class Engine {
   Histogram batch_latency_;
   std::uint32_t calls_ = 0;
   std::uint64_t sequence_ = 0;
+  bool in_history_ = false;
   ColdColumns cold_ = no_cold_columns();
   std::unique_ptr<EngineLog> log_;
 };

@@ -33,7 +33,8 @@ class EngineLog {
   bool ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table) noexcept;
   /// Bars of many symbols, whole or not at all.
   bool bars(std::string_view clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars) noexcept;
-  bool flush() noexcept;
+  /// What concerns all symbols: flush, history, live.
+  bool mark(RecordKind kind) noexcept;
   bool drop(const Symbol& symbol) noexcept;
   /// Numbers a symbol that is about to be made, with a policy of its own or the engine's.
   bool make(Symbol& symbol, const Policy* own) noexcept;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -33,6 +35,48 @@ class JournalReplay {
   std::optional<std::pair<std::uint32_t, Policy>> own_;  // of the symbol with that name, which is made next
   std::uint64_t ticks_ = 0;
   std::uint64_t bars_ = 0;
+};
+
+/// Plays a journal into an engine piece by piece, past damage, and on as it grows.
+class JournalPlayer {
+ public:
+  /// From the record with sequence `from` on, or the oldest. Throws JournalError, also for an engine that has a
+  /// journal itself, which would not hold what is played.
+  JournalPlayer(Engine& engine, const std::string& folder, std::uint64_t from);
+
+  struct Until {
+    std::int64_t ts = std::numeric_limits<std::int64_t>::max();  ///< the last time of a tick, quote or bar, ns
+    std::uint64_t sequence = ~std::uint64_t{0};                  ///< the last record
+    std::uint64_t events = ~std::uint64_t{0};                    ///< how many ticks, quotes and bars at most
+  };
+  /// Plays up to a limit; false at the end of what there is. Throws JournalError for a record that cannot be done.
+  bool play(const Until& until);
+
+  /// Time of the tick, quote or bar at which `play` stopped, ns; 0 at the end and where another record comes.
+  std::int64_t next_ts() const noexcept { return waiting_ && timed_ ? ts_ : 0; }
+  /// Time of the last one played; 0 before the first.
+  std::int64_t ts() const noexcept { return played_ts_; }
+  /// Sequence of the last record played or passed over.
+  std::uint64_t sequence() const noexcept { return sequence_; }
+  const JournalReplay& played() const noexcept { return replay_; }
+  const JournalReader& reader() const noexcept { return reader_; }
+  /// What was passed over, the first hundred places, and how many there were.
+  const std::vector<std::string>& damage() const noexcept { return damage_; }
+  std::uint64_t damaged() const noexcept { return damaged_; }
+
+ private:
+  /// Reads the next record, unless one waits; false at the end.
+  bool read();
+
+  JournalReader reader_;
+  JournalReplay replay_;
+  bool waiting_ = false;  // a record has been read and not played
+  bool timed_ = false;    // and it is a tick, a quote or a bar
+  std::int64_t ts_ = 0;   // of which this is the time
+  std::int64_t played_ts_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::vector<std::string> damage_;
+  std::uint64_t damaged_ = 0;
 };
 
 }  // namespace fastcore

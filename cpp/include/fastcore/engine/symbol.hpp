@@ -14,6 +14,7 @@
 #include "fastcore/engine/history.hpp"
 #include "fastcore/engine/ledger.hpp"
 #include "fastcore/engine/plan.hpp"
+#include "fastcore/engine/splice.hpp"
 #include "fastcore/engine/tick.hpp"
 
 namespace fastcore {
@@ -48,6 +49,10 @@ class Symbol {
   /// bars closed with it. No trace is left.
   void peek(double price, double size, bool forming, double* row) const;
 
+  /// From here on ticks are history, until `go_live`: then what comes again is a duplicate.
+  void begin_history();
+  void go_live() noexcept;
+
   /// By which number the engine's journal knows it; `no_symbol` while there is none.
   std::uint32_t log_number() const noexcept { return log_number_; }
   void set_log_number(std::uint32_t number) noexcept { log_number_ = number; }
@@ -74,8 +79,12 @@ class Symbol {
     archive("last_ts", last_ts_);
     archive.choice("outcome", outcome_, outcome_names);
     archive("ledger", ledger_);
+    Splice none;
+    Splice& splice = splice_ == nullptr ? none : *splice_;
+    archive("splice", splice);
     if (gate_ != nullptr) archive("gate", *gate_);
     if constexpr (Archive::loading) {
+      if (splice.phase() != Splice::Phase::off) splice_ = std::make_unique<Splice>(splice);
       if (gate_ != nullptr) ledger_.buckets[static_cast<std::size_t>(Outcome::held)] = gate_->held();
       if (!ledger_.adds_up()) archive.fail("a ledger that does not add up");
       if (last_ts_ < 0) archive.fail("the time of the last tick");
@@ -95,6 +104,8 @@ class Symbol {
 
  private:
   void push_bar(std::size_t place, std::string_view record, SymbolFit& fit);
+  bool came_before(const Tick& tick) noexcept;
+  void find_short_way() noexcept;
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
   Outcome take(const Tick& tick) noexcept;
   void close_bars(std::int64_t ts) noexcept;
@@ -107,6 +118,7 @@ class Symbol {
   const Group* first_ = nullptr;  // what runs at a tick, once that is all there is to do: no gate, no bars, no
   const Group* last_ = nullptr;   // history, no copied columns, and every node ready
   std::unique_ptr<Gate> gate_;    // null for a policy that needs none
+  std::unique_ptr<Splice> splice_;  // null but from a history to the first tick behind it
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;
