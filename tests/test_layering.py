@@ -30,17 +30,20 @@ CORE = (
 )
 #: What stands around the core, and may only be built on it.
 AROUND = (
-    "loop",
-    "sinks",
-    "serve",
+    "cache",
     "cli",
     "commands",
     "console",
     "doctor",
     "feeds",
     "jobs",
+    "loop",
+    "perf",
     "report",
     "results",
+    "serve",
+    "sinks",
+    "store",
 )
 #: Packages that the tick process does without until it asks for them.
 HEAVY = (

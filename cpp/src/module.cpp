@@ -12,4 +12,5 @@ PYBIND11_MODULE(FASTCORE_MODULE, m) {
   fastcore::python::bind_journal(m);
   fastcore::python::bind_engine(m);
   fastcore::python::bind_snapshot(m);
+  fastcore::python::bind_histogram(m);
 }

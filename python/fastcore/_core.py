@@ -30,6 +30,7 @@ def _load(variant: str) -> object:
 _native = _load(os.environ.get("FASTCORE_VARIANT") or _FASTEST[_cpu.level()])
 
 Engine = _native.Engine
+Histogram = _native.Histogram
 Indicator = _native.Indicator
 Journal = _native.Journal
 JournalPlayer = _native.JournalPlayer

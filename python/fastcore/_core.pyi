@@ -269,3 +269,34 @@ class Engine:
     def _copies_rows(self) -> bool: ...
     @property
     def _history(self) -> int: ...
+
+class Histogram:
+    def __init__(self) -> None: ...
+    def record(self, ns: float, /) -> None:
+        """Count one value in ns, whole or not; 0 or more."""
+    def record_many(self, ns: npt.ArrayLike) -> None:
+        """Count an array of values in ns; all, or none with an error."""
+    def percentile(self, percent: float) -> int:
+        """The value in ns that `percent` (0 to 100) of the records do not exceed, up to 3 % above it."""
+    def at_most(self, bounds: Sequence[int]) -> list[int]:
+        """For each bound in ns, how many records are known not to exceed it."""
+    def buckets(self) -> list[tuple[int, int]]:
+        """The filled buckets: (largest value in ns, count), in rising order."""
+    def merge(self, other: Histogram) -> None:
+        """Add another histogram's counts."""
+    def copy(self) -> Histogram:
+        """An independent copy."""
+    def reset(self) -> None:
+        """Forget all records."""
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+    @property
+    def sum(self) -> int:
+        """All records added up, in ns."""
+    @property
+    def max(self) -> int:
+        """The largest record in ns; 0 when empty."""
+    @property
+    def mean(self) -> float:
+        """The mean in ns; 0 when empty."""

@@ -30,7 +30,16 @@ class Histogram {
     return max_;
   }
 
+  /// How many records are known not to exceed `value`: those of a bucket that it cuts are left out.
+  std::uint64_t at_most(std::uint64_t value) const noexcept {
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < counts_.size() && top(i) <= value; ++i) seen += counts_[i];
+    return value >= max_ ? count_ : seen;
+  }
+
   std::uint64_t count() const noexcept { return count_; }
+  std::uint64_t sum() const noexcept { return sum_; }
+  std::uint64_t in_bucket(std::size_t index) const noexcept { return counts_[index]; }
   std::uint64_t max() const noexcept { return max_; }
   double mean() const noexcept { return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_); }
 

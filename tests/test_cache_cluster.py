@@ -1,0 +1,108 @@
+"""Level 2 on a real cluster of three nodes, and one of them dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import redis
+from cache_tools import Loader, in_loop, until
+from fastcore.cache import Cache, Kind
+from servers import Valkey, wait_until
+
+MASTERS = 3
+
+
+def port_pair() -> int:
+    """A port whose neighbour 10,000 above, the cluster's own, exists."""
+    while True:
+        server = Valkey()
+        server.folder.cleanup()
+        if server.port < 50_000:
+            return server.port
+
+
+@pytest.fixture
+def cluster() -> Iterator[list[Valkey]]:
+    """Three masters that share the slots, and a replica of the first."""
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(
+                Valkey(
+                    *("--cluster-enabled", "yes", "--cluster-node-timeout", "1000"),
+                    *("--repl-diskless-sync-delay", "0"),
+                    port=port_pair(),
+                )
+            )
+            for _ in range(MASTERS + 1)
+        ]
+        clients = [stack.enter_context(redis.Redis(port=node.port, decode_responses=True)) for node in nodes]
+        bounds = [16384 * i // MASTERS for i in range(MASTERS + 1)]
+        for i in range(MASTERS):
+            clients[i].execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[i], bounds[i + 1] - 1)
+        for node in nodes[1:]:
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port)
+
+        def agreed(client: Any) -> bool:
+            info = client.execute_command("CLUSTER", "INFO")
+            text = info if isinstance(info, str) else str(info)
+            return "'ok'" in text or "cluster_state:ok" in text
+
+        wait_until(lambda: len(clients[-1].execute_command("CLUSTER", "NODES")) > MASTERS, "all have met")
+        first = clients[0].execute_command("CLUSTER", "MYID")
+
+        def follows() -> bool:
+            try:
+                clients[-1].execute_command("CLUSTER", "REPLICATE", first)
+            except redis.ResponseError:
+                return False  # the replica has not heard of the master yet
+            return True
+
+        wait_until(follows, "the replica follows")
+        wait_until(
+            lambda: clients[-1].info("replication").get("master_link_status") == "up", "the replica has all"
+        )
+        wait_until(lambda: all(agreed(client) for client in clients), "all slots are served")
+        yield nodes
+
+
+@in_loop
+async def test_values_claims_and_tags_live_on_all_nodes_and_a_failover_is_survived(
+    cluster: list[Valkey],
+) -> None:
+    kinds: dict[str, Kind | float] = {"bars": Kind(ttl=60)}
+    options: dict[str, Any] = {"url": cluster[1].url, "cluster": True, "timeout": 2}
+    async with Cache(kinds, **options) as first, Cache(kinds, **options) as second:
+        assert not first.degraded, first.stats()["remote"]
+        for i in range(50):
+            await first.get_or_load("bars", str(i), Loader(i), tags=["even" if i % 2 == 0 else "odd"])
+        assert [await second.get("bars", str(i)) for i in range(50)] == list(range(50))
+        await first.invalidate("even")
+        await until(lambda: second.local("bars", "0") is None, "the other process hears")
+        assert [await second.get("bars", str(i)) for i in range(6)] == [None, 1, None, 3, None, 5]
+
+        cluster[0].kill()
+        for round_ in range(2000):
+            found = await second.get_or_load("bars", f"after {round_}", Loader(round_))
+            assert found == round_
+            if round_ > 20 and not first.degraded and not second.degraded and await _all_slots(second):
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail(f"the cluster did not come back: {second.stats()['remote']}")
+        await first.set("bars", "x", "new")
+        await until(lambda: second.local("bars", "x") is None, "the channel works again")
+        assert await second.get("bars", "x") == "new"
+
+
+async def _all_slots(cache: Cache) -> bool:
+    """Whether keys of every node can be written and read."""
+    try:
+        for i in range(30):
+            await cache.set("bars", f"probe {i}", i)
+    except Exception:
+        return False
+    return not cache.degraded
