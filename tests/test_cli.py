@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -470,7 +471,7 @@ def test_a_run_needs_neither_pyarrow_nor_matplotlib_for_numbers() -> None:
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     for extra, modules in EXTRAS.items():
-        required = {text.partition(">")[0] for text in project["optional-dependencies"][extra]}
+        required = {re.split(r"[>\[]", text)[0] for text in project["optional-dependencies"][extra]}
         required = {{"nats-py": "nats"}.get(name, name) for name in required}  # its module's name
         assert required == set(modules)
 
