@@ -27,6 +27,10 @@ CORE = (
     "policy",
     "ticks",
     "errors",
+    "policy",
+    "ticks",
+    "errors",
+    "shm",
 )
 #: What stands around the core, and may only be built on it.
 AROUND = (
@@ -44,6 +48,7 @@ AROUND = (
     "serve",
     "sinks",
     "store",
+    "shm_commands",
 )
 #: Packages that the tick process does without until it asks for them.
 HEAVY = (

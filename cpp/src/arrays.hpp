@@ -33,12 +33,13 @@ inline Column to_column(const py::handle& values, const std::string& where, cons
   return Column::ensure(any);
 }
 
-/// A read-only array over memory that lives in `block`. Its base is a capsule that shares the block, not
-/// an object with a buffer, so that nobody can make it writable or keep it past the memory.
-inline py::array live_view(const py::dtype& dtype, std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides,
-                           const void* data, const std::shared_ptr<Block>& block) {
-  auto* const share = new std::shared_ptr<Block>(block);
-  const py::capsule base(share, [](void* p) { delete static_cast<std::shared_ptr<Block>*>(p); });
+/// A read-only array over memory that lives in `block`, of whatever kind. Its base is a capsule that shares the
+/// block, not an object with a buffer, so that nobody can make it writable or keep it past the memory.
+template <class Owner>
+py::array live_view(const py::dtype& dtype, std::vector<py::ssize_t> shape, std::vector<py::ssize_t> strides,
+                    const void* data, const std::shared_ptr<Owner>& block) {
+  auto* const share = new std::shared_ptr<Owner>(block);
+  const py::capsule base(share, [](void* p) { delete static_cast<std::shared_ptr<Owner>*>(p); });
   py::array view(dtype, std::move(shape), std::move(strides), data, base);
   py::detail::array_proxy(view.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   return view;

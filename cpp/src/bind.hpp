@@ -19,6 +19,7 @@ void bind_engine(pybind11::module_& m);
 void bind_journal(pybind11::module_& m);
 void bind_snapshot(pybind11::module_& m);
 void bind_histogram(pybind11::module_& m);
+void bind_shm(pybind11::module_& m);
 
 /// An indicator as Python holds it: with the clock and the parents that a plan gives it.
 struct PyIndicator {

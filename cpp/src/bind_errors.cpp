@@ -4,6 +4,7 @@
 #include "fastcore/check.hpp"
 #include "fastcore/engine/engine.hpp"
 #include "fastcore/journal/format.hpp"
+#include "fastcore/ipc/segment.hpp"
 
 namespace py = pybind11;
 
@@ -34,6 +35,12 @@ void bind_errors() {
       PyErr_SetString(error_class("JournalError"), e.what());
     } catch (const CapacityError& e) {
       PyErr_SetString(error_class("CapacityError"), e.what());
+    } catch (const ShmBusyError& e) {
+      PyErr_SetString(error_class("ShmBusyError"), e.what());
+    } catch (const ShmMissingError& e) {
+      PyErr_SetString(error_class("ShmMissingError"), e.what());
+    } catch (const ShmError& e) {
+      PyErr_SetString(error_class("ShmError"), e.what());
     } catch (const BusyError& e) {
       PyErr_SetString(error_class("BusyError"), e.what());
     } catch (const UnknownName& e) {

@@ -13,4 +13,5 @@ PYBIND11_MODULE(FASTCORE_MODULE, m) {
   fastcore::python::bind_engine(m);
   fastcore::python::bind_snapshot(m);
   fastcore::python::bind_histogram(m);
+  fastcore::python::bind_shm(m);
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import typing
 
-from fastcore import _core, errors
+from fastcore import _core, errors, shm
 from fastcore import indicators as _indicators
 from fastcore.catalogue import describe, indicators
 from fastcore.differences import Difference, diff
@@ -58,6 +58,7 @@ __all__ = [
     "describe",
     "diff",
     "indicators",
+    "shm",
 ]
 __all__ += errors.__all__
 __all__ += _indicators.__all__

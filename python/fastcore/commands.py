@@ -11,6 +11,7 @@ import typer
 
 import fastcore
 from fastcore import config, console, jobs, journal_files
+from fastcore import config, console, jobs, shm_commands
 from fastcore._extras import require
 from fastcore._machine import version
 from fastcore.doctor import examine
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(shm_commands.app)
 
 journal_app = typer.Typer(
     help="Look into a journal: its files, their soundness, its records.", no_args_is_help=True

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fastcore._units import count, number, rate, share, size
 from fastcore.differences import Difference
+from fastcore._units import MISSING, count, duration, number, rate, share, size
 from fastcore.doctor import Finding
 from fastcore.jobs import Progress as Report
 from fastcore.journal_files import Inspection, Verdict
@@ -34,6 +34,8 @@ __all__ = [
     "show_records",
     "show_run",
     "show_verdict",
+    "show_segment",
+    "show_segments",
 ]
 
 MOST_SYMBOLS = 20  # in the table of last rows
@@ -303,3 +305,50 @@ def show_doctor(findings: Sequence[Finding]) -> None:
         out.print(f"{mark}  {finding.name:<{wide}}  {escape(finding.detail)}", soft_wrap=True)
         if finding.advice:
             out.print(f"{'':6}{'':{wide}}  [dim]{escape(finding.advice)}[/dim]", soft_wrap=True)
+
+
+# ---- shared memory --------------------------------------------------------------------------------
+
+
+def show_segments(found: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each segment: whether it has a writer, how far that is, and when it last wrote."""
+    out = _out()
+    if not found:
+        out.print("there are no segments")
+        return
+    table = _table("", "name", "state", "writer", "messages", "slots", "rows", "size", "last sign", left=3)
+    for one in found:
+        if one["state"] == "unreadable":
+            table.add_row(escape(one["name"]), "[red]unreadable[/red]", "", "", "", "", "", "")
+        else:
+            table.add_row(escape(one["name"]), one["state"], _writer(one), *_figures(one))
+    out.print(table)
+    for one in found:
+        if "reason" in one:
+            out.print(f"[red]{escape(one['reason'])}[/red]", soft_wrap=True)
+
+
+def _writer(one: Mapping[str, Any]) -> str:
+    return f"{one['writer']}" if one["alive"] else f"[yellow]{one['writer']} is gone[/yellow]"
+
+
+def _figures(one: Mapping[str, Any]) -> list[str]:
+    ago = f"{duration(one['age'] * 1e9)} ago"
+    return [*(count(one[key]) for key in ("sequence", "capacity", "rows")), size(one["bytes"]), ago]
+
+
+def show_segment(one: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> None:
+    """All about one segment, with its newest messages."""
+    out = _out()
+    show_segments([one])
+    fields = ", ".join(f"{name} {kind}".strip() for name, kind in one["fields"].items())
+    out.print(f"\n[dim]fields[/dim]   {escape(fields)}", soft_wrap=True)
+    out.print(f"[dim]message[/dim]  {count(one['message_bytes'])} bytes; the oldest: {count(one['oldest'])}")
+    out.print(f"[dim]writers[/dim]  {one['epoch']} so far")
+    if one["names"]:
+        out.print(f"[dim]rows[/dim]     {escape(', '.join(one['names']))}", soft_wrap=True)
+    if messages:
+        table = _table("Newest messages", *messages[0])
+        for message in messages:
+            table.add_row(*(escape(MISSING if value is None else str(value)) for value in message.values()))
+        out.print("", table)

@@ -10,8 +10,13 @@ The tree::
     ├── InputError              (ValueError)   values of the wrong shape, kind or unit
     ├── JournalError            (RuntimeError) a journal cannot be written, or not be read
     ├── MissingExtraError       (ImportError)  an optional dependency is not installed
+    ├── LappedError             (RuntimeError) a reader of shared memory was too slow
     ├── ParameterError          (ValueError)   a parameter outside its range
     ├── PlanError               (ValueError)   indicators that do not make a plan
+    ├── ShmError                (OSError)      shared memory that cannot be made, opened or trusted
+    │   ├── ShmBusyError                       it has a writer already
+    │   ├── ShmMissingError     (FileNotFoundError) there is none of that name
+    │   └── WriterLostError                    its writer has died, and none came after it
     ├── SnapshotError           (ValueError)   bytes that cannot be restored
     ├── TickError               (ValueError)   a tick refused where the policy says raise
     └── UnknownNameError        (KeyError)     no such column, symbol or indicator
@@ -21,6 +26,8 @@ Messages are sentences that name the thing, the value and what was expected.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "BusyError",
     "CapacityError",
@@ -29,12 +36,17 @@ __all__ = [
     "FileFeedError",
     "InputError",
     "JournalError",
+    "LappedError",
     "MissingExtraError",
     "ParameterError",
     "PlanError",
+    "ShmBusyError",
+    "ShmError",
+    "ShmMissingError",
     "SnapshotError",
     "TickError",
     "UnknownNameError",
+    "WriterLostError",
 ]
 
 
@@ -70,12 +82,48 @@ class InputError(FastcoreError, ValueError):
     """Values of the wrong shape, kind or unit."""
 
 
+class LappedError(FastcoreError, RuntimeError):
+    """A reader of shared memory was too slow: the writer has come round, and messages are gone.
+
+    Attributes
+    ----------
+    first : int
+        Sequence of the first message that was missed.
+    count : int
+        How many were missed; reading goes on behind them.
+    """
+
+    def __init__(self, message: str, first: int, count: int) -> None:
+        super().__init__(message)
+        self.first = first
+        self.count = count
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.first, self.count)
+
+
 class ParameterError(FastcoreError, ValueError):
     """A parameter outside its range, or parameters that do not go together."""
 
 
 class PlanError(FastcoreError, ValueError):
     """Indicators that do not make a plan: a cycle, an unknown name, a bar spec that is none."""
+
+
+class ShmError(FastcoreError, OSError):
+    """A segment of shared memory that cannot be made, opened or trusted."""
+
+
+class ShmBusyError(ShmError):
+    """A segment of shared memory that has a writer already."""
+
+
+class ShmMissingError(ShmError, FileNotFoundError):
+    """There is no segment of shared memory with that name."""
+
+
+class WriterLostError(ShmError):
+    """The writer of a segment has died, and within the reader's patience none came after it."""
 
 
 class SnapshotError(FastcoreError, ValueError):
