@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import batch, footprint, journal, one_call, state, tails
+from . import batch, footprint, journal, one_call, processes, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
 SECTIONS = {
@@ -34,6 +34,7 @@ SECTIONS = {
     "footprint": footprint,
     "state": state,
     "journal": journal,
+    "processes": processes,
 }
 
 

@@ -288,7 +288,7 @@ def test_every_error_is_one_of_ours_and_one_of_pythons() -> None:
         error = getattr(fc, name)
         assert issubclass(error, fc.FastcoreError)
         if error is not fc.FastcoreError:
-            assert issubclass(error, (ValueError, KeyError, RuntimeError, ImportError))
+            assert issubclass(error, (ValueError, KeyError, RuntimeError, ImportError, OSError))
             assert name in (fc.errors.__doc__ or ""), f"{name} is not in the tree of the module's docstring"
     assert str(fc.UnknownNameError("no such thing")) == "no such thing"
 

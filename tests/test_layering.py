@@ -27,9 +27,6 @@ CORE = (
     "policy",
     "ticks",
     "errors",
-    "policy",
-    "ticks",
-    "errors",
     "shm",
 )
 #: What stands around the core, and may only be built on it.

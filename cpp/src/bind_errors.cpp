@@ -3,8 +3,8 @@
 #include "fastcore/archive.hpp"
 #include "fastcore/check.hpp"
 #include "fastcore/engine/engine.hpp"
-#include "fastcore/journal/format.hpp"
 #include "fastcore/ipc/segment.hpp"
+#include "fastcore/journal/format.hpp"
 
 namespace py = pybind11;
 

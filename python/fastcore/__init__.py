@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import typing
 
-from fastcore import _core, errors, shm
+from fastcore import _core, errors
 from fastcore import indicators as _indicators
+from fastcore import shm as shm
 from fastcore.catalogue import describe, indicators
 from fastcore.differences import Difference, diff
 from fastcore.engine import Engine
@@ -21,6 +22,8 @@ from fastcore.ticks import BAR, TICK
 
 if typing.TYPE_CHECKING:
     from fastcore.loop import TickLoop as TickLoop
+    from fastcore.scale import ShardedEngine as ShardedEngine
+    from fastcore.scale import backfill as backfill
 
 __version__ = "0.1.0"
 
@@ -35,7 +38,7 @@ def core_variant() -> str:
 
 
 #: What stands around the core has a name here, and is imported when it is asked for.
-_AROUND = {"TickLoop": "fastcore.loop"}
+_AROUND = {"ShardedEngine": "fastcore.scale", "TickLoop": "fastcore.loop", "backfill": "fastcore.scale"}
 
 if not typing.TYPE_CHECKING:
 
@@ -58,7 +61,6 @@ __all__ = [
     "describe",
     "diff",
     "indicators",
-    "shm",
 ]
 __all__ += errors.__all__
 __all__ += _indicators.__all__

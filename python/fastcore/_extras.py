@@ -16,6 +16,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "feeds": ("websockets", "msgspec"),
     "brokers": ("msgspec", "redis", "nats"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
+    "ray": ("ray",),
+    "dask": ("distributed",),
 }
 
 

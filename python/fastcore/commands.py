@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import fastcore
-from fastcore import config, console, jobs, journal_files
-from fastcore import config, console, jobs, shm_commands
+from fastcore import config, console, jobs, journal_files, shm_commands
 from fastcore._extras import require
 from fastcore._machine import version
 from fastcore.doctor import examine
@@ -34,6 +34,15 @@ journal_app = typer.Typer(
     help="Look into a journal: its files, their soundness, its records.", no_args_is_help=True
 )
 app.add_typer(journal_app, name="journal")
+
+
+class Executor(enum.Enum):
+    """Where a backfill runs."""
+
+    local = "local"
+    ray = "ray"
+    dask = "dask"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -192,6 +201,34 @@ def _columns(items: Sequence[str]) -> dict[str, str]:
 
 def _indicator_names(incomplete: str) -> list[str]:
     return [row["name"] for row in fastcore.indicators() if row["name"].startswith(incomplete.upper())]
+
+
+@app.command("backfill")
+def backfill_command(
+    files: Annotated[list[Path], typer.Argument(help="Tick files, those of a symbol in order of time.")],
+    out: Annotated[Path, typer.Option(help="A folder for the rows; what is done there stays.")],
+    indicator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=INDICATOR, such as 'rsi=RSI(14).on(\"1m\")'; repeatable; default a plan of ten."
+        ),
+    ] = None,
+    column: Annotated[list[str] | None, typer.Option(help="FIELD=COLUMN, as of replay.")] = None,
+    executor: Annotated[Executor, typer.Option(help="Where it runs.")] = Executor.local,
+    workers: Annotated[int | None, typer.Option(min=1, help="Default: one for each processor.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute every output at every tick of many files; go on where an earlier run stopped."""
+    plan = config.parse_plan(indicator) if indicator else config.default_plan()
+    columns = _columns(column or [])
+    with console.progress("backfill", "bytes") as move:
+        result = fastcore.backfill(
+            files, plan, out, executor=executor.value, workers=workers, columns=columns, progress=move
+        )
+    if as_json:
+        console.show_json({**asdict(result), "folder": str(result.folder)})
+    else:
+        console.show_backfill(result)
 
 
 @app.command("indicators")

@@ -14,17 +14,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fastcore.differences import Difference
 from fastcore._units import MISSING, count, duration, number, rate, share, size
+from fastcore.differences import Difference
 from fastcore.doctor import Finding
 from fastcore.jobs import Progress as Report
 from fastcore.journal_files import Inspection, Verdict
 from fastcore.results import BUCKETS, LATENCY_HEAD, STAGES, RunResult, latency_cells
+from fastcore.scale import Backfill
 
 __all__ = [
     "error",
     "note",
     "progress",
+    "show_backfill",
     "show_difference",
     "show_doctor",
     "show_indicator",
@@ -33,9 +35,9 @@ __all__ = [
     "show_json",
     "show_records",
     "show_run",
-    "show_verdict",
     "show_segment",
     "show_segments",
+    "show_verdict",
 ]
 
 MOST_SYMBOLS = 20  # in the table of last rows
@@ -253,6 +255,20 @@ def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
         name: str(value) if isinstance(value, float) and not isfinite(value) else value
         for name, value in record.items()
     }
+
+
+def show_backfill(done: Backfill) -> None:
+    """What a backfill has done."""
+    out = _out()
+    received = done.ledger["received"]
+    before = f", {count(done.resumed)} steps of them before" if done.resumed else ""
+    out.print(
+        f"{count(received)} ticks of {count(done.files)} files in {count(done.partitions)} parts{before}, "
+        f"in {done.seconds:.2f} s\n",
+        soft_wrap=True,
+    )
+    _show_ledger(out, done.ledger)
+    out.print(f"rows: {escape(str(done.folder))}", soft_wrap=True)
 
 
 # ---- catalogue and doctor -------------------------------------------------------------------------

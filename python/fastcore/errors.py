@@ -3,6 +3,7 @@
 The tree::
 
     FastcoreError               anything below; catch this one to catch them all
+    ├── BackfillError           (RuntimeError) a folder holds another backfill, or its workers die
     ├── BusyError               (RuntimeError) another thread is inside the object with a batch
     ├── CapacityError           (ValueError)   more symbols than max_symbols
     ├── ConfigError             (ValueError)   an indicator or a plan written as text cannot be read
@@ -13,6 +14,8 @@ The tree::
     ├── LappedError             (RuntimeError) a reader of shared memory was too slow
     ├── ParameterError          (ValueError)   a parameter outside its range
     ├── PlanError               (ValueError)   indicators that do not make a plan
+    ├── ShardError              (RuntimeError) a shard was given a command out of turn
+    │   └── ShardLostError                     it has died, and dies again where it is started anew
     ├── ShmError                (OSError)      shared memory that cannot be made, opened or trusted
     │   ├── ShmBusyError                       it has a writer already
     │   ├── ShmMissingError     (FileNotFoundError) there is none of that name
@@ -29,6 +32,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "BackfillError",
     "BusyError",
     "CapacityError",
     "ConfigError",
@@ -40,6 +44,8 @@ __all__ = [
     "MissingExtraError",
     "ParameterError",
     "PlanError",
+    "ShardError",
+    "ShardLostError",
     "ShmBusyError",
     "ShmError",
     "ShmMissingError",
@@ -52,6 +58,10 @@ __all__ = [
 
 class FastcoreError(Exception):
     """The base of every exception that fastcore defines."""
+
+
+class BackfillError(FastcoreError, RuntimeError):
+    """A folder holds another backfill or one that runs, or a backfill's workers die again and again."""
 
 
 class BusyError(FastcoreError, RuntimeError):
@@ -108,6 +118,14 @@ class ParameterError(FastcoreError, ValueError):
 
 class PlanError(FastcoreError, ValueError):
     """Indicators that do not make a plan: a cycle, an unknown name, a bar spec that is none."""
+
+
+class ShardError(FastcoreError, RuntimeError):
+    """A shard was given a command that is not the next one, or that it does not have."""
+
+
+class ShardLostError(ShardError):
+    """A shard has died, and dies again where it is started anew."""
 
 
 class ShmError(FastcoreError, OSError):

@@ -1,4 +1,4 @@
-"""Where the engine's output goes: files of rows (`ParquetSink`, `ArrowSink`), functions, a list in memory.
+"""Where output goes: files (`ParquetSink`, `ArrowSink`), shared memory (`RingSink`), functions, a list.
 
 A sink has three async methods, `open`, `write` and `close`: see `fastcore.loop.Sink`. How much may
 wait for one, and what happens then, is said by the `fastcore.loop.Outlet` around it.
@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from fastcore.sinks.files import ArrowSink, ParquetSink
+from fastcore.sinks.ring import RingSink
 
-__all__ = ["ArrowSink", "CallbackSink", "MemorySink", "ParquetSink"]
+__all__ = ["ArrowSink", "CallbackSink", "MemorySink", "ParquetSink", "RingSink"]
 
 
 class CallbackSink:

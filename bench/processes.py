@@ -1,0 +1,214 @@
+"""From one process to another: the ring in shared memory beside databases that carry the same.
+
+`handover` is one message given and taken in one process, by two connections or mappings, so that no scheduler
+is in it: a publication and a read beside an insert, its commit and the select that finds it. `hop` is the way
+between two processes that both run, and `rate` what two readers in processes of their own keep up with; these
+need processors that are free. Both databases run as they come, PostgreSQL on a socket; `sqlite_wal` is SQLite
+with a write-ahead log and without waiting for the disk, the fastest that it has between two processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .harness import Job, Row, Settings, Work, compare, ratio_at_least, value_at_most
+
+DTYPE = [("ts", "<i8"), ("symbol", "<u4"), ("score", "<f8")]
+
+READER = """
+import json, sys, time
+import numpy as np
+import fastcore as fc
+name, count, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+reader = fc.shm.attach(name, wait="spin" if mode == "hop" else "yield", on_lap="skip", timeout=60)
+print("ready", flush=True)
+if mode == "hop":
+    taken = []
+    while len(taken) < count:
+        reader.wait(60)
+        rows = reader.read()
+        taken.append(time.monotonic_ns() - int(rows["ts"][-1]))
+    p50, p99 = np.percentile(taken[count // 10 :], [50, 99])
+    print(json.dumps({"p50": float(p50), "p99": float(p99)}))
+else:
+    got = 0
+    begun = None
+    while reader.next < count and reader.wait(60):
+        begun = begun or time.monotonic()
+        got += len(reader.read())
+    print(json.dumps({"got": got, "seconds": time.monotonic() - begun}))
+"""
+
+
+def ring_handover(fc: Any, name: str) -> tuple[Work, Any]:
+    """Publishing a message and reading it."""
+    ring = fc.shm.create(name, DTYPE, capacity=1024)
+    reader = fc.shm.attach(name)
+
+    def work() -> None:
+        for i in range(1000):
+            ring.publish((i, 7, 0.5))
+            reader.read()
+
+    return work, ring
+
+
+def sqlite_handover(folder: str, wal: bool) -> Work:
+    """Inserting a row, committing, and selecting it by another connection."""
+    path = os.path.join(folder, f"handover-{wal}.db")
+    writer, reader = (sqlite3.connect(path, isolation_level=None) for _ in range(2))
+    if wal:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("PRAGMA synchronous=NORMAL")
+    writer.execute("CREATE TABLE signals (id INTEGER PRIMARY KEY, ts INTEGER, symbol INTEGER, score REAL)")
+
+    def work() -> None:
+        for i in range(100):
+            writer.execute("INSERT INTO signals (ts, symbol, score) VALUES (?, ?, ?)", (i, 7, 0.5))
+            reader.execute("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
+
+    return work
+
+
+def postgres_binaries() -> Path | None:
+    """The newest server that Debian's packages installed, or the one on the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
+
+
+@contextlib.contextmanager
+def postgres(folder: str) -> Iterator[str | None]:
+    """A server of its own, as an ordinary user; gives its address, or nothing where there is none."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        yield None
+        return
+    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    data = os.path.join(folder, "data")
+    # Not to a pipe: the server would keep it open.
+    run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run([*prefix, binaries / "initdb", "-D", data, "-U", "bench", "--auth=trust"])
+    options = f"-c listen_addresses= -c unix_socket_directories={folder}"
+    run([*prefix, binaries / "pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{folder}/log", "start"])
+    try:
+        yield f"host={folder} user=bench dbname=postgres"
+    finally:
+        run([*prefix, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
+
+
+def postgres_handover(address: str) -> Work | None:
+    """The same as for SQLite; nothing without a driver."""
+    try:
+        import psycopg
+    except ImportError:
+        return None
+    writer, reader = (psycopg.connect(address, autocommit=True) for _ in range(2))
+    writer.execute("CREATE TABLE signals (id bigserial PRIMARY KEY, ts bigint, symbol int, score float8)")
+
+    def work() -> None:
+        for i in range(20):
+            writer.execute("INSERT INTO signals (ts, symbol, score) VALUES (%s, %s, %s)", (i, 7, 0.5))
+            reader.execute("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
+
+    return work
+
+
+def _handover(fc: ModuleType | None, settings: Settings) -> Iterator[Row]:
+    ring_name = f"bench.handover.{os.getpid()}"
+    needs = ("S1", "N5")
+    note = "publish and read, beside insert, commit and select"
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        os.chmod(folder, 0o777)
+        ours = None
+        if fc is not None:
+            ours, ring = ring_handover(fc, ring_name)
+            stack.callback(ring.close)
+        target = ratio_at_least(100)
+        beside = partial(
+            compare, target=target, requirements=needs, repeats=settings.repeats, n=1000, note=note
+        )
+        for name, wal in (("sqlite", False), ("sqlite_wal", True)):
+            work = sqlite_handover(folder, wal)
+            yield beside(f"processes.handover.{name}", ours, work, "SQLite", n_theirs=100)
+        address = stack.enter_context(postgres(folder))
+        theirs = postgres_handover(address) if address else None
+        row = beside("processes.handover.postgresql", ours, theirs, "PostgreSQL", n_theirs=20)
+        yield row if theirs else row.noted("no server or no psycopg here")
+
+
+def _reader(name: str, count: int, mode: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", READER, name, str(count), mode]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def _ready(reader: subprocess.Popen[str]) -> None:
+    assert reader.stdout is not None
+    if reader.stdout.readline() != "ready\n":
+        raise RuntimeError("a reader did not start")
+
+
+def _answer(reader: subprocess.Popen[str]) -> dict[str, float]:
+    return dict(json.loads(reader.communicate(timeout=300)[0]))
+
+
+def _hop(fc: Any, settings: Settings) -> Iterator[Row]:
+    name, count = f"bench.hop.{os.getpid()}", settings.count(5_000)
+    with fc.shm.create(name, DTYPE, capacity=1024) as ring:
+        reader = _reader(name, count, "hop")
+        _ready(reader)
+        while reader.poll() is None and ring.next < 20 * count:
+            until = time.monotonic_ns() + 50_000
+            while time.monotonic_ns() < until:
+                pass
+            ring.publish((time.monotonic_ns(), 7, 0.5))
+        got = _answer(reader)
+    note = f"to the array in another Python process that spins; p99 {got['p99'] / 1e3:.1f} us"
+    row = Row("processes.hop", got["p50"] / 1e3, "us", requirements=("S1",), note=note)
+    yield row.judged(value_at_most(3))
+
+
+def _rate(fc: Any, settings: Settings) -> Iterator[Row]:
+    import numpy as np
+
+    name, count, batch = f"bench.rate.{os.getpid()}", settings.count(5_000_000), 1_000
+    messages = np.zeros(batch, DTYPE)
+    with fc.shm.create(name, DTYPE, capacity=1 << 20) as ring:
+        readers = [_reader(name, count, "rate") for _ in range(2)]
+        for reader in readers:
+            _ready(reader)
+        begun = time.monotonic()
+        for sent in range(0, count, batch):
+            while time.monotonic() < begun + sent * 1e-6:  # a million each second, as they would come
+                pass
+            ring.publish_many(messages)
+        answers = [_answer(reader) for reader in readers]
+    lost = max(count - answer["got"] for answer in answers)
+    rate = min(answer["got"] / answer["seconds"] for answer in answers) / 1e6
+    note = f"{count:,} messages at 1 M/s to two processes; the slower one missed {lost:,.0f}"
+    yield (
+        Row("processes.rate", 100 * lost / count, "% missed", requirements=("S1",), note=note)
+        .noted(f"{rate:.2f} M/s taken")
+        .judged(value_at_most(0))
+    )
+
+
+def jobs(fc: ModuleType | None, settings: Settings) -> list[Job]:
+    steps = {"handover": partial(_handover, fc, settings)}
+    if fc is not None:
+        steps |= {"hop": partial(_hop, fc, settings), "rate": partial(_rate, fc, settings)}
+    return [Job(f"processes.{name}", step) for name, step in steps.items()]

@@ -1,0 +1,145 @@
+"""Indicators over sets of tick files, on all cores or a cluster: to Parquet, each tick exactly once.
+
+The files are cut into partitions that share no symbol. Each is a chain of steps, one for each of its files,
+and hands its engine's state from one to the next, so that a window reaches over the seam. A step writes its
+rows, then the state, each whole or not at all: what a crash leaves is the state before some step, and that
+step's rows are written again with the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fastcore.engine import Engine
+from fastcore.errors import InputError
+from fastcore.indicators import Indicator
+from fastcore.policy import Policy
+from fastcore.scale._partitions import Job, open_job
+from fastcore.scale._steps import Done, run_step
+
+__all__ = ["Backfill", "backfill"]
+
+Executor = Literal["local", "ray", "dask"]
+#: Called with bytes of input that are done, and of all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What a backfill has done.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the rows are: ``rows-PARTITION-STEP.parquet``.
+    partitions, files : int
+        How many there are.
+    resumed : int
+        Steps that an earlier run had done.
+    ledger : dict of str to int
+        Ticks of all runs together, by bucket.
+    seconds : float
+        Of this run.
+    """
+
+    folder: Path
+    partitions: int
+    files: int
+    resumed: int
+    ledger: dict[str, int]
+    seconds: float
+
+
+def backfill(
+    files: Sequence[str | os.PathLike[str]],
+    plan: Mapping[str, Indicator],
+    out: str | os.PathLike[str],
+    *,
+    executor: Executor = "local",
+    workers: int | None = None,
+    policy: Policy | None = None,
+    columns: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Backfill:
+    """Compute every output at every tick of many files.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Parquet or CSV files; where two have a symbol in common, in the order of time.
+    plan : mapping of str to Indicator
+        As of `Engine`.
+    out : path
+        A folder for the rows, made where it is not there. With what an earlier run of the same job has left
+        in it, the job goes on where that stopped.
+    executor : "local", "ray" or "dask"
+        Processes of this machine; a Ray cluster; a Dask cluster, the current client's or one of this machine.
+    workers : int, optional
+        By default as many as there are processors; a running cluster has its own number.
+    policy : Policy, optional
+        As of `Engine`.
+    columns : mapping of str to str, optional
+        Field -> column of the files, as of `fastcore.feeds.files.read_ticks`.
+    progress : callable, optional
+        Called with bytes done and bytes in all.
+
+    Returns
+    -------
+    Backfill
+
+    Raises
+    ------
+    BackfillError
+        If the folder holds another job, with other files or another plan, or a run that goes on; or if a
+        worker dies again and again.
+    FileFeedError
+        If a file is missing or cannot be read. What was done is kept.
+    """
+    begun = time.perf_counter()
+    count = workers or os.cpu_count() or 1
+    if executor not in ("local", "ray", "dask"):
+        raise InputError(f"backfill runs on 'local', 'ray' or 'dask', not on {executor!r}")
+    if count < 1:
+        raise InputError(f"backfill needs 1 worker or more, not {count}")
+    empty = Engine(plan, policy=policy).snapshot()
+    with open_job([Path(file) for file in files], empty, Path(out), dict(columns or {}), count) as job:
+        done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
+        resumed = sum(job.done(p) for p in range(len(job.chains)))
+        for step in _steps(executor, job, count):
+            done += step.size
+            if progress is not None:
+                progress(done, job.size)
+        return Backfill(
+            job.folder, len(job.chains), len(job.files), resumed, job.ledger(), time.perf_counter() - begun
+        )
+
+
+def _steps(executor: Executor, job: Job, workers: int) -> Iterator[Done]:
+    """Do what is left to do; each step as it is done."""
+    left = [p for p in range(len(job.chains)) if job.done(p) < len(job.chains[p].files)]
+    if not left:
+        return iter(())
+    if executor == "ray":
+        from fastcore.scale._backfill_ray import run_on_ray  # here: Ray is an extra
+
+        return run_on_ray(job, left)
+    if executor == "dask":
+        from fastcore.scale._backfill_dask import run_on_dask  # here: so is Dask
+
+        return run_on_dask(job, left, workers)
+    if workers == 1:
+        return _here(job, left)
+    from fastcore.scale._backfill_local import run_on_processes
+
+    return run_on_processes(job, left, workers)
+
+
+def _here(job: Job, left: Sequence[int]) -> Iterator[Done]:
+    for partition in left:
+        for _ in range(job.done(partition), len(job.chains[partition].files)):
+            yield run_step(job.folder, partition)

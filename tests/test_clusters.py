@@ -1,0 +1,106 @@
+"""The same bits from real clusters of this machine: Ray and Dask with two workers each, some killed.
+
+A proof (FASTCORE_PROOF=1): a Ray cluster takes ten seconds to start, and on busy processors it fails to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fastcore as fc
+import numpy as np
+import pytest
+from fastcore.scale import ShardedEngine, backfill
+from fastcore.scale._partitions import open_job, state_path
+from fastcore.scale.ray import Actor
+from samples import PROOF
+from test_backfill import PLAN, equal, files, one_engine, rows_of
+from test_scale import NAMES, market, same
+from test_scale import PLAN as SHARD_PLAN
+
+__all__ = ["files"]  # a fixture
+
+pytestmark = [
+    pytest.mark.skipif(not PROOF, reason="a proof: FASTCORE_PROOF=1"),
+    pytest.mark.filterwarnings("ignore"),  # what these packages do at their start and end is theirs
+]
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """A Ray cluster of two workers."""
+    module = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
+    yield module
+    module.shutdown()
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[Any]:
+    """A Dask cluster of two workers."""
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_shards_on_ray_have_the_bits_of_one_engine_also_when_actors_die(ray: Any) -> None:
+    made: list[Actor] = []
+
+    def make() -> Actor:
+        made.append(Actor())
+        return made[-1]
+
+    ticks = market(3_000, 8)
+    single = fc.Engine(SHARD_PLAN)
+    with ShardedEngine(SHARD_PLAN, shards=2, on=make, checkpoint_ticks=700) as sharded:
+        for i in range(0, len(ticks), 500):
+            part = ticks[i : i + 500]
+            if i in (1000, 2000):
+                ray.kill(made[-1].handle)
+            rows = sharded.on_ticks(part, symbols=NAMES, rows="all")
+            np.testing.assert_array_equal(rows, single.on_ticks(part, symbols=NAMES, rows="all"))
+        assert sharded.restarts == 2
+        with pytest.raises(fc.ShardError, match="cannot be asked"):
+            sharded._seats[0].ask("nonsense")
+        assert sharded.resize(1)
+        same(sharded, single)
+
+
+def test_a_backfill_on_ray_has_the_rows_of_one_engine(ray: Any, files: list[Path], tmp_path: Path) -> None:
+    expected = one_engine(files, tmp_path / "one")
+    result = backfill(files, PLAN, tmp_path / "ray", executor="ray", workers=2)
+    equal(rows_of(tmp_path / "ray"), expected)
+    assert result.ledger["received"] == 1600
+    whole = files[3].read_bytes()
+    status = files[3].stat()
+    with open_job(files, fc.Engine(PLAN).snapshot(), tmp_path / "bad", {}, 2):
+        pass
+    files[3].write_bytes(b"\0" * len(whole))
+    os.utime(files[3], ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(fc.FileFeedError):
+        backfill(files, PLAN, tmp_path / "bad", executor="ray")
+
+
+def test_a_backfill_on_dask_has_the_rows_of_one_engine(dask: Any, files: list[Path], tmp_path: Path) -> None:
+    expected = one_engine(files, tmp_path / "one")
+    pids = dask.run(os.getpid)
+    assert len(pids) == 2
+    killed: list[int] = []
+
+    def kill_one(done: int, whole: int) -> None:
+        if not killed:
+            killed.append(next(iter(pids.values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    backfill(files, PLAN, tmp_path / "dask", executor="dask", workers=2, progress=kill_one)
+    assert killed
+    equal(rows_of(tmp_path / "dask"), expected)
+    assert state_path(tmp_path / "dask", 0).exists()
