@@ -60,7 +60,7 @@ def test_every_field_is_filled(name: str) -> None:
     assert row["family"].isidentifier()
     assert re.fullmatch(r"[A-Z].*[.]", row["doc"])
     assert "=" in row["formula"]
-    assert re.search(r"[A-Z][a-z]+.*\b(19|20)\d\d[):]", row["source"]), "an author and a year"
+    assert re.search(r"[A-Z][a-z]+.*\b(18|19|20)\d\d[):]", row["source"]), "an author and a year"
     assert row["inputs"]
     assert row["inputs"] == [column for column in INPUTS if column in row["inputs"]]
     assert row["outputs"]
@@ -71,8 +71,10 @@ def test_every_field_is_filled(name: str) -> None:
     if len(names) == 1:
         assert names == [name.lower()]
     for p in row["params"]:
-        assert set(p) == {"name", "type", "default", "min", "max", "doc"}
-        assert re.fullmatch(r"[a-z][a-z_]*", p["name"])
+        assert set(p) - {"choices"} == {"name", "type", "default", "min", "max", "doc"}
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", p["name"])
+        if "choices" in p:
+            assert (p["type"], p["min"], p["max"] + 1) == ("int", 0, len(set(p["choices"])))
         kind = {"int": int, "float": float}[p["type"]]
         assert {type(p[key]) for key in ("default", "min", "max")} == {kind}
         assert p["min"] <= p["default"] <= p["max"]
@@ -133,12 +135,20 @@ def test_what_is_handed_out_may_be_changed() -> None:
 NOT_TALIBS = ("VWAP", "ZSCORE")
 
 
+def talib_parameters(name: str) -> list[str]:
+    """TA-Lib's names of the parameters that are ours, too: kinds of averages only where we have them."""
+    import talib.abstract
+
+    kinds = any("choices" in p for p in ROWS[name]["params"])
+    return [key for key in talib.abstract.Function(name).parameters if kinds or "matype" not in key]
+
+
 def abstract(name: str, params: dict[str, Any]) -> Any:
     """TA-Lib's description of its function with our parameters, in the order in which both declare them."""
     import talib.abstract
 
     found = talib.abstract.Function(name)
-    theirs = [key for key in found.parameters if "matype" not in key]
+    theirs = talib_parameters(name)
     found.parameters = dict(zip(theirs, params.values(), strict=False))
     return found
 
@@ -151,9 +161,10 @@ def test_defaults_and_warm_up_are_talibs(name: str) -> None:
 
     if name not in talib.get_functions():
         pytest.fail(f"{name} is not in TA-Lib: write it into NOT_TALIBS")
-    defaults = [x for key, x in talib.abstract.Function(name).parameters.items() if "matype" not in key]
-    ours = list(default_params(name).values())
-    assert ours[: len(defaults)] == defaults
+    parameters = talib.abstract.Function(name).parameters
+    defaults = [parameters[key] for key in talib_parameters(name)]
+    for key, ours, theirs in zip(default_params(name), default_params(name).values(), defaults, strict=False):
+        assert ours == theirs, key
     rng = rng_of("lookback", name)
     for params in (default_params(name), *(random_params(name, rng) for _ in range(9))):
         assert make(name, params).warmup == abstract(name, params).lookback + 1, params

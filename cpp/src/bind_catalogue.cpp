@@ -25,6 +25,11 @@ py::dict describe(const CatalogueEntry& entry) {
     row["min"] = number(p.least, p.whole);
     row["max"] = number(p.most, p.whole);
     row["doc"] = p.doc;
+    if (p.choices != nullptr) {
+      py::list names;
+      for (int kind = 0; kind <= static_cast<int>(p.most); ++kind) names.append(p.choices[kind]);
+      row["choices"] = names;
+    }
     params.append(row);
   }
   py::list inputs;

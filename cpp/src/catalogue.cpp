@@ -8,11 +8,15 @@ namespace fastcore {
 const std::vector<CatalogueEntry>& catalogue() {
   static const std::vector<CatalogueEntry> all = [] {
     std::vector<CatalogueEntry> entries;
-    add_overlap(entries);
-    add_momentum(entries);
+    add_averages(entries);
+    add_bands(entries);
+    add_oscillators(entries);
+    add_directional(entries);
     add_volatility(entries);
     add_volume(entries);
+    add_price(entries);
     add_statistics(entries);
+    add_rolling(entries);
     add_short_candles(entries);
     add_long_candles(entries);
     return entries;

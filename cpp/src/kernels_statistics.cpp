@@ -1,4 +1,4 @@
-// Kernels of the statistics family: all that is compiled for it.
+// Kernels of the list Statistics, of the statistics family: all that is compiled for it.
 #include "families.hpp"
 #include "fastcore/indicators/families.hpp"
 

@@ -1,4 +1,4 @@
-// Kernels of the volatility family: all that is compiled for it.
+// Kernels of the list Volatility, of the volatility family: all that is compiled for it.
 #include "families.hpp"
 #include "fastcore/indicators/families.hpp"
 

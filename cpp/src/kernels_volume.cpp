@@ -1,4 +1,4 @@
-// Kernels of the volume family: all that is compiled for it.
+// Kernels of the list Volume, of the volume family: all that is compiled for it.
 #include "families.hpp"
 #include "fastcore/indicators/families.hpp"
 

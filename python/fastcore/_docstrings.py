@@ -71,7 +71,8 @@ def _params(row: Row) -> str:
 def _param(param: Param) -> str:
     meaning = param["doc"][:1].upper() + param["doc"][1:]
     head = f"{param['name']} : {param['type']}, default {param['default']}"
-    return f"{head}\n    {meaning}; {param['min']} to {param['max']}.\n"
+    kinds = f": {', '.join(param['choices'])}" if "choices" in param else ""
+    return f"{head}\n    {meaning}; {param['min']} to {param['max']}{kinds}.\n"
 
 
 def _section(title: str, body: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from fastcore import _core
 from fastcore.errors import UnknownNameError
 
 
 class Param(TypedDict):
-    """One parameter: its type, default, range (both ends included) and meaning."""
+    """One parameter: its type, default, range (both ends included) and meaning.
+
+    Whole numbers that stand for kinds, such as kinds of moving averages, have the kinds' names, from 0 on.
+    """
 
     name: str
     type: Literal["int", "float"]
@@ -18,6 +21,7 @@ class Param(TypedDict):
     min: int | float
     max: int | float
     doc: str
+    choices: NotRequired[list[str]]
 
 
 class Output(TypedDict):
@@ -86,6 +90,9 @@ def _copy(row: Row) -> Row:
     """A row that its receiver may change."""
     fresh = row.copy()
     fresh["params"] = [param.copy() for param in row["params"]]
+    for param in fresh["params"]:
+        if "choices" in param:
+            param["choices"] = list(param["choices"])
     fresh["inputs"] = list(row["inputs"])
     fresh["outputs"] = [output.copy() for output in row["outputs"]]
     return fresh

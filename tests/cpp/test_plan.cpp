@@ -16,7 +16,7 @@ std::vector<NodeSpec> everything(const char* clock) {
     for (const ParamValues& params : parameters(*entry.kernel, 1200, 3)) add(*entry.kernel, params);
     for (const double period : {20.0, 33.0}) {
       ParamValues params = defaults(*entry.kernel);
-      if (entry.kernel->param_count > 0) params[0] = period;
+      if (entry.kernel->param_count > 0 && entry.kernel->params[0].most >= period) params[0] = period;
       if (entry.kernel->invalid(params) == nullptr) add(*entry.kernel, params);
     }
   }

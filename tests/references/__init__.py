@@ -8,14 +8,40 @@ exactly TA-Lib's.
 There is a room for each family. What tests need of them is here: `REFERENCES`, `tolerance` and inputs.
 """
 
-from references import long_candles, momentum, overlap, statistics, volatility, volume
+from references import (
+    averages,
+    bands,
+    directional,
+    long_candles,
+    momentum,
+    oscillators,
+    overlap,
+    prices,
+    statistics,
+    volatility,
+    volume,
+    windows,
+)
 from references.helpers import Array, Outputs
 from references.inputs import bars, offset_walk, tolerance
 from references.registry import MOST, Reference
 
 __all__ = ["MOST", "REFERENCES", "Array", "Outputs", "Reference", "bars", "offset_walk", "tolerance"]
 
-FAMILIES = (overlap, momentum, volatility, volume, statistics, long_candles)
+FAMILIES = (
+    overlap,
+    averages,
+    bands,
+    momentum,
+    oscillators,
+    directional,
+    volatility,
+    volume,
+    prices,
+    statistics,
+    windows,
+    long_candles,
+)
 REFERENCES: dict[str, Reference] = {
     name: reference for family in FAMILIES for name, reference in family.REFERENCES.items()
 }

@@ -51,6 +51,19 @@ def talib_function(function: str, **names: str) -> Callable[..., Outputs]:
     return call
 
 
+def whole_rows(function: str) -> Callable[..., Outputs]:
+    """The same for numbers of rows, which TA-Lib gives as int32 with 0 where there is no value yet."""
+    call = talib_function(function, **PERIOD)
+
+    def masked(*inputs: Array, period: int) -> Outputs:
+        found = tuple(x.astype(np.float64) for x in call(*inputs, period=period))
+        for x in found:
+            x[: period - 1] = np.nan
+        return found
+
+    return masked
+
+
 def always(**params: float) -> bool:
     """TA-Lib's function takes all parameters within `RANGES`."""
     del params
@@ -72,6 +85,10 @@ class Reference:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     # Largest |input| in the output's units, for `tolerance`; a number or one value per row.
     scale: Callable[..., float | Array] = price_scale
+    # TA-Lib's values are its rounding where prices stand still, so that only moving markets can be compared.
+    moving: bool = False
+    # How many times the tolerance TA-Lib's running sums may be off.
+    talib_slack: float = 1.0
 
     @property
     def defaults(self) -> dict[str, float]:

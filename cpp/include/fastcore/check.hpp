@@ -23,6 +23,15 @@ inline std::string plain(double value) {
   return text;
 }
 
+/// The kinds that a parameter's numbers stand for, " (SMA, EMA, ...)"; nothing for one that is just a number.
+inline std::string kinds(const ParamInfo& p) {
+  if (p.choices == nullptr) return "";
+  std::string all;
+  for (int kind = 0; kind <= static_cast<int>(p.most); ++kind)
+    all += (kind == 0 ? " (" : ", ") + std::string(p.choices[kind]);
+  return all + ")";
+}
+
 /// Throws ParameterError unless each value is in its range and they go together.
 inline void check_params(const Kernel& kernel, const ParamValues& values) {
   for (std::size_t i = 0; i < kernel.param_count; ++i) {
@@ -31,7 +40,7 @@ inline void check_params(const Kernel& kernel, const ParamValues& values) {
     if (!whole || !(values[i] >= p.least && values[i] <= p.most)) {
       throw ParameterError(std::string(kernel.name) + "." + p.name + " must be " +
                            (p.whole ? "a whole number" : "a number") + " from " + plain(p.least) + " to " +
-                           plain(p.most) + ", not " + plain(values[i]));
+                           plain(p.most) + kinds(p) + ", not " + plain(values[i]));
     }
   }
   if (const char* why = kernel.invalid(values)) {

@@ -41,14 +41,21 @@ struct Param {
   double least = 0;
   double most = 0;
   const char* doc = "";
+  const char* const* choices = nullptr;  ///< names of the whole numbers from 0 to `most`, for enumerations
 };
 template <class P>
 constexpr Param<P> param(const char* name, int P::* member, int least, int most, const char* doc) noexcept {
-  return {name, member, nullptr, static_cast<double>(least), static_cast<double>(most), doc};
+  return {name, member, nullptr, static_cast<double>(least), static_cast<double>(most), doc, nullptr};
 }
 template <class P>
 constexpr Param<P> param(const char* name, double P::* member, double least, double most, const char* doc) noexcept {
-  return {name, nullptr, member, least, most, doc};
+  return {name, nullptr, member, least, most, doc, nullptr};
+}
+
+/// One of several named kinds, as a whole number that counts the names from 0.
+template <class P, std::size_t N>
+constexpr Param<P> choice(const char* name, int P::* member, const char* const (&names)[N], const char* doc) noexcept {
+  return {name, member, nullptr, 0.0, static_cast<double>(N - 1), doc, names};
 }
 
 /// For indicators without parameters.

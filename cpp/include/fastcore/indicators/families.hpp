@@ -1,46 +1,80 @@
 // The catalogue: every indicator is one line in one of these lists. The lists are all that bindings,
-// benchmarks and tools know of it.
+// benchmarks and tools know of it. Each list is compiled on its own, in kernels_<list>.cpp; which family it
+// belongs to is said there.
 #pragma once
 
+#include "fastcore/indicators/accbands.hpp"
 #include "fastcore/indicators/adx.hpp"
+#include "fastcore/indicators/ao.hpp"
+#include "fastcore/indicators/apo.hpp"
+#include "fastcore/indicators/aroon.hpp"
 #include "fastcore/indicators/atr.hpp"
+#include "fastcore/indicators/avgdev.hpp"
 #include "fastcore/indicators/bbands.hpp"
+#include "fastcore/indicators/bop.hpp"
 #include "fastcore/indicators/candles/more_bars.hpp"
 #include "fastcore/indicators/candles/one_bar.hpp"
 #include "fastcore/indicators/candles/three_bars.hpp"
 #include "fastcore/indicators/candles/two_bars.hpp"
 #include "fastcore/indicators/cci.hpp"
+#include "fastcore/indicators/changes.hpp"
+#include "fastcore/indicators/correl.hpp"
 #include "fastcore/indicators/dema.hpp"
+#include "fastcore/indicators/directional.hpp"
 #include "fastcore/indicators/donchian.hpp"
 #include "fastcore/indicators/ema.hpp"
+#include "fastcore/indicators/extremum_index.hpp"
+#include "fastcore/indicators/ha.hpp"
 #include "fastcore/indicators/hma.hpp"
 #include "fastcore/indicators/kama.hpp"
 #include "fastcore/indicators/linearreg.hpp"
+#include "fastcore/indicators/ma.hpp"
 #include "fastcore/indicators/macd.hpp"
+#include "fastcore/indicators/macdext.hpp"
+#include "fastcore/indicators/mama.hpp"
 #include "fastcore/indicators/mfi.hpp"
+#include "fastcore/indicators/midpoint.hpp"
 #include "fastcore/indicators/mom.hpp"
 #include "fastcore/indicators/obv.hpp"
+#include "fastcore/indicators/prices.hpp"
+#include "fastcore/indicators/regression.hpp"
 #include "fastcore/indicators/rma.hpp"
 #include "fastcore/indicators/roc.hpp"
+#include "fastcore/indicators/rocp.hpp"
+#include "fastcore/indicators/rocr.hpp"
+#include "fastcore/indicators/rocr100.hpp"
+#include "fastcore/indicators/rolling.hpp"
 #include "fastcore/indicators/rsi.hpp"
 #include "fastcore/indicators/sma.hpp"
 #include "fastcore/indicators/stddev.hpp"
 #include "fastcore/indicators/stoch.hpp"
+#include "fastcore/indicators/t3.hpp"
 #include "fastcore/indicators/tema.hpp"
 #include "fastcore/indicators/trange.hpp"
+#include "fastcore/indicators/trima.hpp"
+#include "fastcore/indicators/var.hpp"
+#include "fastcore/indicators/vortex.hpp"
 #include "fastcore/indicators/vwap.hpp"
+#include "fastcore/indicators/vwma.hpp"
 #include "fastcore/indicators/willr.hpp"
 #include "fastcore/indicators/wma.hpp"
+#include "fastcore/indicators/zlema.hpp"
 #include "fastcore/indicators/zscore.hpp"
 #include "fastcore/type_list.hpp"
 
 namespace fastcore {
 
-using Overlap = TypeList<Sma, Ema, Wma, Dema, Tema, Hma, Kama, Rma, Bbands, Donchian>;
-using Momentum = TypeList<Macd, Rsi, Stoch, Willr, Cci, Roc, Mom, Adx>;
+using Averages = TypeList<Sma, Ema, Wma, Dema, Tema, Trima, Hma, Kama, Rma, Zlema, T3, Mama, Vwma, Ma>;
+using Bands = TypeList<Bbands, Donchian, Accbands, Midpoint, Midprice>;
+using Oscillators = TypeList<Macd, Macdext, Macdfix, Apo, Ppo, Rsi, Cmo, Cmou, Stoch, Willr, Cci, Ao, Ac, Bop>;
+using Directional = TypeList<Roc, Rocp, Rocr, Rocr100, Mom, Adx, Adxr, Dx, PlusDi, MinusDi, PlusDm, MinusDm, Aroon,
+                             Aroonosc, Vortex, Er, Vhf>;
 using Volatility = TypeList<Trange, Atr>;
-using Volume = TypeList<Obv, Vwap, Mfi>;
-using Statistics = TypeList<Stddev, Zscore, Linearreg>;
+using Volume = TypeList<Obv, Vwap, Mfi, Pvo>;
+using Price = TypeList<Avgprice, Medprice, Typprice, Wclprice, Ha>;
+using Statistics = TypeList<Stddev, Var, Avgdev, Zscore, Correl, Beta, Linearreg, LinearregSlope, LinearregIntercept,
+                            LinearregAngle, Tsf>;
+using Rolling = TypeList<Min, Max, Minmax, Minindex, Maxindex, Minmaxindex, RollingSum>;
 
 using CandlesOfOne =
     TypeList<candle::BeltHold, candle::ClosingMarubozu, candle::Doji, candle::DragonflyDoji, candle::GravestoneDoji,
@@ -61,8 +95,8 @@ using CandlesOfMore = TypeList<candle::ThreeBlackCrows, candle::ThreeLineStrike,
                                candle::Breakaway, candle::LadderBottom, candle::MatHold, candle::RiseFallThreeMethods,
                                candle::Hikkake, candle::ModifiedHikkake>;
 
-using Catalogue = Concat<Overlap, Momentum, Volatility, Volume, Statistics, CandlesOfOne, CandlesOfTwo, CandlesOfThree,
-                         CandlesOfMore>;
+using Catalogue = Concat<Averages, Bands, Oscillators, Directional, Volatility, Volume, Price, Statistics, Rolling,
+                         CandlesOfOne, CandlesOfTwo, CandlesOfThree, CandlesOfMore>;
 static_assert(names_are_unique(Catalogue{}), "two indicators have the same name");
 
 }  // namespace fastcore

@@ -33,8 +33,10 @@ class Macd {
   }
   static constexpr int warmup(const MacdParams& p) { return p.slow + p.signal - 1; }
 
-  explicit Macd(const MacdParams& p) noexcept
-      : both_({Smoothing::ema(p.fast), Smoothing::ema(p.slow)}), signal_(Smoothing::ema(p.signal)) {}
+  explicit Macd(const MacdParams& p) noexcept : Macd(Smoothing::ema(p.fast), Smoothing::ema(p.slow), p.signal) {}
+  /// With averages of other factors.
+  Macd(const Smoothing& fast, const Smoothing& slow, int signal) noexcept
+      : both_({fast, slow}), signal_(Smoothing::ema(signal)) {}
 
   std::array<double, 3> operator()(double close) noexcept {
     const Pair both = both_(Pair{close, close});

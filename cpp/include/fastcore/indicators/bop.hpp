@@ -1,0 +1,35 @@
+// BOP: how much of a bar's range its body took, up or down.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/rows.hpp"
+
+namespace fastcore {
+
+class Bop {
+ public:
+  static constexpr auto spec() {
+    return describe<NoParams>("BOP", "Balance of power, -1 to 1; 0 where the bar has no range.")
+        .formula("bop = (close - open) / (high - low)")
+        .source("Livshin, Balance of Power, TASC 19:8 (2001); rows as TA-Lib's BOP")
+        .inputs("open", "high", "low", "close")
+        .outputs(line("bop"));
+  }
+  static constexpr int warmup(const NoParams&) { return 1; }
+
+  explicit Bop(const NoParams& = {}) noexcept {}
+  double operator()(double open, double high, double low, double close) const noexcept {
+    const double range = high - low;
+    const double share = (close - open) / range;
+    return range > 0.0 ? share : 0.0;
+  }
+  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
+    each_row(in, out, n, *this);
+  }
+  template <class Archive>
+  void state(Archive&) {}
+};
+
+}  // namespace fastcore

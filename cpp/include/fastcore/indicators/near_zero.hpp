@@ -1,0 +1,8 @@
+// TA-Lib's test for a number that it takes for 0, written once.
+#pragma once
+
+namespace fastcore {
+
+inline bool near_zero(double x) noexcept { return x > -1e-14 && x < 1e-14; }
+
+}  // namespace fastcore

@@ -1,0 +1,49 @@
+// ROCP: the change of the price as a part of where it was.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/lag.hpp"
+
+namespace fastcore {
+
+struct RocpParams {
+  int period = 10;
+};
+
+class Rocp {
+ public:
+  static constexpr auto spec() {
+    return describe<RocpParams>("ROCP",
+                                "Rate of change over `period` rows, as a part of 1; 0 where the earlier price is 0.")
+        .formula("rocp[t] = x[t] / x[t-period] - 1")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 10; rows as TA-Lib's ROCP")
+        .inputs("close")
+        .outputs(line("rocp"))
+        .params(param("period", &RocpParams::period, 1, longest_period, "rows back"));
+  }
+  static constexpr int warmup(const RocpParams& p) { return p.period + 1; }
+
+  Rocp(const RocpParams& p, Arena& arena) : lag_(p.period, arena) {}
+
+  double operator()(double close) noexcept { return rate(close, lag_(close)); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    const double* const __restrict x = in[0];
+    double* const __restrict y = out[0];
+    lag_.run(x, n, [=](std::size_t i, double before) { y[i] = rate(x[i], before); });
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("lag", lag_);
+  }
+
+ private:
+  static double rate(double now, double before) noexcept { return before != 0.0 ? (now - before) / before : 0.0; }
+
+  Lag lag_;
+};
+
+}  // namespace fastcore

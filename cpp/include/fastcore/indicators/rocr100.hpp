@@ -1,0 +1,48 @@
+// ROCR100: the price in percent of where it was.
+#pragma once
+
+#include <array>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/lag.hpp"
+
+namespace fastcore {
+
+struct Rocr100Params {
+  int period = 10;
+};
+
+class Rocr100 {
+ public:
+  static constexpr auto spec() {
+    return describe<Rocr100Params>("ROCR100", "Price in percent of that `period` rows ago; 0 where that is 0.")
+        .formula("rocr100[t] = 100 * x[t] / x[t-period]")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 10; rows as TA-Lib's ROCR100")
+        .inputs("close")
+        .outputs(line("rocr100"))
+        .params(param("period", &Rocr100Params::period, 1, longest_period, "rows back"));
+  }
+  static constexpr int warmup(const Rocr100Params& p) { return p.period + 1; }
+
+  Rocr100(const Rocr100Params& p, Arena& arena) : lag_(p.period, arena) {}
+
+  double operator()(double close) noexcept { return rate(close, lag_(close)); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    const double* const __restrict x = in[0];
+    double* const __restrict y = out[0];
+    lag_.run(x, n, [=](std::size_t i, double before) { y[i] = rate(x[i], before); });
+  }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("lag", lag_);
+  }
+
+ private:
+  static double rate(double now, double before) noexcept { return before != 0.0 ? 100.0 * (now / before) : 0.0; }
+
+  Lag lag_;
+};
+
+}  // namespace fastcore

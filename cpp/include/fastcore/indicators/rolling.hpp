@@ -1,0 +1,123 @@
+// MIN, MAX, MINMAX and SUM: extrema and sums of a window.
+#pragma once
+
+#include <array>
+
+#include "fastcore/indicators/range_position.hpp"
+#include "fastcore/spec.hpp"
+#include "fastcore/window/window.hpp"
+
+namespace fastcore {
+
+struct RollingParams {
+  int period = 30;
+};
+
+class Min {
+ public:
+  static constexpr auto spec() {
+    return describe<RollingParams>("MIN", "Lowest of the last `period` values.")
+        .formula("min[t] = lowest(x[t], ..., x[t-period+1])")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MIN")
+        .inputs("close")
+        .outputs(line("min"))
+        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
+  }
+  static constexpr int warmup(const RollingParams& p) { return p.period; }
+
+  Min(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
+  double operator()(double x) noexcept { return window_.push(x); }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out[0]);
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  Window<Lowest> window_;
+};
+
+class Max {
+ public:
+  static constexpr auto spec() {
+    return describe<RollingParams>("MAX", "Highest of the last `period` values.")
+        .formula("max[t] = highest(x[t], ..., x[t-period+1])")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MAX")
+        .inputs("close")
+        .outputs(line("max"))
+        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
+  }
+  static constexpr int warmup(const RollingParams& p) { return p.period; }
+
+  Max(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
+  double operator()(double x) noexcept { return window_.push(x); }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out[0]);
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  Window<Highest> window_;
+};
+
+class Minmax {
+ public:
+  static constexpr auto spec() {
+    return describe<RollingParams>("MINMAX", "Lowest and highest of the last `period` values.")
+        .formula("min[t] = lowest(x[t], ..., x[t-period+1]); max[t] = highest(x[t], ..., x[t-period+1])")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MINMAX")
+        .inputs("close")
+        .outputs(band("min"), band("max"))
+        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
+  }
+  static constexpr int warmup(const RollingParams& p) { return p.period; }
+
+  Minmax(const RollingParams& p, Arena& arena) : range_(p.period, arena) {}
+  std::array<double, 2> operator()(double x) noexcept {
+    const auto bounds = range_(x, x);
+    return {bounds.low, bounds.high};
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    range_.run(in[0], in[0], n, out[1], out[0]);
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("range", range_);
+  }
+
+ private:
+  PriceRange range_;
+};
+
+class RollingSum {
+ public:
+  static constexpr auto spec() {
+    return describe<RollingParams>("SUM", "Sum of the last `period` values.")
+        .formula("sum[t] = x[t] + x[t-1] + ... + x[t-period+1]")
+        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's SUM")
+        .inputs("close")
+        .outputs(line("sum"))
+        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
+  }
+  static constexpr int warmup(const RollingParams& p) { return p.period; }
+
+  RollingSum(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
+  double operator()(double x) noexcept { return window_.push(x); }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out[0]);
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  Window<Sum> window_;
+};
+
+}  // namespace fastcore
