@@ -239,6 +239,7 @@ class Histogram:
     def max(self) -> int: ...
     @property
     def mean(self) -> float: ...
+
 class RingWriter:
     def __init__(
         self,

@@ -306,6 +306,7 @@ class Histogram:
     @property
     def mean(self) -> float:
         """The mean in ns; 0 when empty."""
+
 class RingWriter:
     def __init__(
         self,
