@@ -132,7 +132,7 @@ def test_what_is_handed_out_may_be_changed() -> None:
 
 # ---------------------------------------------------------------------------------------------- TA-Lib's
 # Ours, or not TA-Lib's under that name: its VWAP is cumulative.
-NOT_TALIBS = ("VWAP", "ZSCORE")
+NOT_TALIBS = ("VWAP", "AVWAP", "ZSCORE", "MEDIAN")
 
 
 def talib_parameters(name: str) -> list[str]:

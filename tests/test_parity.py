@@ -114,7 +114,8 @@ def test_equals_its_reference(name: str, market: str) -> None:
     """Default, boundary and random parameters at every price level."""
     columns = columns_of(name, rng_of("parity", name, market), LENGTH, market)
     for params in all_params(name, market):
-        compare(name, columns, params, reference_of(name).compute)
+        if reference_of(name).steady(**params):
+            compare(name, columns, params, reference_of(name).compute)
 
 
 WITH_TALIB = [name for name in NAMES if name in REFERENCES and REFERENCES[name].talib is not None]
@@ -139,7 +140,10 @@ def test_equals_talib(name: str, market: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_function_is_the_class_from_a_fresh_state(name: str) -> None:
     """fc.sma(close, period=5) equals its reference as fc.SMA(5).batch(close) does, by position and name."""
-    params = random_params(name, rng_of("function", name))
+    rng = rng_of("function", name)
+    params = random_params(name, rng)
+    while not reference_of(name).steady(**params):
+        params = random_params(name, rng)
     columns = columns_of(name, rng_of("function", name), 300)
     named = dict(zip(ROWS[name]["inputs"], columns, strict=True))
     theirs = reference_of(name).compute(*columns, **params)
@@ -196,5 +200,7 @@ def test_equals_its_reference_on_real_bars(name: str, file: str, data_file: Call
     columns = pick(name, read_bars(data_file(file)))
     rng = rng_of("real", name)
     for params in (default_params(name), smallest_params(name), random_params(name, rng, 250)):
+        if not reference_of(name).steady(**params):
+            continue
         compare(name, columns, params, reference_of(name).compute)
         compare_with_talib(name, columns, params)

@@ -11,7 +11,9 @@ const std::vector<CatalogueEntry>& catalogue() {
     add_averages(entries);
     add_bands(entries);
     add_oscillators(entries);
+    add_stochastics(entries);
     add_directional(entries);
+    add_cycle(entries);
     add_volatility(entries);
     add_volume(entries);
     add_price(entries);

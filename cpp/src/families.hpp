@@ -13,7 +13,9 @@ namespace fastcore {
 void add_averages(std::vector<CatalogueEntry>& all);
 void add_bands(std::vector<CatalogueEntry>& all);
 void add_oscillators(std::vector<CatalogueEntry>& all);
+void add_stochastics(std::vector<CatalogueEntry>& all);
 void add_directional(std::vector<CatalogueEntry>& all);
+void add_cycle(std::vector<CatalogueEntry>& all);
 void add_volatility(std::vector<CatalogueEntry>& all);
 void add_volume(std::vector<CatalogueEntry>& all);
 void add_price(std::vector<CatalogueEntry>& all);

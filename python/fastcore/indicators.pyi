@@ -398,6 +398,140 @@ class ACCBANDS(Indicator):
     @overload
     def batch(self, high: _S, low: _S, close: _S, /) -> ACCBANDSRow[_S]: ...
 
+class KCRow(NamedTuple, Generic[_T]):
+    upper: _T
+    middle: _T
+    lower: _T
+
+class KC(Indicator):
+    """Keltner channel: an exponential average of the typical price, and bands some average true ranges
+    away.
+    """
+
+    Row = KCRow
+    def __init__(self, period: int = 20, atr: int = 10, nbdev: float = 2.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the middle line."""
+    @property
+    def atr(self) -> int:
+        """Period of the average true range."""
+    @property
+    def nbdev(self) -> float:
+        """Average true ranges to each side."""
+    @property
+    def value(self) -> KCRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> KCRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> KCRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> KCRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> KCRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> KCRow[_S]: ...
+
+class SUPERTRENDRow(NamedTuple, Generic[_T]):
+    supertrend: _T
+    trend: _T
+
+class SUPERTREND(Indicator):
+    """Supertrend: a stop some average true ranges from the middle of the bar, and the side it is on, 1 or
+    -1.
+    """
+
+    Row = SUPERTRENDRow
+    def __init__(self, period: int = 10, multiplier: float = 3.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of the average true range."""
+    @property
+    def multiplier(self) -> float:
+        """Average true ranges to each side."""
+    @property
+    def value(self) -> SUPERTRENDRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> SUPERTRENDRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> SUPERTRENDRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> SUPERTRENDRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> SUPERTRENDRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> SUPERTRENDRow[_S]: ...
+
+class SAR(Indicator):
+    """Parabolic stop and reverse."""
+
+    def __init__(self, acceleration: float = 0.02, maximum: float = 0.2) -> None: ...
+    @property
+    def acceleration(self) -> float:
+        """First factor, and its step."""
+    @property
+    def maximum(self) -> float:
+        """Largest factor."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class SAREXT(Indicator):
+    """Parabolic stop with a choice of start, offset and factors; negative while short."""
+
+    def __init__(
+        self,
+        start: float = 0.0,
+        offset: float = 0.0,
+        first_long: float = 0.02,
+        step_long: float = 0.02,
+        most_long: float = 0.2,
+        first_short: float = 0.02,
+        step_short: float = 0.02,
+        most_short: float = 0.2,
+    ) -> None: ...
+    @property
+    def start(self) -> float:
+        """First stop: long above 0, short below 0, by the bars at 0."""
+    @property
+    def offset(self) -> float:
+        """Part of the stop added at a turn."""
+    @property
+    def first_long(self) -> float:
+        """First factor while long."""
+    @property
+    def step_long(self) -> float:
+        """Step of the factor while long."""
+    @property
+    def most_long(self) -> float:
+        """Largest factor while long."""
+    @property
+    def first_short(self) -> float:
+        """First factor while short."""
+    @property
+    def step_short(self) -> float:
+        """Step of the factor while short."""
+    @property
+    def most_short(self) -> float:
+        """Largest factor while short."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
 class MIDPOINT(Indicator):
     """Middle between the highest and the lowest of the last `period` values."""
 
@@ -433,6 +567,21 @@ class MIDPRICE(Indicator):
     def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
     @overload
     def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class HT_TRENDLINE(Indicator):
+    """Instantaneous trend line: the price without its dominant cycle."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
 
 class MACDRow(NamedTuple, Generic[_T]):
     macd: _T
@@ -776,6 +925,357 @@ class BOP(Indicator):
     @overload
     def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> _S: ...
 
+class STOCHFRow(NamedTuple, Generic[_T]):
+    fastk: _T
+    fastd: _T
+
+class STOCHF(Indicator):
+    """Fast stochastic oscillator, 0 to 100; 0 where the range is flat."""
+
+    Row = STOCHFRow
+    def __init__(self, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0) -> None: ...
+    @property
+    def fastk(self) -> int:
+        """Bars in the range."""
+    @property
+    def fastd(self) -> int:
+        """Period of the average."""
+    @property
+    def fastd_matype(self) -> int:
+        """Kind of the average; own is SMA."""
+    @property
+    def value(self) -> STOCHFRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> STOCHFRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> STOCHFRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> STOCHFRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> STOCHFRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> STOCHFRow[_S]: ...
+
+class STOCHRSIRow(NamedTuple, Generic[_T]):
+    fastk: _T
+    fastd: _T
+
+class STOCHRSI(Indicator):
+    """Fast stochastic of the RSI, 0 to 100; 0 where the RSI's range is flat."""
+
+    Row = STOCHRSIRow
+    def __init__(self, period: int = 14, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of the RSI."""
+    @property
+    def fastk(self) -> int:
+        """Values in the range."""
+    @property
+    def fastd(self) -> int:
+        """Period of the average."""
+    @property
+    def fastd_matype(self) -> int:
+        """Kind of the average; own is SMA."""
+    @property
+    def value(self) -> STOCHRSIRow[float]: ...
+    def update(self, close: float, /) -> STOCHRSIRow[float]: ...
+    def peek(self, close: float, /) -> STOCHRSIRow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> STOCHRSIRow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> STOCHRSIRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> STOCHRSIRow[_S]: ...
+
+class KDJRow(NamedTuple, Generic[_T]):
+    k: _T
+    d: _T
+    j: _T
+
+class KDJ(Indicator):
+    """Slow stochastic smoothed by Wilder's averages, and J, which runs ahead of it."""
+
+    Row = KDJRow
+    def __init__(
+        self, fastk: int = 9, slowk: int = 3, slowk_matype: int = 13, slowd: int = 3, slowd_matype: int = 13
+    ) -> None: ...
+    @property
+    def fastk(self) -> int:
+        """Bars in the range."""
+    @property
+    def slowk(self) -> int:
+        """Period of the first average."""
+    @property
+    def slowk_matype(self) -> int:
+        """Kind of the first average; own is RMA."""
+    @property
+    def slowd(self) -> int:
+        """Period of the second average."""
+    @property
+    def slowd_matype(self) -> int:
+        """Kind of the second average; own is RMA."""
+    @property
+    def value(self) -> KDJRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> KDJRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> KDJRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> KDJRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> KDJRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> KDJRow[_S]: ...
+
+class TSI(Indicator):
+    """True strength index, -100 to 100; 0 where the price has not moved at all."""
+
+    def __init__(self, first: int = 25, second: int = 13) -> None: ...
+    @property
+    def first(self) -> int:
+        """Span of the first average."""
+    @property
+    def second(self) -> int:
+        """Span of the second average."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class SMIRow(NamedTuple, Generic[_T]):
+    smi: _T
+    signal: _T
+
+class SMI(Indicator):
+    """Stochastic momentum index, -100 to 100; 0 where the range is flat."""
+
+    Row = SMIRow
+    def __init__(self, period: int = 13, fast: int = 2, slow: int = 25, signal: int = 9) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the range."""
+    @property
+    def fast(self) -> int:
+        """Span of the second average."""
+    @property
+    def slow(self) -> int:
+        """Span of the first average."""
+    @property
+    def signal(self) -> int:
+        """Span of the signal line."""
+    @property
+    def value(self) -> SMIRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> SMIRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> SMIRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> SMIRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> SMIRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> SMIRow[_S]: ...
+
+class ULTOSC(Indicator):
+    """Ultimate oscillator, 0 to 100; a period without a true range counts as 0."""
+
+    def __init__(self, first: int = 7, second: int = 14, third: int = 28) -> None: ...
+    @property
+    def first(self) -> int:
+        """Bars of one of the sums."""
+    @property
+    def second(self) -> int:
+        """Bars of another."""
+    @property
+    def third(self) -> int:
+        """Bars of the last."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
+
+class TRIX(Indicator):
+    """Rate of change over one row of an EMA taken three times, in percent; 0 where that was 0."""
+
+    def __init__(self, period: int = 30) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the three averages."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class COPPOCK(Indicator):
+    """Coppock curve: a weighted average of two rates of change."""
+
+    def __init__(self, period: int = 10, first: int = 11, second: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the average."""
+    @property
+    def first(self) -> int:
+        """Rows back of one rate of change."""
+    @property
+    def second(self) -> int:
+        """Rows back of the other."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class DPO(Indicator):
+    """Detrended price oscillator: the price half a period ago less the mean of the last `period` values."""
+
+    def __init__(self, period: int = 20) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class ERIRow(NamedTuple, Generic[_T]):
+    bull: _T
+    bear: _T
+
+class ERI(Indicator):
+    """Elder-ray: how far the high is above an average of the close, and the low from it."""
+
+    Row = ERIRow
+    def __init__(self, period: int = 13) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the average."""
+    @property
+    def value(self) -> ERIRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> ERIRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> ERIRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> ERIRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> ERIRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> ERIRow[_S]: ...
+
+class FOSC(Indicator):
+    """Forecast oscillator: how far the price is from what a regression line foresaw, in percent; 0 where
+    the price is 0.
+    """
+
+    def __init__(self, period: int = 5) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values under the line."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class IMI(Indicator):
+    """Intraday momentum index, 0 to 100: the rising bodies' share of all; 50 where there are none."""
+
+    def __init__(self, period: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the sums."""
+    @property
+    def value(self) -> float: ...
+    def update(self, open: float, close: float, /) -> float: ...
+    def peek(self, open: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, open: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, open: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, open: _S, close: _S, /) -> _S: ...
+
+class QSTICK(Indicator):
+    """Mean of the bars' bodies."""
+
+    def __init__(self, period: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, open: float, close: float, /) -> float: ...
+    def peek(self, open: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, open: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, open: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, open: _S, close: _S, /) -> _S: ...
+
+class FRACTALRow(NamedTuple, Generic[_T]):
+    swing_high: _T
+    swing_low: _T
+
+class FRACTAL(Indicator):
+    """Swing highs and lows, known `right` bars later: 100 where the bar of then stands out, else 0."""
+
+    Row = FRACTALRow
+    def __init__(self, left: int = 2, right: int = 2) -> None: ...
+    @property
+    def left(self) -> int:
+        """Bars before the swing."""
+    @property
+    def right(self) -> int:
+        """Bars after it."""
+    @property
+    def value(self) -> FRACTALRow[float]: ...
+    def update(self, high: float, low: float, /) -> FRACTALRow[float]: ...
+    def peek(self, high: float, low: float, /) -> FRACTALRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> FRACTALRow[_Array]: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> FRACTALRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> FRACTALRow[_S]: ...
+
 class ROC(Indicator):
     """Rate of change over `period` rows, in percent; 0 where the earlier price is 0."""
 
@@ -1114,6 +1614,91 @@ class VHF(Indicator):
     @overload
     def batch(self, close: _S, /) -> _S: ...
 
+class HT_DCPERIOD(Indicator):
+    """Dominant cycle period by the Hilbert transform, in rows."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class HT_DCPHASE(Indicator):
+    """Phase of the dominant cycle in degrees, -45 to 315."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class HT_PHASORRow(NamedTuple, Generic[_T]):
+    inphase: _T
+    quadrature: _T
+
+class HT_PHASOR(Indicator):
+    """In-phase and quadrature parts of the price by the Hilbert transform."""
+
+    Row = HT_PHASORRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> HT_PHASORRow[float]: ...
+    def update(self, close: float, /) -> HT_PHASORRow[float]: ...
+    def peek(self, close: float, /) -> HT_PHASORRow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> HT_PHASORRow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> HT_PHASORRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> HT_PHASORRow[_S]: ...
+
+class HT_SINERow(NamedTuple, Generic[_T]):
+    sine: _T
+    leadsine: _T
+
+class HT_SINE(Indicator):
+    """Sine of the dominant cycle's phase, and the sine 45 degrees ahead."""
+
+    Row = HT_SINERow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> HT_SINERow[float]: ...
+    def update(self, close: float, /) -> HT_SINERow[float]: ...
+    def peek(self, close: float, /) -> HT_SINERow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> HT_SINERow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> HT_SINERow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> HT_SINERow[_S]: ...
+
+class HT_TRENDMODE(Indicator):
+    """Trend mode: 1 where the price trends, 0 where it cycles."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
 class TRANGE(Indicator):
     """True range: the largest of the bar's range and the distances of its high and low from the last
     close.
@@ -1153,6 +1738,111 @@ class ATR(Indicator):
     @overload
     def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
 
+class NATR(Indicator):
+    """Average true range in percent of the close; 0 where that is 0."""
+
+    def __init__(self, period: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of Wilder's average."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
+
+class ADR(Indicator):
+    """Average daily range: the mean height of the bars."""
+
+    def __init__(self, period: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class CVI(Indicator):
+    """Chaikin's volatility: the change of the average range of the bars, in percent; 0 where that was 0."""
+
+    def __init__(self, period: int = 10, roc: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the average."""
+    @property
+    def roc(self) -> int:
+        """Rows back."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class MASSI(Indicator):
+    """Mass index: how the average range of the bars stands to its own average, summed; a flat market
+    counts 1 each bar.
+    """
+
+    def __init__(self, fast: int = 9, slow: int = 25) -> None: ...
+    @property
+    def fast(self) -> int:
+        """Span of both averages."""
+    @property
+    def slow(self) -> int:
+        """Bars in the sum."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class RVI(Indicator):
+    """Relative volatility index, 0 to 100: the share of the deviation on rows where the price rose; 50
+    where there is none.
+    """
+
+    def __init__(self, period: int = 14, deviation: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of Wilder's averages."""
+    @property
+    def deviation(self) -> int:
+        """Values in the deviation."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
 class OBV(Indicator):
     """On-balance volume, begun with the first volume. A running total of all that came: it has no window
     to forget by.
@@ -1177,6 +1867,23 @@ class VWAP(Indicator):
     @property
     def period(self) -> int:
         """Bars in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> _S: ...
+
+class AVWAP(Indicator):
+    """Volume-weighted average price of all bars since the first; 0 while nothing has been traded."""
+
+    def __init__(self) -> None: ...
     @property
     def value(self) -> float: ...
     def update(self, high: float, low: float, close: float, volume: float, /) -> float: ...
@@ -1235,6 +1942,181 @@ class PVO(Indicator):
     def batch(self, volume: Sequence[float], /) -> list[float]: ...
     @overload
     def batch(self, volume: _S, /) -> _S: ...
+
+class AD(Indicator):
+    """Accumulation/distribution line. A running total of all that came: it has no window to forget by."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> _S: ...
+
+class ADOSC(Indicator):
+    """Chaikin oscillator: a fast average of the accumulation/distribution line less a slow one."""
+
+    def __init__(self, fast: int = 3, slow: int = 10) -> None: ...
+    @property
+    def fast(self) -> int:
+        """Span of the fast average."""
+    @property
+    def slow(self) -> int:
+        """Span of the slow average."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> _S: ...
+
+class CMF(Indicator):
+    """Chaikin money flow, -1 to 1; 0 where nothing was traded."""
+
+    def __init__(self, period: int = 20) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the sums."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> _S: ...
+
+class EFI(Indicator):
+    """Elder's force index: an average of the change of the close times the volume."""
+
+    def __init__(self, period: int = 13) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the average; 1 is the bare force."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, /) -> float: ...
+    def peek(self, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> _S: ...
+
+class MARKETFI(Indicator):
+    """Market facilitation index: the range of a bar for each unit of its volume; 0 without volume."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, volume: _S, /) -> _S: ...
+
+class NVI(Indicator):
+    """Negative volume index: goes with the price on bars of less volume than the one before."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, /) -> float: ...
+    def peek(self, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> _S: ...
+
+class PVI(Indicator):
+    """Positive volume index: goes with the price on bars of more volume than the one before."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, /) -> float: ...
+    def peek(self, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> _S: ...
+
+class PVT(Indicator):
+    """Price volume trend. A running total of all that came: it has no window to forget by."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, /) -> float: ...
+    def peek(self, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> _S: ...
+
+class RVOL(Indicator):
+    """Relative volume: volume in parts of the mean of the bars before; infinite or NaN where that is 0."""
+
+    def __init__(self, period: int = 20) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, volume: float, /) -> float: ...
+    def peek(self, volume: float, /) -> float: ...
+    @overload
+    def batch(self, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, volume: _S, /) -> _S: ...
+
+class WAD(Indicator):
+    """Williams' accumulation/distribution, without volume. A running total of all that came."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
 
 class AVGPRICE(Indicator):
     """Average price: the mean of a bar's open, high, low and close."""
@@ -1656,6 +2538,63 @@ class SUM(Indicator):
     @property
     def period(self) -> int:
         """Values in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class MEDIAN(Indicator):
+    """Median of the last `period` values; of an even number the mean of the middle two."""
+
+    def __init__(self, period: int = 30) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class PERCENTILE(Indicator):
+    """The value of a window below or at which a given share of its values lies, without interpolation."""
+
+    def __init__(self, period: int = 30, percentile: float = 50.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def percentile(self) -> float:
+        """Share in percent."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class PERCENTRANK(Indicator):
+    """How many of the `period` values before are smaller than this one, in percent."""
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values before this one."""
     @property
     def value(self) -> float: ...
     def update(self, close: float, /) -> float: ...
@@ -2856,6 +3795,84 @@ def accbands(
 @overload
 def accbands(high: _S, low: _S, close: _S, period: int = 20) -> ACCBANDSRow[_S]: ...
 @overload
+def kc(
+    high: _Numbers, low: _Numbers, close: _Numbers, period: int = 20, atr: int = 10, nbdev: float = 2.0
+) -> KCRow[_Array]: ...
+@overload
+def kc(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 20,
+    atr: int = 10,
+    nbdev: float = 2.0,
+) -> KCRow[list[float]]: ...
+@overload
+def kc(high: _S, low: _S, close: _S, period: int = 20, atr: int = 10, nbdev: float = 2.0) -> KCRow[_S]: ...
+@overload
+def supertrend(
+    high: _Numbers, low: _Numbers, close: _Numbers, period: int = 10, multiplier: float = 3.0
+) -> SUPERTRENDRow[_Array]: ...
+@overload
+def supertrend(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 10,
+    multiplier: float = 3.0,
+) -> SUPERTRENDRow[list[float]]: ...
+@overload
+def supertrend(
+    high: _S, low: _S, close: _S, period: int = 10, multiplier: float = 3.0
+) -> SUPERTRENDRow[_S]: ...
+@overload
+def sar(high: _Numbers, low: _Numbers, acceleration: float = 0.02, maximum: float = 0.2) -> _Array: ...
+@overload
+def sar(
+    high: Sequence[float], low: Sequence[float], acceleration: float = 0.02, maximum: float = 0.2
+) -> list[float]: ...
+@overload
+def sar(high: _S, low: _S, acceleration: float = 0.02, maximum: float = 0.2) -> _S: ...
+@overload
+def sarext(
+    high: _Numbers,
+    low: _Numbers,
+    start: float = 0.0,
+    offset: float = 0.0,
+    first_long: float = 0.02,
+    step_long: float = 0.02,
+    most_long: float = 0.2,
+    first_short: float = 0.02,
+    step_short: float = 0.02,
+    most_short: float = 0.2,
+) -> _Array: ...
+@overload
+def sarext(
+    high: Sequence[float],
+    low: Sequence[float],
+    start: float = 0.0,
+    offset: float = 0.0,
+    first_long: float = 0.02,
+    step_long: float = 0.02,
+    most_long: float = 0.2,
+    first_short: float = 0.02,
+    step_short: float = 0.02,
+    most_short: float = 0.2,
+) -> list[float]: ...
+@overload
+def sarext(
+    high: _S,
+    low: _S,
+    start: float = 0.0,
+    offset: float = 0.0,
+    first_long: float = 0.02,
+    step_long: float = 0.02,
+    most_long: float = 0.2,
+    first_short: float = 0.02,
+    step_short: float = 0.02,
+    most_short: float = 0.2,
+) -> _S: ...
+@overload
 def midpoint(close: _Numbers, period: int = 14) -> _Array: ...
 @overload
 def midpoint(close: Sequence[float], period: int = 14) -> list[float]: ...
@@ -2867,6 +3884,12 @@ def midprice(high: _Numbers, low: _Numbers, period: int = 14) -> _Array: ...
 def midprice(high: Sequence[float], low: Sequence[float], period: int = 14) -> list[float]: ...
 @overload
 def midprice(high: _S, low: _S, period: int = 14) -> _S: ...
+@overload
+def ht_trendline(close: _Numbers) -> _Array: ...
+@overload
+def ht_trendline(close: Sequence[float]) -> list[float]: ...
+@overload
+def ht_trendline(close: _S) -> _S: ...
 @overload
 def macd(close: _Numbers, fast: int = 12, slow: int = 26, signal: int = 9) -> MACDRow[_Array]: ...
 @overload
@@ -2993,6 +4016,165 @@ def bop(
 @overload
 def bop(open: _S, high: _S, low: _S, close: _S) -> _S: ...
 @overload
+def stochf(
+    high: _Numbers, low: _Numbers, close: _Numbers, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0
+) -> STOCHFRow[_Array]: ...
+@overload
+def stochf(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    fastk: int = 5,
+    fastd: int = 3,
+    fastd_matype: int = 0,
+) -> STOCHFRow[list[float]]: ...
+@overload
+def stochf(
+    high: _S, low: _S, close: _S, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0
+) -> STOCHFRow[_S]: ...
+@overload
+def stochrsi(
+    close: _Numbers, period: int = 14, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0
+) -> STOCHRSIRow[_Array]: ...
+@overload
+def stochrsi(
+    close: Sequence[float], period: int = 14, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0
+) -> STOCHRSIRow[list[float]]: ...
+@overload
+def stochrsi(
+    close: _S, period: int = 14, fastk: int = 5, fastd: int = 3, fastd_matype: int = 0
+) -> STOCHRSIRow[_S]: ...
+@overload
+def kdj(
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    fastk: int = 9,
+    slowk: int = 3,
+    slowk_matype: int = 13,
+    slowd: int = 3,
+    slowd_matype: int = 13,
+) -> KDJRow[_Array]: ...
+@overload
+def kdj(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    fastk: int = 9,
+    slowk: int = 3,
+    slowk_matype: int = 13,
+    slowd: int = 3,
+    slowd_matype: int = 13,
+) -> KDJRow[list[float]]: ...
+@overload
+def kdj(
+    high: _S,
+    low: _S,
+    close: _S,
+    fastk: int = 9,
+    slowk: int = 3,
+    slowk_matype: int = 13,
+    slowd: int = 3,
+    slowd_matype: int = 13,
+) -> KDJRow[_S]: ...
+@overload
+def tsi(close: _Numbers, first: int = 25, second: int = 13) -> _Array: ...
+@overload
+def tsi(close: Sequence[float], first: int = 25, second: int = 13) -> list[float]: ...
+@overload
+def tsi(close: _S, first: int = 25, second: int = 13) -> _S: ...
+@overload
+def smi(
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    period: int = 13,
+    fast: int = 2,
+    slow: int = 25,
+    signal: int = 9,
+) -> SMIRow[_Array]: ...
+@overload
+def smi(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 13,
+    fast: int = 2,
+    slow: int = 25,
+    signal: int = 9,
+) -> SMIRow[list[float]]: ...
+@overload
+def smi(
+    high: _S, low: _S, close: _S, period: int = 13, fast: int = 2, slow: int = 25, signal: int = 9
+) -> SMIRow[_S]: ...
+@overload
+def ultosc(
+    high: _Numbers, low: _Numbers, close: _Numbers, first: int = 7, second: int = 14, third: int = 28
+) -> _Array: ...
+@overload
+def ultosc(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    first: int = 7,
+    second: int = 14,
+    third: int = 28,
+) -> list[float]: ...
+@overload
+def ultosc(high: _S, low: _S, close: _S, first: int = 7, second: int = 14, third: int = 28) -> _S: ...
+@overload
+def trix(close: _Numbers, period: int = 30) -> _Array: ...
+@overload
+def trix(close: Sequence[float], period: int = 30) -> list[float]: ...
+@overload
+def trix(close: _S, period: int = 30) -> _S: ...
+@overload
+def coppock(close: _Numbers, period: int = 10, first: int = 11, second: int = 14) -> _Array: ...
+@overload
+def coppock(close: Sequence[float], period: int = 10, first: int = 11, second: int = 14) -> list[float]: ...
+@overload
+def coppock(close: _S, period: int = 10, first: int = 11, second: int = 14) -> _S: ...
+@overload
+def dpo(close: _Numbers, period: int = 20) -> _Array: ...
+@overload
+def dpo(close: Sequence[float], period: int = 20) -> list[float]: ...
+@overload
+def dpo(close: _S, period: int = 20) -> _S: ...
+@overload
+def eri(high: _Numbers, low: _Numbers, close: _Numbers, period: int = 13) -> ERIRow[_Array]: ...
+@overload
+def eri(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float], period: int = 13
+) -> ERIRow[list[float]]: ...
+@overload
+def eri(high: _S, low: _S, close: _S, period: int = 13) -> ERIRow[_S]: ...
+@overload
+def fosc(close: _Numbers, period: int = 5) -> _Array: ...
+@overload
+def fosc(close: Sequence[float], period: int = 5) -> list[float]: ...
+@overload
+def fosc(close: _S, period: int = 5) -> _S: ...
+@overload
+def imi(open: _Numbers, close: _Numbers, period: int = 14) -> _Array: ...
+@overload
+def imi(open: Sequence[float], close: Sequence[float], period: int = 14) -> list[float]: ...
+@overload
+def imi(open: _S, close: _S, period: int = 14) -> _S: ...
+@overload
+def qstick(open: _Numbers, close: _Numbers, period: int = 10) -> _Array: ...
+@overload
+def qstick(open: Sequence[float], close: Sequence[float], period: int = 10) -> list[float]: ...
+@overload
+def qstick(open: _S, close: _S, period: int = 10) -> _S: ...
+@overload
+def fractal(high: _Numbers, low: _Numbers, left: int = 2, right: int = 2) -> FRACTALRow[_Array]: ...
+@overload
+def fractal(
+    high: Sequence[float], low: Sequence[float], left: int = 2, right: int = 2
+) -> FRACTALRow[list[float]]: ...
+@overload
+def fractal(high: _S, low: _S, left: int = 2, right: int = 2) -> FRACTALRow[_S]: ...
+@overload
 def roc(close: _Numbers, period: int = 10) -> _Array: ...
 @overload
 def roc(close: Sequence[float], period: int = 10) -> list[float]: ...
@@ -3107,6 +4289,36 @@ def vhf(close: Sequence[float], period: int = 28) -> list[float]: ...
 @overload
 def vhf(close: _S, period: int = 28) -> _S: ...
 @overload
+def ht_dcperiod(close: _Numbers) -> _Array: ...
+@overload
+def ht_dcperiod(close: Sequence[float]) -> list[float]: ...
+@overload
+def ht_dcperiod(close: _S) -> _S: ...
+@overload
+def ht_dcphase(close: _Numbers) -> _Array: ...
+@overload
+def ht_dcphase(close: Sequence[float]) -> list[float]: ...
+@overload
+def ht_dcphase(close: _S) -> _S: ...
+@overload
+def ht_phasor(close: _Numbers) -> HT_PHASORRow[_Array]: ...
+@overload
+def ht_phasor(close: Sequence[float]) -> HT_PHASORRow[list[float]]: ...
+@overload
+def ht_phasor(close: _S) -> HT_PHASORRow[_S]: ...
+@overload
+def ht_sine(close: _Numbers) -> HT_SINERow[_Array]: ...
+@overload
+def ht_sine(close: Sequence[float]) -> HT_SINERow[list[float]]: ...
+@overload
+def ht_sine(close: _S) -> HT_SINERow[_S]: ...
+@overload
+def ht_trendmode(close: _Numbers) -> _Array: ...
+@overload
+def ht_trendmode(close: Sequence[float]) -> list[float]: ...
+@overload
+def ht_trendmode(close: _S) -> _S: ...
+@overload
 def trange(high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
 @overload
 def trange(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> list[float]: ...
@@ -3120,6 +4332,38 @@ def atr(
 ) -> list[float]: ...
 @overload
 def atr(high: _S, low: _S, close: _S, period: int = 14) -> _S: ...
+@overload
+def natr(high: _Numbers, low: _Numbers, close: _Numbers, period: int = 14) -> _Array: ...
+@overload
+def natr(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float], period: int = 14
+) -> list[float]: ...
+@overload
+def natr(high: _S, low: _S, close: _S, period: int = 14) -> _S: ...
+@overload
+def adr(high: _Numbers, low: _Numbers, period: int = 14) -> _Array: ...
+@overload
+def adr(high: Sequence[float], low: Sequence[float], period: int = 14) -> list[float]: ...
+@overload
+def adr(high: _S, low: _S, period: int = 14) -> _S: ...
+@overload
+def cvi(high: _Numbers, low: _Numbers, period: int = 10, roc: int = 10) -> _Array: ...
+@overload
+def cvi(high: Sequence[float], low: Sequence[float], period: int = 10, roc: int = 10) -> list[float]: ...
+@overload
+def cvi(high: _S, low: _S, period: int = 10, roc: int = 10) -> _S: ...
+@overload
+def massi(high: _Numbers, low: _Numbers, fast: int = 9, slow: int = 25) -> _Array: ...
+@overload
+def massi(high: Sequence[float], low: Sequence[float], fast: int = 9, slow: int = 25) -> list[float]: ...
+@overload
+def massi(high: _S, low: _S, fast: int = 9, slow: int = 25) -> _S: ...
+@overload
+def rvi(close: _Numbers, period: int = 14, deviation: int = 10) -> _Array: ...
+@overload
+def rvi(close: Sequence[float], period: int = 14, deviation: int = 10) -> list[float]: ...
+@overload
+def rvi(close: _S, period: int = 14, deviation: int = 10) -> _S: ...
 @overload
 def obv(close: _Numbers, volume: _Numbers) -> _Array: ...
 @overload
@@ -3139,6 +4383,14 @@ def vwap(
 @overload
 def vwap(high: _S, low: _S, close: _S, volume: _S, period: int = 14) -> _S: ...
 @overload
+def avwap(high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def avwap(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float]
+) -> list[float]: ...
+@overload
+def avwap(high: _S, low: _S, close: _S, volume: _S) -> _S: ...
+@overload
 def mfi(high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, period: int = 14) -> _Array: ...
 @overload
 def mfi(
@@ -3156,6 +4408,83 @@ def pvo(volume: _Numbers, fast: int = 12, slow: int = 26, matype: int = 1) -> _A
 def pvo(volume: Sequence[float], fast: int = 12, slow: int = 26, matype: int = 1) -> list[float]: ...
 @overload
 def pvo(volume: _S, fast: int = 12, slow: int = 26, matype: int = 1) -> _S: ...
+@overload
+def ad(high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def ad(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float]
+) -> list[float]: ...
+@overload
+def ad(high: _S, low: _S, close: _S, volume: _S) -> _S: ...
+@overload
+def adosc(
+    high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, fast: int = 3, slow: int = 10
+) -> _Array: ...
+@overload
+def adosc(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    fast: int = 3,
+    slow: int = 10,
+) -> list[float]: ...
+@overload
+def adosc(high: _S, low: _S, close: _S, volume: _S, fast: int = 3, slow: int = 10) -> _S: ...
+@overload
+def cmf(high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, period: int = 20) -> _Array: ...
+@overload
+def cmf(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    period: int = 20,
+) -> list[float]: ...
+@overload
+def cmf(high: _S, low: _S, close: _S, volume: _S, period: int = 20) -> _S: ...
+@overload
+def efi(close: _Numbers, volume: _Numbers, period: int = 13) -> _Array: ...
+@overload
+def efi(close: Sequence[float], volume: Sequence[float], period: int = 13) -> list[float]: ...
+@overload
+def efi(close: _S, volume: _S, period: int = 13) -> _S: ...
+@overload
+def marketfi(high: _Numbers, low: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def marketfi(high: Sequence[float], low: Sequence[float], volume: Sequence[float]) -> list[float]: ...
+@overload
+def marketfi(high: _S, low: _S, volume: _S) -> _S: ...
+@overload
+def nvi(close: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def nvi(close: Sequence[float], volume: Sequence[float]) -> list[float]: ...
+@overload
+def nvi(close: _S, volume: _S) -> _S: ...
+@overload
+def pvi(close: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def pvi(close: Sequence[float], volume: Sequence[float]) -> list[float]: ...
+@overload
+def pvi(close: _S, volume: _S) -> _S: ...
+@overload
+def pvt(close: _Numbers, volume: _Numbers) -> _Array: ...
+@overload
+def pvt(close: Sequence[float], volume: Sequence[float]) -> list[float]: ...
+@overload
+def pvt(close: _S, volume: _S) -> _S: ...
+@overload
+def rvol(volume: _Numbers, period: int = 20) -> _Array: ...
+@overload
+def rvol(volume: Sequence[float], period: int = 20) -> list[float]: ...
+@overload
+def rvol(volume: _S, period: int = 20) -> _S: ...
+@overload
+def wad(high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
+@overload
+def wad(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> list[float]: ...
+@overload
+def wad(high: _S, low: _S, close: _S) -> _S: ...
 @overload
 def avgprice(open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
 @overload
@@ -3298,6 +4627,24 @@ def sum(close: _Numbers, period: int = 30) -> _Array: ...
 def sum(close: Sequence[float], period: int = 30) -> list[float]: ...
 @overload
 def sum(close: _S, period: int = 30) -> _S: ...
+@overload
+def median(close: _Numbers, period: int = 30) -> _Array: ...
+@overload
+def median(close: Sequence[float], period: int = 30) -> list[float]: ...
+@overload
+def median(close: _S, period: int = 30) -> _S: ...
+@overload
+def percentile(close: _Numbers, period: int = 30, percentile: float = 50.0) -> _Array: ...
+@overload
+def percentile(close: Sequence[float], period: int = 30, percentile: float = 50.0) -> list[float]: ...
+@overload
+def percentile(close: _S, period: int = 30, percentile: float = 50.0) -> _S: ...
+@overload
+def percentrank(close: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def percentrank(close: Sequence[float], period: int = 100) -> list[float]: ...
+@overload
+def percentrank(close: _S, period: int = 100) -> _S: ...
 @overload
 def cdlbelthold(open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
 @overload
@@ -3832,6 +5179,9 @@ def cdlhikkakemod(open: _S, high: _S, low: _S, close: _S) -> _S: ...
 __all__ = [
     "AC",
     "ACCBANDS",
+    "AD",
+    "ADOSC",
+    "ADR",
     "ADX",
     "ADXR",
     "AO",
@@ -3841,6 +5191,7 @@ __all__ = [
     "ATR",
     "AVGDEV",
     "AVGPRICE",
+    "AVWAP",
     "BBANDS",
     "BETA",
     "BOP",
@@ -3906,17 +5257,34 @@ __all__ = [
     "CDLUNIQUE3RIVER",
     "CDLUPSIDEGAP2CROWS",
     "CDLXSIDEGAP3METHODS",
+    "CMF",
     "CMO",
     "CMOU",
+    "COPPOCK",
     "CORREL",
+    "CVI",
     "DEMA",
     "DONCHIAN",
+    "DPO",
     "DX",
+    "EFI",
     "EMA",
     "ER",
+    "ERI",
+    "FOSC",
+    "FRACTAL",
     "HA",
     "HMA",
+    "HT_DCPERIOD",
+    "HT_DCPHASE",
+    "HT_PHASOR",
+    "HT_SINE",
+    "HT_TRENDLINE",
+    "HT_TRENDMODE",
+    "IMI",
     "KAMA",
+    "KC",
+    "KDJ",
     "LINEARREG",
     "LINEARREG_ANGLE",
     "LINEARREG_INTERCEPT",
@@ -3926,8 +5294,11 @@ __all__ = [
     "MACDEXT",
     "MACDFIX",
     "MAMA",
+    "MARKETFI",
+    "MASSI",
     "MAX",
     "MAXINDEX",
+    "MEDIAN",
     "MEDPRICE",
     "MFI",
     "MIDPOINT",
@@ -3939,32 +5310,51 @@ __all__ = [
     "MINUS_DI",
     "MINUS_DM",
     "MOM",
+    "NATR",
+    "NVI",
     "OBV",
+    "PERCENTILE",
+    "PERCENTRANK",
     "PLUS_DI",
     "PLUS_DM",
     "PPO",
+    "PVI",
     "PVO",
+    "PVT",
+    "QSTICK",
     "RMA",
     "ROC",
     "ROCP",
     "ROCR",
     "ROCR100",
     "RSI",
+    "RVI",
+    "RVOL",
+    "SAR",
+    "SAREXT",
     "SMA",
+    "SMI",
     "STDDEV",
     "STOCH",
+    "STOCHF",
+    "STOCHRSI",
     "SUM",
+    "SUPERTREND",
     "T3",
     "TEMA",
     "TRANGE",
     "TRIMA",
+    "TRIX",
     "TSF",
+    "TSI",
     "TYPPRICE",
+    "ULTOSC",
     "VAR",
     "VHF",
     "VORTEX",
     "VWAP",
     "VWMA",
+    "WAD",
     "WCLPRICE",
     "WILLR",
     "WMA",
@@ -3973,6 +5363,9 @@ __all__ = [
     "Indicator",
     "ac",
     "accbands",
+    "ad",
+    "adosc",
+    "adr",
     "adx",
     "adxr",
     "ao",
@@ -3982,6 +5375,7 @@ __all__ = [
     "atr",
     "avgdev",
     "avgprice",
+    "avwap",
     "bbands",
     "beta",
     "bop",
@@ -4047,17 +5441,34 @@ __all__ = [
     "cdlunique3river",
     "cdlupsidegap2crows",
     "cdlxsidegap3methods",
+    "cmf",
     "cmo",
     "cmou",
+    "coppock",
     "correl",
+    "cvi",
     "dema",
     "donchian",
+    "dpo",
     "dx",
+    "efi",
     "ema",
     "er",
+    "eri",
+    "fosc",
+    "fractal",
     "ha",
     "hma",
+    "ht_dcperiod",
+    "ht_dcphase",
+    "ht_phasor",
+    "ht_sine",
+    "ht_trendline",
+    "ht_trendmode",
+    "imi",
     "kama",
+    "kc",
+    "kdj",
     "linearreg",
     "linearreg_angle",
     "linearreg_intercept",
@@ -4068,8 +5479,11 @@ __all__ = [
     "macdfix",
     "make",
     "mama",
+    "marketfi",
+    "massi",
     "max",
     "maxindex",
+    "median",
     "medprice",
     "mfi",
     "midpoint",
@@ -4081,32 +5495,51 @@ __all__ = [
     "minus_di",
     "minus_dm",
     "mom",
+    "natr",
+    "nvi",
     "obv",
+    "percentile",
+    "percentrank",
     "plus_di",
     "plus_dm",
     "ppo",
+    "pvi",
     "pvo",
+    "pvt",
+    "qstick",
     "rma",
     "roc",
     "rocp",
     "rocr",
     "rocr100",
     "rsi",
+    "rvi",
+    "rvol",
+    "sar",
+    "sarext",
     "sma",
+    "smi",
     "stddev",
     "stoch",
+    "stochf",
+    "stochrsi",
     "sum",
+    "supertrend",
     "t3",
     "tema",
     "trange",
     "trima",
+    "trix",
     "tsf",
+    "tsi",
     "typprice",
+    "ultosc",
     "var",
     "vhf",
     "vortex",
     "vwap",
     "vwma",
+    "wad",
     "wclprice",
     "willr",
     "wma",

@@ -283,8 +283,8 @@ TEST_CASE("parameters outside their ranges are refused in a sentence that names 
     const Kernel& kernel = *entry.kernel;
     for (std::size_t i = 0; i < kernel.param_count; ++i) {
       const ParamInfo& p = kernel.params[i];
-      for (const double value :
-           {p.least - 1.0, p.whole ? p.most + 1.0 : p.most * 1.001, quiet_nan, infinity, -infinity}) {
+      for (const double value : {p.whole ? p.least - 1.0 : p.least - 1.0 - 0.001 * std::fabs(p.least),
+                                 p.whole ? p.most + 1.0 : p.most * 1.001, quiet_nan, infinity, -infinity}) {
         ParamValues params = defaults(kernel);
         params[i] = value;
         try {

@@ -87,6 +87,8 @@ class Reference:
     scale: Callable[..., float | Array] = price_scale
     # TA-Lib's values are its rounding where prices stand still, so that only moving markets can be compared.
     moving: bool = False
+    # Parameters with which the reference's own rounding decides nothing.
+    steady: Callable[..., bool] = always
     # How many times the tolerance TA-Lib's running sums may be off.
     talib_slack: float = 1.0
 

@@ -1,6 +1,7 @@
 // ATR: Wilder's average of the true range.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "fastcore/indicators/trange.hpp"
@@ -27,7 +28,7 @@ class Atr {
   }
   static constexpr int warmup(const AtrParams& p) { return p.period + 1; }
 
-  explicit Atr(const AtrParams& p) noexcept : average_(Smoothing::wilder(p.period)) {}
+  explicit Atr(const AtrParams& p) noexcept : average_(Smoothing::wilder(p.period)), bare_(p.period == 1) {}
 
   double operator()(double high, double low, double close) noexcept {
     const double range = range_(high, low, close);
@@ -35,7 +36,8 @@ class Atr {
       begun_ = true;
       return quiet_nan;
     }
-    return average_(range);
+    const double average = average_(range);
+    return bare_ ? range : average;
   }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
@@ -45,6 +47,7 @@ class Atr {
     begun_ = begun_ || n > 0;
     if (first == 1) out[0][0] = quiet_nan;
     average_.run(range + first, n - first, out[0] + first);
+    if (bare_) std::copy(range + first, range + n, out[0] + first);
   }
 
   template <class Archive>
@@ -57,6 +60,7 @@ class Atr {
  private:
   Trange range_;
   Recurrence average_;
+  bool bare_;  // an average of one is the range itself, without the rounding of those before
   bool begun_ = false;
 };
 

@@ -11,6 +11,8 @@
 #include "fastcore/indicators/atr.hpp"
 #include "fastcore/indicators/avgdev.hpp"
 #include "fastcore/indicators/bbands.hpp"
+#include "fastcore/indicators/blau.hpp"
+#include "fastcore/indicators/bodies.hpp"
 #include "fastcore/indicators/bop.hpp"
 #include "fastcore/indicators/candles/more_bars.hpp"
 #include "fastcore/indicators/candles/one_bar.hpp"
@@ -18,12 +20,15 @@
 #include "fastcore/indicators/candles/two_bars.hpp"
 #include "fastcore/indicators/cci.hpp"
 #include "fastcore/indicators/changes.hpp"
+#include "fastcore/indicators/channels.hpp"
 #include "fastcore/indicators/correl.hpp"
+#include "fastcore/indicators/cycle.hpp"
 #include "fastcore/indicators/dema.hpp"
 #include "fastcore/indicators/directional.hpp"
 #include "fastcore/indicators/donchian.hpp"
 #include "fastcore/indicators/ema.hpp"
 #include "fastcore/indicators/extremum_index.hpp"
+#include "fastcore/indicators/flows.hpp"
 #include "fastcore/indicators/ha.hpp"
 #include "fastcore/indicators/hma.hpp"
 #include "fastcore/indicators/kama.hpp"
@@ -36,7 +41,9 @@
 #include "fastcore/indicators/midpoint.hpp"
 #include "fastcore/indicators/mom.hpp"
 #include "fastcore/indicators/obv.hpp"
+#include "fastcore/indicators/order.hpp"
 #include "fastcore/indicators/prices.hpp"
+#include "fastcore/indicators/ranges.hpp"
 #include "fastcore/indicators/regression.hpp"
 #include "fastcore/indicators/rma.hpp"
 #include "fastcore/indicators/roc.hpp"
@@ -45,14 +52,19 @@
 #include "fastcore/indicators/rocr100.hpp"
 #include "fastcore/indicators/rolling.hpp"
 #include "fastcore/indicators/rsi.hpp"
+#include "fastcore/indicators/sar.hpp"
 #include "fastcore/indicators/sma.hpp"
 #include "fastcore/indicators/stddev.hpp"
 #include "fastcore/indicators/stoch.hpp"
+#include "fastcore/indicators/stochastics.hpp"
 #include "fastcore/indicators/t3.hpp"
 #include "fastcore/indicators/tema.hpp"
 #include "fastcore/indicators/trange.hpp"
+#include "fastcore/indicators/trends.hpp"
 #include "fastcore/indicators/trima.hpp"
+#include "fastcore/indicators/ultosc.hpp"
 #include "fastcore/indicators/var.hpp"
+#include "fastcore/indicators/volumes.hpp"
 #include "fastcore/indicators/vortex.hpp"
 #include "fastcore/indicators/vwap.hpp"
 #include "fastcore/indicators/vwma.hpp"
@@ -65,16 +77,20 @@
 namespace fastcore {
 
 using Averages = TypeList<Sma, Ema, Wma, Dema, Tema, Trima, Hma, Kama, Rma, Zlema, T3, Mama, Vwma, Ma>;
-using Bands = TypeList<Bbands, Donchian, Accbands, Midpoint, Midprice>;
+using Bands = TypeList<Bbands, Donchian, Accbands, Kc, Supertrend, Sar, Sarext, Midpoint, Midprice, HtTrendline>;
 using Oscillators = TypeList<Macd, Macdext, Macdfix, Apo, Ppo, Rsi, Cmo, Cmou, Stoch, Willr, Cci, Ao, Ac, Bop>;
+using Stochastics =
+    TypeList<Stochf, Stochrsi, Kdj, Tsi, Smi, Ultosc, Trix, Coppock, Dpo, Eri, Fosc, Imi, Qstick, Fractal>;
 using Directional = TypeList<Roc, Rocp, Rocr, Rocr100, Mom, Adx, Adxr, Dx, PlusDi, MinusDi, PlusDm, MinusDm, Aroon,
                              Aroonosc, Vortex, Er, Vhf>;
-using Volatility = TypeList<Trange, Atr>;
-using Volume = TypeList<Obv, Vwap, Mfi, Pvo>;
+using Cycle = TypeList<HtDcperiod, HtDcphase, HtPhasor, HtSine, HtTrendmode>;
+using Volatility = TypeList<Trange, Atr, Natr, Adr, Cvi, Massi, Rvi>;
+using Volume = TypeList<Obv, Vwap, Avwap, Mfi, Pvo, Ad, Adosc, Cmf, Efi, Marketfi, Nvi, Pvi, Pvt, Rvol, Wad>;
 using Price = TypeList<Avgprice, Medprice, Typprice, Wclprice, Ha>;
 using Statistics = TypeList<Stddev, Var, Avgdev, Zscore, Correl, Beta, Linearreg, LinearregSlope, LinearregIntercept,
                             LinearregAngle, Tsf>;
-using Rolling = TypeList<Min, Max, Minmax, Minindex, Maxindex, Minmaxindex, RollingSum>;
+using Rolling =
+    TypeList<Min, Max, Minmax, Minindex, Maxindex, Minmaxindex, RollingSum, Median, Percentile, Percentrank>;
 
 using CandlesOfOne =
     TypeList<candle::BeltHold, candle::ClosingMarubozu, candle::Doji, candle::DragonflyDoji, candle::GravestoneDoji,
@@ -95,8 +111,8 @@ using CandlesOfMore = TypeList<candle::ThreeBlackCrows, candle::ThreeLineStrike,
                                candle::Breakaway, candle::LadderBottom, candle::MatHold, candle::RiseFallThreeMethods,
                                candle::Hikkake, candle::ModifiedHikkake>;
 
-using Catalogue = Concat<Averages, Bands, Oscillators, Directional, Volatility, Volume, Price, Statistics, Rolling,
-                         CandlesOfOne, CandlesOfTwo, CandlesOfThree, CandlesOfMore>;
+using Catalogue = Concat<Averages, Bands, Oscillators, Stochastics, Directional, Cycle, Volatility, Volume, Price,
+                         Statistics, Rolling, CandlesOfOne, CandlesOfTwo, CandlesOfThree, CandlesOfMore>;
 static_assert(names_are_unique(Catalogue{}), "two indicators have the same name");
 
 }  // namespace fastcore

@@ -18,6 +18,8 @@ class PriceRange {
     double low;
     /// TA-Lib's test for a range that is nothing but rounding.
     bool flat() const noexcept { return high - low <= 1e-14 * (std::fabs(high) + std::fabs(low)); }
+    /// Where a price stands, 0 to 100; 0 in a flat range.
+    double position(double price) const noexcept { return flat() ? 0.0 : 100.0 * ((price - low) / (high - low)); }
   };
 
   Bounds operator()(double high, double low) noexcept { return {highest_.push(high), lowest_.push(low)}; }

@@ -33,7 +33,7 @@ class Stoch {
       : range_(p.fastk, arena), slowk_({p.slowk}, arena), slowd_({p.slowd}, arena) {}
 
   std::array<double, 2> operator()(double high, double low, double close) noexcept {
-    const double slowk = slowk_(position(range_(high, low), close));
+    const double slowk = slowk_(range_(high, low).position(close));
     return {slowk, slowd_(slowk)};
   }
 
@@ -41,7 +41,7 @@ class Stoch {
     double highest[chunk_rows];
     double lowest[chunk_rows];
     range_.run(in[0], in[1], n, highest, lowest);
-    for (std::size_t i = 0; i < n; ++i) highest[i] = position({highest[i], lowest[i]}, in[2][i]);
+    for (std::size_t i = 0; i < n; ++i) highest[i] = PriceRange::Bounds{highest[i], lowest[i]}.position(in[2][i]);
     slowk_.run({highest}, {out[0]}, n);
     slowd_.run({out[0]}, {out[1]}, n);
   }
@@ -54,10 +54,6 @@ class Stoch {
   }
 
  private:
-  static double position(const PriceRange::Bounds& bounds, double close) noexcept {
-    return bounds.flat() ? 0.0 : 100.0 * ((close - bounds.low) / (bounds.high - bounds.low));
-  }
-
   PriceRange range_;
   Windowed<Sma> slowk_;
   Windowed<Sma> slowd_;

@@ -1,0 +1,117 @@
+// PERCENTILE, MEDIAN and PERCENTRANK: values and places in the order of a window.
+#pragma once
+
+#include <cmath>
+
+#include "fastcore/spec.hpp"
+#include "fastcore/window/sorted.hpp"
+
+namespace fastcore {
+
+struct PercentileParams {
+  int period = 30;
+  double percentile = 50.0;
+};
+
+class Percentile {
+ public:
+  static constexpr auto spec() {
+    return describe<PercentileParams>(
+               "PERCENTILE",
+               "The value of a window below or at which a given share of its values lies, without interpolation.")
+        .formula(
+            "percentile = the ceil(percentile * period / 100)-th smallest of the last `period` values, the smallest at 0")
+        .source(
+            "Hyndman, Fan, Sample Quantiles in Statistical Packages, The American Statistician 50:4 (1996), definition 1; rows as TA-Lib's PERCENTILE")
+        .inputs("close")
+        .outputs(line("percentile"))
+        .params(param("period", &PercentileParams::period, 2, longest_period, "values in the window"),
+                param("percentile", &PercentileParams::percentile, 0.0, 100.0, "share in percent"));
+  }
+  static constexpr int warmup(const PercentileParams& p) { return p.period; }
+
+  Percentile(const PercentileParams& p, Arena& arena) : window_(p.period, arena) {
+    const auto rank = static_cast<int>(std::ceil(p.percentile * p.period / 100.0));  // in this order: 30 % of 10 is 3
+    rank_ = static_cast<std::size_t>(rank < 1 ? 0 : rank - 1);
+  }
+  double operator()(double x) noexcept {
+    window_.push(x);
+    return rank_ < window_.size() ? window_[rank_] : x;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  SortedWindow window_;
+  std::size_t rank_;
+};
+
+struct MedianParams {
+  int period = 30;
+};
+
+class Median {
+ public:
+  static constexpr auto spec() {
+    return describe<MedianParams>("MEDIAN",
+                                  "Median of the last `period` values; of an even number the mean of the middle two.")
+        .formula("median = the middle of the last `period` values in order")
+        .source("Tukey, Exploratory Data Analysis (1977), ch. 2; as numpy.median")
+        .inputs("close")
+        .outputs(line("median"))
+        .params(param("period", &MedianParams::period, 1, longest_period, "values in the window"));
+  }
+  static constexpr int warmup(const MedianParams& p) { return p.period; }
+
+  Median(const MedianParams& p, Arena& arena) : window_(p.period, arena) {}
+  double operator()(double x) noexcept {
+    window_.push(x);
+    const double above = window_[window_.size() / 2];
+    const double below = window_[(window_.size() - 1) / 2];
+    return below + (above - below) * 0.5;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  SortedWindow window_;
+};
+
+struct PercentrankParams {
+  int period = 100;
+};
+
+class Percentrank {
+ public:
+  static constexpr auto spec() {
+    return describe<PercentrankParams>("PERCENTRANK",
+                                       "How many of the `period` values before are smaller than this one, in percent.")
+        .formula("percentrank[t] = 100 * count(x[t-i] < x[t], i = 1 ... period) / period")
+        .source("Tukey, Exploratory Data Analysis (1977), ch. 2; rows as TA-Lib's PERCENTRANK")
+        .inputs("close")
+        .outputs(line("percentrank"))
+        .params(param("period", &PercentrankParams::period, 2, longest_period, "values before this one"));
+  }
+  static constexpr int warmup(const PercentrankParams& p) { return p.period + 1; }
+
+  Percentrank(const PercentrankParams& p, Arena& arena) : window_(p.period, arena), period_(p.period) {}
+  double operator()(double x) noexcept {
+    const auto below = static_cast<double>(window_.below(x));
+    window_.push(x);
+    return below / period_ * 100.0;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  SortedWindow window_;
+  double period_;
+};
+
+}  // namespace fastcore

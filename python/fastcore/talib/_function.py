@@ -1,0 +1,162 @@
+"""TA-Lib's functions over whole arrays: checks, NaN at the front, errors and kinds of output are its own."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastcore.talib import _compute, _settings
+from fastcore.talib._compute import BadParameter
+from fastcore.talib._table import TABLE, Described, Number
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def bad_parameter(call: str) -> Exception:
+    """TA-Lib's error for a parameter outside its range."""
+    return Exception(f"TA_{call} function failed with error code 2: Bad Parameter (TA_BAD_PARAM)")
+
+
+def checked(name: str, value: Any) -> Array:
+    """An input array as TA-Lib takes it: of doubles, with one dimension."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(
+            f"Argument '{name}' has incorrect type (expected numpy.ndarray, got {type(value).__name__})"
+        )
+    if value.dtype != np.float64:
+        raise Exception("input array type is not double")
+    if value.ndim != 1:
+        raise Exception("input array has wrong dimensions")
+    return np.ascontiguousarray(value)
+
+
+def converted(described: Described, params: Sequence[Any]) -> list[Number]:
+    """Parameters as the numbers that TA-Lib's signature declares."""
+    values: list[Number] = []
+    for value, default in zip(params, described.params.values(), strict=True):
+        values.append(_real(value) if isinstance(default, float) else _whole(value))
+    return _compute.given(described.name, values)
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"must be real number, not {type(value).__name__}")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+    except TypeError:
+        raise TypeError("an integer is required") from None
+
+
+def shown(described: Described, outputs: Sequence[Array], begin: int, rows: int) -> list[Array]:
+    """Outputs behind `begin` rows that were left out, whole ones as int32 with 0 where there is no value."""
+    whole = _compute.WHOLE.get(described.name, ())
+    all_: list[Array] = []
+    for place, output in enumerate(outputs):
+        column = np.full(rows, np.nan)
+        column[begin:] = output
+        if place in whole:
+            if described.name.endswith("INDEX"):
+                column += begin
+            column = np.nan_to_num(column).astype(np.int32)
+        all_.append(column)
+    return all_
+
+
+def outputs_of(described: Described, columns: Sequence[Array], params: Sequence[Number]) -> list[Array]:
+    """The function's outputs: NaN rows at the front are left out, and so are the unstable ones."""
+    name, rows = described.name, len(columns[0])
+    if any(len(column) != rows for column in columns):
+        raise Exception("input array lengths are different")
+    if rows == 0:
+        return shown(described, [np.empty(0)] * len(described.outputs), 0, 0)
+    begin = _compute.first_finite(columns)
+    parts = [column[begin:] for column in columns]
+    try:
+        skipped = _compute.lookback(name, params)
+        outputs = [np.array(output) for output in _compute.compute(name, parts, params)]
+    except BadParameter:
+        raise bad_parameter(name) from None
+    hidden = skipped + _settings.unstable.get(name, 0)
+    broken = len(parts[0])
+    if name not in _compute.BY_ROW:
+        spoiled = ~np.logical_and.reduce([np.isfinite(part) for part in parts])
+        broken = int(np.argmax(spoiled)) if spoiled.any() else broken
+    for output in outputs:
+        output[:hidden] = np.nan
+        output[broken:] = np.nan
+    return shown(described, outputs, begin, rows)
+
+
+def frames(values: Sequence[Any]) -> tuple[list[Any], Callable[[Array], Any]]:
+    """Values with pandas and Polars series as arrays, and what turns a result into their kind."""
+    kinds = {type(value).__module__.partition(".")[0] for value in values if _is_series(value)}
+    if len(kinds) > 1:
+        raise Exception("Cannot mix polars and pandas")
+    if not kinds:
+        return list(values), lambda array: array
+    taken = [value.to_numpy().astype(float) if _is_series(value) else value for value in values]
+    if kinds == {"polars"}:
+        import polars
+
+        return taken, polars.Series
+    import pandas
+
+    index = next(value.index for value in values if _is_series(value))
+    return taken, lambda array: pandas.Series(array, index=index)
+
+
+def _is_series(value: Any) -> bool:
+    kind = type(value)
+    return kind.__name__ == "Series" and kind.__module__.partition(".")[0] in ("pandas", "polars")
+
+
+def signature(described: Described) -> inspect.Signature:
+    """Arrays, then parameters with their defaults."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arrays = [inspect.Parameter(name, kind) for name in described.arguments]
+    options = [inspect.Parameter(name, kind, default=value) for name, value in described.params.items()]
+    return inspect.Signature([*arrays, *options])
+
+
+def docstring(described: Described) -> str:
+    """Title, inputs, parameters and outputs."""
+    lines = [f"{described.name}{signature(described)}", "", f"{described.title} ({described.group})", ""]
+    lines += ["Inputs:", *(f"    {name}: array of float64" for name in described.arguments)]
+    if described.params:
+        lines += ["Parameters:", *(f"    {name}: {value}" for name, value in described.params.items())]
+    return "\n".join([*lines, "Outputs:", *(f"    {name}" for name in described.outputs), ""])
+
+
+def make(name: str) -> Callable[..., Any]:
+    """The function of that name."""
+    described = TABLE[name]
+    declared = signature(described)
+    count = len(described.arguments)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            bound = declared.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}() {error}") from None
+        bound.apply_defaults()
+        values, rewrap = frames(list(bound.arguments.values()))
+        columns = [
+            checked(key, value) for key, value in zip(described.arguments, values[:count], strict=True)
+        ]
+        params = converted(described, values[count:])
+        results = [rewrap(output) for output in outputs_of(described, columns, params)]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "fastcore.talib"
+    function.__doc__ = docstring(described)
+    function.__signature__ = declared  # type: ignore[attr-defined]
+    return function
