@@ -21,6 +21,7 @@ The tree::
     │   ├── ShmMissingError     (FileNotFoundError) there is none of that name
     │   └── WriterLostError                    its writer has died, and none came after it
     ├── SnapshotError           (ValueError)   bytes that cannot be restored
+    ├── StoreError              (ConnectionError) a database that is away, full, or of another version
     ├── TickError               (ValueError)   a tick refused where the policy says raise
     └── UnknownNameError        (KeyError)     no such column, symbol or indicator
 
@@ -50,6 +51,7 @@ __all__ = [
     "ShmError",
     "ShmMissingError",
     "SnapshotError",
+    "StoreError",
     "TickError",
     "UnknownNameError",
     "WriterLostError",
@@ -146,6 +148,10 @@ class WriterLostError(ShmError):
 
 class SnapshotError(FastcoreError, ValueError):
     """Bytes that cannot be restored: damaged, cut, newer, or of something else."""
+
+
+class StoreError(FastcoreError, ConnectionError):
+    """A database that cannot be used now: away, refusing, all connections taken, of an unknown revision."""
 
 
 class TickError(FastcoreError, ValueError):
