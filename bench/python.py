@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import batch, footprint, journal, one_call, processes, state, tails
+from . import batch, footprint, journal, loop, one_call, processes, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
 SECTIONS = {
@@ -35,6 +35,7 @@ SECTIONS = {
     "state": state,
     "journal": journal,
     "processes": processes,
+    "loop": loop,
 }
 
 

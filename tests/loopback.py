@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import struct
+import urllib.parse
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self
@@ -153,3 +154,46 @@ def combined(symbol: str, kind: str, data: Any) -> bytes:
 def trades(symbol: str, numbers: Iterable[int]) -> list[bytes]:
     """Trades of these numbers."""
     return [trade(symbol, number) for number in numbers]
+
+
+class HttpServer:
+    """Answers each GET with what a function says: status, headers, body; or cuts the connection."""
+
+    def __init__(
+        self, answer: Callable[[str, dict[str, str]], tuple[int, dict[str, str], bytes] | None]
+    ) -> None:
+        self._answer = answer
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                target = urllib.parse.urlsplit(head.split(" ")[1])
+                query = dict(urllib.parse.parse_qsl(target.query))
+                self.asked.append((target.path, query))
+                answer = self._answer(target.path, query)
+                if answer is None:
+                    break
+                status, headers, body = answer
+                lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
+                lines += [f"{name}: {value}" for name, value in headers.items()]
+                writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            self._writers.discard(writer)

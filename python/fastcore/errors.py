@@ -8,6 +8,7 @@ The tree::
     ├── CapacityError           (ValueError)   more symbols than max_symbols
     ├── ConfigError             (ValueError)   an indicator or a plan written as text cannot be read
     ├── FileFeedError           (ValueError)   a tick file cannot be read, or not to its end
+    ├── HistoryError            (ConnectionError) a venue refuses, or does not answer, for its past
     ├── InputError              (ValueError)   values of the wrong shape, kind or unit
     ├── JournalError            (RuntimeError) a journal cannot be written, or not be read
     ├── MissingExtraError       (ImportError)  an optional dependency is not installed
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigError",
     "FastcoreError",
     "FileFeedError",
+    "HistoryError",
     "InputError",
     "JournalError",
     "LappedError",
@@ -80,6 +82,10 @@ class ConfigError(FastcoreError, ValueError):
 
 class FileFeedError(FastcoreError, ValueError):
     """A tick file cannot be read, or not to its end."""
+
+
+class HistoryError(FastcoreError, ConnectionError):
+    """A venue refuses to tell its past, or does not answer."""
 
 
 class JournalError(FastcoreError, RuntimeError):
