@@ -48,7 +48,7 @@ def test_there_are_examples_where_users_begin() -> None:
 
 @pytest.mark.parametrize("row", fc.indicators(), ids=lambda row: row["name"])
 def test_an_indicators_example_shows_values(row: fc.catalogue.Row) -> None:
-    """A hundred rows are enough for each to be past its warm-up."""
+    """Its rows are enough for each to be past its warm-up."""
     example = (getattr(fc, row["name"]).__doc__ or "").partition("Examples\n")[2]
     shown = example.splitlines()[-1]
     assert shown.count("=") == (len(row["outputs"]) if len(row["outputs"]) > 1 else 0), shown

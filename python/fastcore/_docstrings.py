@@ -7,13 +7,13 @@ from typing import Any
 from fastcore.catalogue import Param, Row
 
 #: Prices of the examples, from whole numbers alone: the same on every machine.
-_CLOSE = [100.0 + i * 7 % 13 / 2 for i in range(100)]
+_CLOSE = [100.0 + i * 7 % 13 / 2 for i in range(120)]
 _COLUMNS = {
     "open": ("price - 0.5", [price - 0.5 for price in _CLOSE]),
     "high": ("price + 1", [price + 1 for price in _CLOSE]),
     "low": ("price - 1.5", [price - 1.5 for price in _CLOSE]),
     "close": ("price", _CLOSE),
-    "volume": ("10", [10.0] * 100),
+    "volume": ("10", [10.0] * 120),
 }
 
 
@@ -37,7 +37,7 @@ def _example(row: Row, cls: Any) -> str:
     return (
         f">>> from fastcore import {name}\n"
         f">>> {one} = {name}()\n"
-        f">>> for i in range(100):\n"
+        f">>> for i in range(120):\n"
         f"...     price = 100 + i * 7 % 13 / 2\n"
         f"...     _ = {one}.update({arguments})\n"
         f">>> {one}.value\n"
