@@ -18,16 +18,16 @@
 namespace fastcore::testing {
 
 /// A folder in shared memory, removed with all that is in it.
-class Folder {
+class MemoryFolder {
  public:
-  Folder() {
+  MemoryFolder() {
     std::string name = "/dev/shm/fastcore-test-XXXXXX";
     REQUIRE(mkdtemp(name.data()) != nullptr);
     path_ = name;
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
+  ~MemoryFolder() { std::filesystem::remove_all(path_); }
+  MemoryFolder(const MemoryFolder&) = delete;
+  MemoryFolder& operator=(const MemoryFolder&) = delete;
   const std::string& path() const noexcept { return path_; }
 
  private:

@@ -29,7 +29,7 @@ struct Desk {
   }
   std::uint32_t keys() const { return std::max(1U, owned.spec.rows); }
 
-  Folder folder;
+  MemoryFolder folder;
   OwnedSegment owned;
   RingWriter<> writer;
 };
@@ -191,7 +191,7 @@ TEST_CASE("a writer killed at any step leaves a ring whose next writer goes on, 
   constexpr std::uint64_t before = 6;
   for (int step = 1; step <= 40; ++step) {
     CAPTURE(step);
-    const Folder folder;
+    const MemoryFolder folder;
     const pid_t child = start([&] {
       const OwnedSegment owned = create_segment(folder.path(), "desk", notes(4, keys));
       steps_left = 1 << 30;

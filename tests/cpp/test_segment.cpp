@@ -117,7 +117,7 @@ TEST_CASE("names are letters, digits and four signs, and lead nowhere else") {
 }
 
 TEST_CASE("a segment has one writer; who comes second is told which process it is") {
-  const Folder folder;
+  const MemoryFolder folder;
   const OwnedSegment first = create_segment(folder.path(), "one", notes(8, 0));
   CHECK_FALSE(first.taken_over);
   const auto again = [&] { create_segment(folder.path(), "one", notes(8, 0)); };
@@ -130,7 +130,7 @@ TEST_CASE("a segment has one writer; who comes second is told which process it i
 }
 
 TEST_CASE("a forked child does not keep its parent's lock") {
-  const Folder folder;
+  const MemoryFolder folder;
   auto owned = std::make_unique<OwnedSegment>(create_segment(folder.path(), "one", notes(8, 0)));
   std::array<int, 2> to_child{};
   std::array<int, 2> to_parent{};
@@ -152,7 +152,7 @@ TEST_CASE("a forked child does not keep its parent's lock") {
 }
 
 TEST_CASE("a new writer takes over a segment that carries the same, and replaces one that does not") {
-  const Folder folder;
+  const MemoryFolder folder;
   {
     const OwnedSegment first = create_segment(folder.path(), "one", notes(8, 2));
     RingWriter<> writer(first.mapping->base(), first.spec);
@@ -179,7 +179,7 @@ TEST_CASE("a new writer takes over a segment that carries the same, and replaces
 }
 
 TEST_CASE("leftovers that cannot be read are replaced, and what is no segment is left alone") {
-  const Folder folder;
+  const MemoryFolder folder;
   const std::string path = segment_path(folder.path(), "one");
   create_segment(folder.path(), "one", notes(8, 0));
   std::string whole_file;
@@ -213,7 +213,7 @@ TEST_CASE("leftovers that cannot be read are replaced, and what is no segment is
 }
 
 TEST_CASE("what has no writer can be removed, sound or not, and its readers are told") {
-  const Folder folder;
+  const MemoryFolder folder;
   CHECK_FALSE(thrown<ShmMissingError>([&] { remove_segment(folder.path(), "one"); }).empty());
   CHECK_FALSE(thrown<ShmMissingError>([&] { attach_segment(folder.path(), "one"); }).empty());
   create_segment(folder.path(), "one", notes(8, 0));
@@ -227,7 +227,7 @@ TEST_CASE("what has no writer can be removed, sound or not, and its readers are 
 }
 
 TEST_CASE("what does not fit is refused before anything is made") {
-  const Folder folder;
+  const MemoryFolder folder;
   SegmentSpec spec = notes(std::uint64_t{1} << 32, 0);
   spec.message_bytes = 1 << 20;
   CHECK(has(thrown<ShmError>([&] { create_segment(folder.path(), "one", spec); }), "MB left"));
@@ -238,7 +238,7 @@ TEST_CASE("what does not fit is refused before anything is made") {
 }
 
 TEST_CASE("a segment's file is its owner's alone unless it is said otherwise") {
-  const Folder folder;
+  const MemoryFolder folder;
   const mode_t mask = umask(0);
   const OwnedSegment mine = create_segment(folder.path(), "one", notes(8, 0));
   const OwnedSegment ours = create_segment(folder.path(), "two", notes(8, 0), 0640);
