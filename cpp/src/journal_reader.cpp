@@ -232,7 +232,7 @@ void JournalReader::open_segment() {
   const SegmentInfo& here = segment();
   window_ = FileWindow(here.path);
   offset_ = segment_start;
-  meaning_.clear();
+  meanings_.clear();
   header_damaged_ = here.header != HeaderState::sound;
   open_ = true;
   if (expected_ == 0) expected_ = from_ != 0 ? std::min(from_, here.first) : here.first;
@@ -303,8 +303,7 @@ const char* JournalReader::accept() {
 void JournalReader::define(std::uint32_t symbol, std::string_view name) {
   const auto [known, fresh] = numbers_.emplace(name, static_cast<std::uint32_t>(names_.size()));
   if (fresh) names_.emplace_back(name);
-  if (symbol >= meaning_.size()) meaning_.resize(symbol + std::size_t{1}, no_symbol);
-  meaning_[symbol] = known->second;
+  meanings_.set(symbol, known->second);
 }
 
 bool JournalReader::tell(std::uint64_t bytes, std::uint64_t next, const char* why) {

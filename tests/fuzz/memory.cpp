@@ -5,8 +5,7 @@
 
 namespace {
 void* limited(std::size_t size, std::size_t alignment) noexcept {
-  // Twice what a reader needs for the numbers of the most symbols that a journal may have.
-  constexpr std::size_t most = std::size_t{128} << 20;
+  constexpr std::size_t most = std::size_t{16} << 20;
   void* bytes = nullptr;
   return size > most || posix_memalign(&bytes, alignment, size) != 0 ? nullptr : bytes;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fastcore/journal/folder.hpp"
+#include "fastcore/journal/meanings.hpp"
 
 namespace fastcore {
 
@@ -92,9 +93,7 @@ class JournalReader {
   /// Names of symbols, as numbered by `name_of`; a name keeps its number through all segments.
   const std::vector<std::string>& names() const noexcept { return names_; }
   /// Which name a symbol's number stands for in the current segment; `no_symbol` for none.
-  std::uint32_t name_of(std::uint32_t symbol) const noexcept {
-    return symbol < meaning_.size() ? meaning_[symbol] : no_symbol;
-  }
+  std::uint32_t name_of(std::uint32_t symbol) const noexcept { return meanings_.of(symbol); }
   /// The symbol that a record is about, as its name's number; `no_symbol` for none.
   std::uint32_t subject() const noexcept { return subject_; }
 
@@ -138,7 +137,7 @@ class JournalReader {
   std::uint32_t subject_ = no_symbol;
   std::vector<std::string> names_;
   std::unordered_map<std::string, std::uint32_t> numbers_;  // of names
-  std::vector<std::uint32_t> meaning_;                      // by a symbol's number in this segment
+  Meanings meanings_;                                       // of the symbols' numbers in this segment
 };
 
 }  // namespace fastcore
