@@ -278,6 +278,7 @@ def test_wrong_usage_of_replay(capsys: pytest.CaptureFixture[str], trades: Path)
     file = str(trades)
     assert "FIELD=COLUMN" in refused(capsys, 2, "replay", file, "--column", "price")
     assert "a field of ts, price" in refused(capsys, 2, "replay", file, "--column", "prise=x")
+    assert "did you mean RSI" in refused(capsys, 2, "replay", file, "--indicator", "r=RIS(14)")
     assert "did you mean BBANDS" in refused(capsys, 2, "replay", file, "--indicator", "r=BBAND(14)")
     assert "period" in refused(capsys, 2, "replay", file, "--indicator", "SMA(0)")
     assert "comes twice" in refused(

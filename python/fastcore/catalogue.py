@@ -81,9 +81,16 @@ def describe(name: str) -> Row:
     for row in _ROWS:
         if row["name"].lower() == name.lower():
             return _copy(row)
-    near = difflib.get_close_matches(name.upper(), [row["name"].upper() for row in _ROWS], n=3)
+    near = _nearest(name.upper(), [row["name"].upper() for row in _ROWS])
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UnknownNameError(f"no indicator is named {name!r}{hint}")
+
+
+def _nearest(name: str, names: list[str]) -> list[str]:
+    """At most three names that may have been meant: first those of the same letters, as RSI for RIS."""
+    swapped = [one for one in names if sorted(one) == sorted(name)]
+    close = [one for one in difflib.get_close_matches(name, names, n=3) if one not in swapped]
+    return (swapped + close)[:3]
 
 
 def _copy(row: Row) -> Row:
