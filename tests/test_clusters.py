@@ -1,10 +1,11 @@
 """The same bits from real clusters of this machine: Ray and Dask with two workers each, some killed.
 
-A proof (FASTCORE_PROOF=1): a Ray cluster takes ten seconds to start, and on busy processors it fails to.
+One process of pytest's runs them all: a Ray cluster takes ten seconds to start.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ import pytest
 from fastcore.scale import ShardedEngine, backfill
 from fastcore.scale._partitions import open_job, state_path
 from fastcore.scale.ray import Actor
-from samples import PROOF
 from test_backfill import PLAN, equal, files, one_engine, rows_of
 from test_scale import NAMES, market, same
 from test_scale import PLAN as SHARD_PLAN
@@ -25,16 +25,28 @@ from test_scale import PLAN as SHARD_PLAN
 __all__ = ["files"]  # a fixture
 
 pytestmark = [
-    pytest.mark.skipif(not PROOF, reason="a proof: FASTCORE_PROOF=1"),
+    pytest.mark.xdist_group("clusters"),
     pytest.mark.filterwarnings("ignore"),  # what these packages do at their start and end is theirs
 ]
+
+# How long Ray waits for its own processes, in seconds: on busy processors they take longer than it would.
+WAITS = tuple(
+    f"RAY_{wait}"
+    for wait in (
+        "raylet_start_wait_time_s",
+        "worker_register_timeout_seconds",
+        "gcs_server_request_timeout_seconds",
+    )
+)
 
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     """A Ray cluster of two workers."""
-    module = pytest.importorskip("ray", reason="the extra `ray` is not installed")
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    for wait in WAITS:  # read when it is imported
+        os.environ[wait] = "180"
+    module = importlib.import_module("ray")
     module.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
     yield module
     module.shutdown()
@@ -43,7 +55,7 @@ def ray() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def dask() -> Iterator[Any]:
     """A Dask cluster of two workers."""
-    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    distributed = importlib.import_module("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
