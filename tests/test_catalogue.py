@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -175,8 +177,10 @@ def public_names(module: ModuleType) -> set[str]:
     """What a module offers without being asked not to: no modules, no __future__."""
     return {
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+        for name in dir(module)
+        if not name.startswith("_")
+        and name != "annotations"
+        and not isinstance(getattr(module, name), ModuleType)
     }
 
 
@@ -187,6 +191,40 @@ def test_all_names_what_there_is_and_nothing_else() -> None:
     starred: dict[str, Any] = {}
     exec("from fastcore import *", starred)
     assert set(fc.__all__) == {name for name in starred if name != "__builtins__"}
+
+
+def test_importing_makes_no_class_until_it_is_asked_for() -> None:
+    """All of them take longer to make than NumPy to import; once made, each is one and the same."""
+    code = (
+        "import sys, fastcore as fc\n"
+        "from fastcore import indicators\n"
+        "module = sys.modules['fastcore.indicators']\n"
+        "made = [row['name'] for row in indicators() if row['name'] in vars(fc) | vars(module)]\n"
+        "heavy = [name for name in ('difflib', 'json', 'pandas', 'fastcore.shm') if name in sys.modules]\n"
+        "from fastcore import SMA, sma\n"
+        "print(made, heavy, SMA is fc.SMA is module.SMA, sma is fc.sma, type(fc.make('sma')) is SMA)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n")[0] == "[] [] True True True"
+
+
+def test_threads_that_ask_at_once_get_the_same_class() -> None:
+    """A pickle names its class, so there must not be two."""
+    code = (
+        "import sys, threading, fastcore as fc\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "found = []\n"
+        "gate = threading.Barrier(8)\n"
+        "def ask():\n"
+        "    gate.wait()\n"
+        "    found.append([getattr(fc, row['name']) for row in fc.indicators()])\n"
+        "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "[t.start() for t in threads]\n"
+        "[t.join() for t in threads]\n"
+        "print(len(found), all(a is b for one in found for a, b in zip(one, found[0], strict=True)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "8 True\n"
 
 
 def isort_key(name: str) -> tuple[int, str]:

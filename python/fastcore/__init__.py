@@ -10,17 +10,18 @@ import typing
 
 from fastcore import _core, errors
 from fastcore import indicators as _indicators
-from fastcore import shm as shm
 from fastcore.catalogue import describe, indicators
 from fastcore.differences import Difference, diff
 from fastcore.engine import Engine
 from fastcore.errors import *  # noqa: F403
-from fastcore.indicators import *  # noqa: F403
+from fastcore.indicators import Indicator, make
 from fastcore.journal import Journal
 from fastcore.policy import Policy
 from fastcore.ticks import BAR, TICK
 
 if typing.TYPE_CHECKING:
+    from fastcore import shm as shm
+    from fastcore.indicators import *  # noqa: F403
     from fastcore.loop import TickLoop as TickLoop
     from fastcore.scale import ShardedEngine as ShardedEngine
     from fastcore.scale import backfill as backfill
@@ -37,15 +38,23 @@ def core_variant() -> str:
     return _core.variant
 
 
-#: What stands around the core has a name here, and is imported when it is asked for.
+#: When they are asked for, the catalogue's classes are made, and what stands around the core is imported.
+_CATALOGUE = frozenset(_indicators.__all__)
 _AROUND = {"ShardedEngine": "fastcore.scale", "TickLoop": "fastcore.loop", "backfill": "fastcore.scale"}
 
 if not typing.TYPE_CHECKING:
 
     def __getattr__(name: str) -> typing.Any:
-        if name not in _AROUND:
-            raise AttributeError(f"module 'fastcore' has no attribute {name!r}")
-        return getattr(importlib.import_module(_AROUND[name]), name)
+        if name == "shm":
+            return importlib.import_module("fastcore.shm")
+        if name in _AROUND:
+            return getattr(importlib.import_module(_AROUND[name]), name)
+        if name in _CATALOGUE:
+            return globals().setdefault(name, getattr(_indicators, name))
+        raise AttributeError(f"module 'fastcore' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
 
 
 __all__ = [
@@ -54,6 +63,7 @@ __all__ = [
     "TICK",
     "Difference",
     "Engine",
+    "Indicator",
     "Journal",
     "Policy",
     "Symbol",
@@ -61,10 +71,11 @@ __all__ = [
     "describe",
     "diff",
     "indicators",
+    "make",
 ]
 __all__ += errors.__all__
 __all__ += _indicators.__all__
-__all__.sort()
+__all__ = sorted({*__all__})
 _types = ("Difference", "Engine", "Indicator", "Journal", "Policy", "Symbol")
 for _name in (*_types, "describe", "diff", "indicators", "make", *errors.__all__):
     globals()[_name].__module__ = "fastcore"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Literal, NotRequired, TypedDict
 
 from fastcore import _core
@@ -88,6 +87,8 @@ def describe(name: str) -> Row:
 
 def _nearest(name: str, names: list[str]) -> list[str]:
     """At most three names that may have been meant: first those of the same letters, as RSI for RIS."""
+    import difflib  # takes longer than all that is imported above
+
     swapped = [one for one in names if sorted(one) == sorted(name)]
     close = [one for one in difflib.get_close_matches(name, names, n=3) if one not in swapped]
     return (swapped + close)[:3]

@@ -1,7 +1,8 @@
 """The classes and functions of the catalogue: fc.SMA, fc.sma and all others, made from its rows.
 
 Nothing here knows an indicator by name. What differs between two of them is in the native kernel and
-in its catalogue row; a class adds a signature, a docstring and attributes to these.
+in its catalogue row; a class adds a signature, a docstring and attributes to these. Each is made when it is
+first asked for: all of them at import would take longer than NumPy does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import Any
 from fastcore import _core, frames
 from fastcore._docstrings import class_doc, function_doc
 from fastcore.catalogue import _ROWS, Param, Row
-from fastcore.errors import InputError
 
 
 class Indicator(_core.Indicator):
@@ -160,7 +160,7 @@ def _make_class(row: Row) -> type[Indicator]:
     result = None
     if len(row["outputs"]) > 1:
         result = namedtuple(f"{name}Row", [output["name"] for output in row["outputs"]], module=__name__)
-        body["Row"] = globals()[f"{name}Row"] = result
+        body["Row"] = result
     cls = type(name, (Indicator,), body)
     _core.install(cls, name, result)
     cls.__doc__ = class_doc(row, cls)
@@ -196,17 +196,34 @@ def make(name: str, **params: Any) -> Indicator:
     """
     from fastcore.catalogue import describe
 
-    cls = globals()[describe(name)["name"]]
-    if not isinstance(cls, type):
-        raise InputError(f"{name!r} is not an indicator")
+    cls = __getattr__(describe(name)["name"])
     made: Indicator = cls(**params)
     return made
 
 
-__all__ = ["Indicator", "make"]
-for _row in _ROWS:
-    _class = _make_class(_row)
-    globals()[_row["name"]] = _class
-    globals()[_row["name"].lower()] = _make_function(_row, _class)
-    __all__ += [_row["name"], _row["name"].lower()]
-del _row, _class
+_CLASSES: dict[str, Row] = {row["name"]: row for row in _ROWS}
+_FUNCTIONS: dict[str, Row] = {row["name"].lower(): row for row in _ROWS}
+_RESULTS: dict[str, Row] = {f"{row['name']}Row": row for row in _ROWS if len(row["outputs"]) > 1}
+
+__all__ = ["Indicator", "make", *_CLASSES, *_FUNCTIONS]
+
+
+def __getattr__(name: str) -> Any:
+    """A class or function, or what a class returns, made when it is first asked for."""
+    made: Any
+    if name in globals():
+        return globals()[name]
+    if name in _CLASSES:
+        made = _make_class(_CLASSES[name])
+    elif name in _FUNCTIONS:
+        row = _FUNCTIONS[name]
+        made = _make_function(row, __getattr__(row["name"]))
+    elif name in _RESULTS:
+        made = __getattr__(_RESULTS[name]["name"]).Row
+    else:
+        raise AttributeError(f"module 'fastcore.indicators' has no attribute {name!r}")
+    return globals().setdefault(name, made)  # of two threads the first one's stays
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_RESULTS})
