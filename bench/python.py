@@ -24,13 +24,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import batch, footprint, journal, loop, one_call, processes, state, tails
+from . import bar_ticks, batch, footprint, journal, loop, one_call, processes, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
 SECTIONS = {
     "one_call": one_call,
     "batch": batch,
     "tails": tails,
+    "bars": bar_ticks,
     "footprint": footprint,
     "state": state,
     "journal": journal,

@@ -291,7 +291,7 @@ def test_every_name_of_the_design_is_exported() -> None:
 def test_every_public_name_is_documented_and_at_home_in_the_package(name: str) -> None:
     """A docstring, and no private module in what users read in tracebacks."""
     value = getattr(fc, name)
-    if isinstance(value, (np.dtype, tuple)):
+    if isinstance(value, (np.dtype, tuple, dict)):
         return
     assert len((value.__doc__ or "").split()) >= 3
     assert value.__module__ == "fastcore"
@@ -317,12 +317,13 @@ def test_ticks_and_bars_have_the_layout_that_is_documented() -> None:
         "id": ("<i8", 24),
         "symbol": ("<u4", 32),
     }
-    bar = {
-        name: ("<f8", 8 * k) for k, name in enumerate(("", "open", "high", "low", "close", "volume")) if name
-    }
+    reals = ("open", "high", "low", "close", "volume", "value", "vwap", "buy_volume", "sell_volume")
+    bar = {name: ("<f8", 8 * k) for k, name in enumerate(reals, 1)}
+    bar |= {"ts": ("<i8", 0), "count": ("<i8", 80), "first_ts": ("<i8", 88), "last_ts": ("<i8", 96)}
+    bar |= {"gap": ("<u2", 104), "complete": ("|b1", 106), "stale": ("|b1", 107), "revision": ("<u4", 108)}
     for dtype, size, fields in (
         (fc.TICK, 40, tick | {"side": ("|i1", 36)}),
-        (fc.BAR, 56, bar | {"ts": ("<i8", 0), "count": ("<i8", 48)}),
+        (fc.BAR, 112, bar),
     ):
         assert dtype.itemsize == size
         assert {name: (of.str, at) for name, (of, at) in (dtype.fields or {}).items()} == fields

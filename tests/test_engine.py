@@ -96,7 +96,7 @@ def test_policies_decide_the_bucket_and_whether_it_raises(ticks: Ticks, policy: 
     symbol, newest = engine.symbol("S"), 0
     for tick in ticks:
         expected = expected_outcome(tick, newest, policy)
-        row, memory = bits(symbol.row).tolist(), symbol.forming("1m").item()
+        row, memory = bits(symbol.row).tolist(), symbol.forming("1m").tobytes()
         arguments = (int(tick["ts"]), float(tick["price"]), float(tick["size"]))
         if expected == "rejected" or (expected == "invalid" and policy.invalid == "raise"):
             with pytest.raises(fc.TickError, match="S: tick ts=") as error:
@@ -108,7 +108,7 @@ def test_policies_decide_the_bucket_and_whether_it_raises(ticks: Ticks, policy: 
         if expected in ("accepted", "late_accepted"):
             newest = max(newest, arguments[0])
         else:
-            assert (bits(symbol.row).tolist(), symbol.forming("1m").item()) == (row, memory)
+            assert (bits(symbol.row).tolist(), symbol.forming("1m").tobytes()) == (row, memory)
         assert symbol.last_ts == newest
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+import bar_references
 import fastcore as fc
 import numpy as np
 import pandas as pd
 import pytest
+from bar_streams import DataFile, assert_bars, binance_trades, es_trades, eurusd_mids
 from samples import (
     MINUTE,
     ROWS,
@@ -31,9 +31,6 @@ from tick_streams import (
     walk_ticks,
 )
 
-DataFile = Callable[[str], Path]
-
-
 # ------------------------------------------------------------------------------------------------- bars
 SPANS = {
     "250ms": SECOND // 4,
@@ -46,33 +43,17 @@ SPANS = {
 }
 
 
-def resampled(ticks: pd.DataFrame, span: str) -> pd.DataFrame:
-    """Bars of ts, price, size by pandas: spans start at multiples since 1970, empty ones are left out."""
-    length = SPANS[span]
-    start = ticks["ts"] // length * length
-    grouped = ticks.groupby(start, sort=True)
-    bars = grouped["price"].agg(open="first", high="max", low="min", close="last", count="size")
-    # In the order of the ticks, as the engine adds: pandas' own sum compensates its rounding.
-    bars["volume"] = np.bincount(pd.factorize(start, sort=True)[0], weights=ticks["size"])
-    return bars.reset_index(names="ts")
-
-
-def assert_bars(engine_bars: Any, expected: pd.DataFrame, what: str) -> None:
-    """The closed bars are all of the expected but the last, which is still forming."""
-    assert engine_bars.dtype == fc.BAR
-    assert len(engine_bars) == len(expected) - 1, what
-    for field in fc.BAR.names or ():
-        ours, theirs = engine_bars[field], expected[field].to_numpy()[:-1]
-        different = np.flatnonzero(ours != theirs)
-        assert not len(different), (
-            f"{what}: {field} of bar {different[0]}: {ours[different[0]]} is not {theirs[different[0]]}"
-        )
+def pandas_ohlc(ticks: Ticks, span: str) -> pd.DataFrame:
+    """Prices and counts by pandas: spans start at multiples since 1970, empty ones are left out."""
+    frame = pd.DataFrame({"price": ticks["price"], "start": ticks["ts"] // SPANS[span] * SPANS[span]})
+    return frame.groupby("start")["price"].agg(
+        open="first", high="max", low="min", close="last", count="size"
+    )
 
 
 def check_bars(ticks: Ticks, spans: tuple[str, ...], what: str) -> None:
-    """Closed and forming bars against pandas', and indicators on them against batches over pandas' bars."""
-    frame = pd.DataFrame({field: ticks[field] for field in ("ts", "price", "size")})
-    expected = {span: resampled(frame, span) for span in spans}
+    """Closed and forming bars against Polars' and pandas', indicators on them against batches over those."""
+    expected = {span: bar_references.time_bars(ticks, SPANS[span]) for span in spans}
     plan = {
         f"{kind}{span}": one.on(span)
         for span in spans
@@ -82,10 +63,13 @@ def check_bars(ticks: Ticks, spans: tuple[str, ...], what: str) -> None:
     assert engine.on_ticks(ticks, symbols=["S"]) == len(ticks)
     symbol = engine.symbol("S")
     for span, bars in expected.items():
-        assert_bars(symbol.bars(span), bars, f"{what} {span}")
-        last = tuple(bars[field].iloc[-1] for field in fc.BAR.names or ())
-        assert symbol.forming(span).item() == last, f"{what}: forming {span}"
-        h, l, c, v = (bars[x].to_numpy()[:-1] for x in ("high", "low", "close", "volume"))  # noqa: E741
+        assert_bars(symbol.bars(span), bars[:-1], f"{what} {span}")
+        assert_bars(symbol.forming(span).reshape(1), bars[-1:], f"{what}: forming {span}")
+        for field, column in pandas_ohlc(ticks, span).items():
+            assert np.array_equal(column, bars[str(field)]), (
+                f"{what}: {field} by Polars is not that by pandas"
+            )
+        h, l, c, v = (bars[x][:-1] for x in ("high", "low", "close", "volume"))  # noqa: E741
         assert_same_bits(symbol.history(f"atr{span}"), fc.atr(h, l, c, 7), f"{what}: ATR on {span}")
         assert_same_bits(symbol.history(f"mfi{span}"), fc.mfi(h, l, c, v, 5), f"{what}: MFI on {span}")
 
@@ -121,49 +105,20 @@ def test_a_bar_begins_with_the_first_nanosecond_of_its_span() -> None:
     assert engine.symbol("S").history("close").tolist() == [3.0, 6.0]
 
 
-def read_ticks(
-    path: Path, ts: str, price: str, size: str | None, unit: int = 1, rows: int | None = None
-) -> pd.DataFrame:
-    """A CSV file as ts in ns, price, size; `price` may be a formula of its columns."""
-    frame = pd.read_csv(path, nrows=rows)
-    return pd.DataFrame(
-        {
-            "ts": frame[ts] * unit,
-            "price": frame.eval(price),
-            "size": frame[size] if size else 0.0,
-            "key": frame["market"] + ":" + frame["symbol"] if "market" in frame else "S",
-        }
-    )
-
-
-def to_ticks(frame: pd.DataFrame) -> Ticks:
-    """As an array of fc.TICK."""
-    ticks = np.zeros(len(frame), fc.TICK)
-    for field in ("ts", "price", "size"):
-        ticks[field] = frame[field]
-    return ticks
-
-
 def test_bars_of_es_futures(data_file: DataFile) -> None:
     """300,000 trades, of which 83 % share the time of another."""
-    frame = read_ticks(data_file("es_trades_mlfinpy/es_trades_first300k.csv.gz"), "ts_ns", "price", "size")
-    check_bars(to_ticks(frame), ("1s", "1m", "1h"), "ES")
+    check_bars(es_trades(data_file), ("1s", "1m", "1h"), "ES")
 
 
 def test_bars_of_eurusd_quotes(data_file: DataFile) -> None:
     """Mids over two weeks with a weekend between them."""
-    path = data_file("fx_quotes_oanda_2014/eurusd_ticks.csv.gz")
-    frame = read_ticks(path, "ts_ns", "(bid + ask) * 0.5", None, rows=scaled(200_000, 10_000_000))
-    check_bars(to_ticks(frame), ("1s", "1m", "1d"), "EURUSD")
+    check_bars(eurusd_mids(data_file, scaled(200_000, 10_000_000)), ("1s", "1m", "1d"), "EURUSD")
 
 
 def test_bars_of_binance_trades(data_file: DataFile) -> None:
     """Six instruments on three markets by exchange time, some of one name; sizes are no whole numbers."""
-    path = data_file("binance_ws_multi_20240808/trades.csv.gz")
-    frame = read_ticks(path, "trade_ms", "price", "size", unit=1_000_000)
-    assert frame["key"].nunique() == 6
-    for key, own in frame.groupby("key"):
-        check_bars(to_ticks(own), ("1s", "1m"), str(key))
+    for key, ticks in binance_trades(data_file).items():
+        check_bars(ticks, ("1s", "1m"), key)
 
 
 def test_late_ticks_stay_out_of_bars_unless_accepted() -> None:
@@ -268,11 +223,11 @@ def test_a_bar_older_than_the_newest_is_never_taken(order: Any, bucket: str) -> 
     symbol = engine.symbol("S")
     for minute in (1, 2):
         symbol.on_bar("1m", T0 + minute * MINUTE, 1.0, 2.0, 1.0, 1.5, 1.0)
-    row, bars = symbol.values(), symbol.bars("1m").tolist()
+    row, bars = symbol.values(), symbol.bars("1m").tobytes()
     with pytest.raises(fc.TickError) if bucket == "rejected" else contextlib.nullcontext():
         symbol.on_bar("1m", T0, 1.0, 9.0, 1.0, 9.0, 1.0)
     assert (symbol.outcome, symbol.ledger[bucket]) == (bucket, 1)
-    assert (symbol.values(), symbol.bars("1m").tolist()) == (row, bars)
+    assert (symbol.values(), symbol.bars("1m").tobytes()) == (row, bars)
     assert symbol.last_ts == T0 + 2 * MINUTE
     one = {name: [9.0] for name in ("open", "high", "low", "close")}
     assert engine.on_bars("1m", T0, **one, symbols=["S"]) == 0

@@ -82,7 +82,8 @@ def test_strategies_see_rows_and_bars_in_their_order(sizes: list[int], batch: in
         before = len(symbol.bars("1m"))
         symbol.on_tick(int(tick["ts"]), float(tick["price"]), float(tick["size"]))
         values = list(symbol.values())
-        for bar in symbol.bars("1m")[before:].tolist():
+        told = ["ts", "open", "high", "low", "close", "volume", "count"]
+        for bar in symbol.bars("1m")[before:][told].tolist():
             expected.append(BarEvent._make((name, "1m", *bar, values)))
         if symbol.outcome == "accepted":
             expected.append(Row(name, int(tick["ts"]), float(tick["price"]), float(tick["size"]), values))

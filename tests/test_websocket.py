@@ -133,7 +133,9 @@ def test_it_subscribes_and_reads_every_kind() -> None:
     assert np.isnan(ticks["price"][3])  # crossed: invalid to the engine
     (bars,) = (batch for batch in got if isinstance(batch, BarBatch))
     assert (bars.span, bars.names) == ("1m", ["BTCUSDT"])
-    assert bars.bars.tolist() == [(1_700_000_040_000_000_000, 1.0, 3.0, 0.5, 2.5, 7.25, 11)]
+    known = ["ts", "open", "high", "low", "close", "volume", "count", "complete"]
+    assert bars.bars[known].tolist() == [(1_700_000_040_000_000_000, 1.0, 3.0, 0.5, 2.5, 7.25, 11, True)]
+    assert np.isnan(bars.bars["value"]).all()
     counts = feed.counts()
     assert {name: counts[name] for name in ("untimed", "forming", "bars", "answers", "messages")} == {
         "untimed": 1,

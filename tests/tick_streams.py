@@ -113,7 +113,7 @@ def face_of(engine: fc.Engine) -> dict[str, Any]:
     shown: dict[str, Any] = {"columns": engine.columns, "ledger": engine.ledger, "names": engine.symbols}
     for name in engine.symbols:
         symbol = engine.symbol(name)
-        forming = {span: symbol.forming(span).item() for span in ("1s", "1m", "5m")}
+        forming = {span: symbol.forming(span).tobytes() for span in ("1s", "1m", "5m")}
         shown[name] = (symbol.ledger, symbol.outcome, symbol.last_ts, forming, bits(symbol.row).tolist())
     return shown
 

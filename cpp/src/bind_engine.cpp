@@ -10,10 +10,32 @@
 #include "bind_policy.hpp"
 #include "errors.hpp"
 #include "fastcore/file.hpp"
+#include "fastcore/text.hpp"
 
 namespace py = pybind11;
 
 namespace fastcore::python {
+
+std::size_t time_clock(const Plan& plan, const std::string& span, const char* method) {
+  const std::size_t clock = plan.clock(span);
+  if (plan.clocks()[clock].bars.kind == BarKind::time) return clock;
+  throw InputError(std::string(method) + ": bars of '" + span +
+                   "' are made from what comes in; only bars of a span of time may be made elsewhere");
+}
+
+std::int64_t checked_time(const char* method, std::int64_t ts) {
+  if (ts >= earliest_ts) return ts;
+  throw InputError(std::string(method) + ": ts=" + std::to_string(ts) + " must be nanoseconds since 1970 UTC");
+}
+
+Gap gap_named(const std::string& kind) {
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < gap_count; ++i) {
+    if (kind == gap_names[i]) return all_gaps[i];
+    known.emplace_back(gap_names[i]);
+  }
+  throw InputError("on_gap: kind must be one of " + listed(known) + ", not " + quoted(kind));
+}
 
 Engine& PyEngine::engine() const {
   enter(*handle);
@@ -53,15 +75,41 @@ std::vector<NodeSpec> specs_of_plan(const py::dict& plan) {
   return specs;
 }
 
-std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
-                               const py::object& policy, bool copy_rows) {
-  Engine::Options options{history, max_symbols, policy_of(policy)};
-  return wrap(std::make_unique<Engine>(specs_of_plan(plan), options), copy_rows);
+/// Names of the zones and calendars that a plan's bar specs name.
+std::set<std::string> anchors_of_plan(const py::dict& plan) {
+  std::set<std::string> all;
+  for (const NodeSpec& spec : specs_of_plan(plan)) {
+    for (std::string& anchor : anchors_of(spec.clock)) all.insert(std::move(anchor));
+  }
+  return all;
 }
 
-std::unique_ptr<PyEngine> restore(const py::bytes& snapshot, const py::object& plan, bool copy_rows) {
+/// From name -> (whether it is a calendar, from, value).
+Almanacs almanacs_of(const py::dict& tables) {
+  Almanacs all;
+  for (const auto& [name, table] : tables) {
+    const auto parts = py::cast<py::tuple>(table);
+    const auto from = py::cast<py::array_t<std::int64_t>>(parts[1]);
+    const auto value = py::cast<py::array_t<std::int64_t>>(parts[2]);
+    Almanac almanac;
+    almanac.sessions = py::cast<bool>(parts[0]);
+    for (py::ssize_t i = 0; i < from.size(); ++i) almanac.entries.push_back({from.at(i), value.at(i)});
+    all[py::cast<std::string>(name)] = std::make_shared<const Almanac>(std::move(almanac));
+  }
+  return all;
+}
+
+std::unique_ptr<PyEngine> make(const py::dict& plan, std::size_t history, std::size_t max_symbols,
+                               const py::object& policy, bool copy_rows, const py::dict& almanacs) {
+  Engine::Options options{history, max_symbols, policy_of(policy)};
+  return wrap(std::make_unique<Engine>(specs_of_plan(plan), options, almanacs_of(almanacs)), copy_rows);
+}
+
+std::unique_ptr<PyEngine> restore(const py::bytes& snapshot, const py::object& plan, bool copy_rows,
+                                  const py::dict& almanacs) {
   const std::string_view bytes(snapshot);
-  return wrap(plan.is_none() ? Engine::restore(bytes) : Engine::restore(bytes, specs_of_plan(plan)), copy_rows);
+  if (plan.is_none()) return wrap(Engine::restore(bytes), copy_rows);
+  return wrap(Engine::restore(bytes, specs_of_plan(plan), almanacs_of(almanacs)), copy_rows);
 }
 
 py::object restore_symbol(PyEngine& self, const py::bytes& snapshot) {
@@ -155,7 +203,7 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
 std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names,
                     const py::list& values) {
   Engine& engine = self.engine();
-  const std::size_t clock = engine.plan().clock(span);
+  const std::size_t clock = time_clock(engine.plan(), span, "on_bars");
   if (ts < earliest_ts)
     throw InputError("on_bars: ts=" + std::to_string(ts) +
                      " must be nanoseconds since 1970 UTC, the start of the bars");
@@ -183,8 +231,8 @@ std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, co
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto at = static_cast<py::ssize_t>(i);
     symbols.push_back(engine.symbol(names[i]).get());
-    bars.push_back(
-        {ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at), columns[4].at(at), 1});
+    bars.push_back(bar_made_elsewhere(ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at),
+                                      columns[4].at(at)));
   }
   return engine.on_bars(clock, symbols, bars);
 }
@@ -226,8 +274,8 @@ py::dict stats(PyEngine& self) {
 void bind_engine(py::module_& m) {
   py::class_<PyEngine> type(m, "Engine", "Many symbols under one plan of indicators.");
   type.def(py::init(&make), py::arg("plan"), py::arg("history"), py::arg("max_symbols"), py::arg("policy"),
-           py::arg("copy_rows"))
-      .def(py::init(&restore), py::arg("snapshot"), py::arg("plan"), py::arg("copy_rows"))
+           py::arg("copy_rows"), py::arg("almanacs"))
+      .def(py::init(&restore), py::arg("snapshot"), py::arg("plan"), py::arg("copy_rows"), py::arg("almanacs"))
       .def("symbol", &symbol, py::arg("name"), py::arg("policy") = py::none(),
            "The symbol of that name, made on first use: with the engine's policy, or one of its own.")
       .def(
@@ -235,6 +283,14 @@ void bind_engine(py::module_& m) {
           "Release the ticks that policies hold back: the stream has ended, or pauses.")
       .def("_begin_history", [](PyEngine& self) { self.engine().begin_history(); })
       .def("_go_live", [](PyEngine& self) { self.engine().go_live(); })
+      .def(
+          "on_time", [](PyEngine& self, std::int64_t ts) { self.engine().on_time(checked_time("on_time", ts)); },
+          py::arg("ts"),
+          "Event time has come to ts (ns since 1970 UTC) for every symbol: time bars that end before it close, and ticks before it are late from now on.")
+      .def(
+          "on_gap", [](PyEngine& self, const std::string& kind) { self.engine().on_gap(gap_named(kind)); },
+          py::arg("kind"),
+          "Every symbol has a gap: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars close) or 'feed' (it is down).")
       .def(
           "drop",
           [](PyEngine& self, const std::string& name) {
@@ -272,6 +328,8 @@ void bind_engine(py::module_& m) {
           "Number of the last record of a journal that this state holds; 0 without one. Part of the snapshot.");
   bind_engine_journal(type);
   bind_replay(m);
+  m.def("anchors", &anchors_of_plan, py::arg("plan"),
+        "Names of the time zones and calendars that a plan's bar specs name.");
   py::list names;
   for (std::size_t i = 0; i < outcome_count; ++i) names.append(outcome_name(static_cast<Outcome>(i)));
   m.attr("outcomes") = py::tuple(names);

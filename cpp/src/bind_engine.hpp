@@ -64,6 +64,15 @@ pybind11::dict ledger_dict(const Ledger& ledger);
 /// Why columns started anew, by name.
 pybind11::dict cold_dict(const std::vector<ColdColumn>& cold, const Plan& plan);
 
+/// Number of a clock of time bars by its text; throws PlanError, and InputError for one of another kind.
+std::size_t time_clock(const Plan& plan, const std::string& span, const char* method);
+
+/// A time that may be; throws InputError.
+std::int64_t checked_time(const char* method, std::int64_t ts);
+
+/// A kind of gap by its name; throws InputError.
+Gap gap_named(const std::string& kind);
+
 /// Throws BusyError while a batch runs.
 void enter(const EngineHandle& handle);
 

@@ -29,12 +29,13 @@ Rule rule_named(const py::object& rules, const char* what, std::initializer_list
 }
 
 /// Nanoseconds from a whole number of them or a text such as "250ms".
-std::int64_t lateness_of(const py::object& value) {
+std::int64_t duration_of(const py::object& rules, const char* what) {
+  const py::object value = rules.attr(what);
   if (!py::isinstance<py::str>(value)) return py::cast<std::int64_t>(py::int_(value));
   try {
     return parse_span(py::cast<std::string>(value));
   } catch (const PlanError&) {
-    throw InputError("Policy: lateness " + std::string(py::repr(value)) +
+    throw InputError("Policy: " + std::string(what) + " " + std::string(py::repr(value)) +
                      " is not a whole number above 0 and one of ms, s, m, h, d, such as '250ms'");
   }
 }
@@ -55,15 +56,27 @@ Policy policy_of(const py::object& rules) {
                                        {{"drop", OrderRule::drop},
                                         {"reject", OrderRule::reject},
                                         {"accept", OrderRule::accept},
-                                        {"buffer", OrderRule::buffer}});
+                                        {"buffer", OrderRule::buffer},
+                                        {"revise", OrderRule::revise}});
   policy.invalid = rule_named<InvalidRule>(
       rules, "invalid", {{"drop", InvalidRule::drop}, {"raise", InvalidRule::raise}, {"clamp", InvalidRule::clamp}});
   policy.duplicates = rule_named<DuplicateRule>(
       rules, "duplicates", {{"keep", DuplicateRule::keep}, {"id", DuplicateRule::id}, {"value", DuplicateRule::value}});
   policy.crossed =
       rule_named<CrossedRule>(rules, "crossed", {{"drop", CrossedRule::drop}, {"accept", CrossedRule::accept}});
-  policy.lateness = lateness_of(rules.attr("lateness"));
+  policy.lateness = duration_of(rules, "lateness");
+  policy.sequence =
+      rule_named<SequenceRule>(rules, "sequence", {{"none", SequenceRule::none}, {"id", SequenceRule::id}});
+  policy.fill = rule_named<FillRule>(rules, "fill", {{"none", FillRule::none}, {"flat", FillRule::flat}});
+  policy.large_trades = rule_named<LargeTradeRule>(
+      rules, "large_trades", {{"whole", LargeTradeRule::whole}, {"split", LargeTradeRule::split}});
+  if (!rules.attr("silence").is_none()) {
+    policy.silence = duration_of(rules, "silence");
+    if (policy.silence <= 0)
+      throw InputError("Policy: silence must be above 0 or None, not " + std::string(py::repr(rules.attr("silence"))));
+  }
   policy.buffer_size = whole(rules, "buffer_size");
+  policy.revise_bars = whole(rules, "revise_bars");
   policy.duplicate_window = whole(rules, "duplicate_window");
   policy.jump_window = whole(rules, "jump_window");
   const py::object jumps = rules.attr("jumps");

@@ -91,14 +91,7 @@ PyMethodDef symbol_methods[] = {
      "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
 };
 
-py::dtype bar_dtype() {
-  py::list fields;
-  for (const char* name : {"ts", "open", "high", "low", "close", "volume", "count"}) {
-    const bool whole = std::string_view(name) == "ts" || std::string_view(name) == "count";
-    fields.append(py::make_tuple(name, whole ? "<i8" : "<f8"));
-  }
-  return py::dtype::from_args(fields);
-}
+py::dtype bar_dtype() { return py::module_::import("fastcore.ticks").attr("BAR"); }
 
 py::array history(const PySymbol& self, const py::handle& key) {
   enter(*self.owner);
@@ -122,6 +115,16 @@ py::array bars(const PySymbol& self, const std::string& span) {
   const BarHistory& kept = self.symbol->bars(self.symbol->plan().clock(span));
   return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()),
                    kept.block());
+}
+
+py::array revisions(const PySymbol& self, const std::string& span) {
+  enter(*self.owner);
+  const BarHistory* const kept = self.symbol->revisions(self.symbol->plan().clock(span));
+  if (kept == nullptr)
+    throw InputError("revisions: symbol '" + self.symbol->name() +
+                     "' revises nothing: its policy's order is not 'revise'");
+  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept->size())}, {sizeof(Bar)}, kept->last(kept->size()),
+                   kept->block());
 }
 
 std::uint64_t generation(const PySymbol& self, const py::handle& key) {
@@ -167,8 +170,8 @@ void log_first(const PySymbol& self, const Log& put) {
 py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low,
                   double close, double volume) {
   enter(*self.owner);
-  const std::size_t clock = self.symbol->plan().clock(span);
-  const Bar bar{ts, open, high, low, close, volume, 1};
+  const std::size_t clock = time_clock(self.symbol->plan(), span, "on_bar");
+  const Bar bar = bar_made_elsewhere(ts, open, high, low, close, volume);
   log_first(self, [&](EngineLog& log) { return log.bar(*self.symbol, span, bar); });
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_bar", ts));
   return row_or_error(self, self.symbol->on_bar(clock, bar), "bar", ts);
@@ -180,6 +183,20 @@ py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double as
   log_first(self, [&](EngineLog& log) { return log.quote(*self.symbol, quote); });
   if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
   return row_or_error(self, self.symbol->on_quote(quote), "quote", ts);
+}
+
+py::dict gaps_dict(const Symbol& symbol) {
+  py::dict all;
+  for (std::size_t i = 0; i < gap_count; ++i) all[gap_names[i]] = symbol.gaps(all_gaps[i]);
+  return all;
+}
+
+py::tuple lasting_gaps(const Symbol& symbol) {
+  py::list all;
+  for (std::size_t i = 0; i < gap_count; ++i) {
+    if (symbol.gap_lasts(all_gaps[i])) all.append(gap_names[i]);
+  }
+  return py::tuple(all);
 }
 
 py::bytes snapshot(const PySymbol& self, bool with_history) {
@@ -237,9 +254,12 @@ void bind_symbol(py::module_& m) {
       .def("bars", &bars, py::arg("span"),
            "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
       .def(
+          "revisions", &revisions, py::arg("span"),
+          "Window over the last bars of a span that late ticks changed, as each became, in that order: an array of fc.BAR. Needs Policy(order='revise').")
+      .def(
           "forming",
           [](const PySymbol& self, const std::string& span) {
-            const Bar& bar = settled(self).forming(self.symbol->plan().clock(span));
+            const Bar bar = settled(self).forming(self.symbol->plan().clock(span));
             py::array one(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
             return one;
           },
@@ -251,6 +271,35 @@ void bind_symbol(py::module_& m) {
           "on_bar", &on_bar, py::arg("span"), py::arg("ts"), py::arg("open"), py::arg("high"), py::arg("low"),
           py::arg("close"), py::arg("volume") = 0.0,
           "Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds since 1970 UTC.")
+      .def(
+          "on_time",
+          [](const PySymbol& self, std::int64_t ts) {
+            enter(*self.owner);
+            checked_time("on_time", ts);
+            log_first(self, [&](EngineLog& log) { return log.time(self.symbol.get(), ts); });
+            self.symbol->on_time(ts);
+          },
+          py::arg("ts"),
+          "Event time has come to ts (ns since 1970 UTC): time bars that end before it close, and ticks before it are late from now on.")
+      .def(
+          "on_gap",
+          [](const PySymbol& self, const std::string& kind) {
+            enter(*self.owner);
+            const Gap gap = gap_named(kind);
+            log_first(self, [&](EngineLog& log) { return log.gap(self.symbol.get(), gap); });
+            self.symbol->on_gap(gap);
+          },
+          py::arg("kind"),
+          "There is a gap before the next tick: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars close) or 'feed' (it is down).")
+      .def_property_readonly(
+          "gaps", [](const PySymbol& self) { return gaps_dict(settled(self)); },
+          "How many gaps of each kind there were.")
+      .def_property_readonly(
+          "gap", [](const PySymbol& self) { return lasting_gaps(settled(self)); },
+          "Kinds of the gaps that last: no tick has come since.")
+      .def_property_readonly(
+          "ready", [](const PySymbol& self) { return settled(self).ready(); },
+          "Whether every column has had a value, and no gap lasts.")
       .def("on_quote", &on_quote, py::arg("ts"), py::arg("bid"), py::arg("ask"), py::arg("bid_size") = 0.0,
            py::arg("ask_size") = 0.0, "Take one quote as a tick at its mid with size 0 and return the live row.");
 }

@@ -9,8 +9,8 @@
 
 namespace fastcore {
 
-Engine::Engine(std::vector<NodeSpec> specs, const Options& options)
-    : Engine(std::make_shared<const Plan>(std::move(specs)), options) {}
+Engine::Engine(std::vector<NodeSpec> specs, const Options& options, const Almanacs& almanacs)
+    : Engine(std::make_shared<const Plan>(std::move(specs), std::vector<const Kernel*>(), almanacs), options) {}
 
 Engine::Engine(std::shared_ptr<const Plan> plan, const Options& options) : plan_(std::move(plan)), options_(options) {
   if (options.history > most_history) {
@@ -143,6 +143,16 @@ void Engine::go_live() {
   if (log_ != nullptr) require(log_->mark(RecordKind::live), *log_);
   in_history_ = false;
   for (const auto& symbol : symbols_) symbol->go_live();
+}
+
+void Engine::on_time(std::int64_t ts) {
+  if (log_ != nullptr) require(log_->time(nullptr, ts), *log_);
+  for (const auto& symbol : symbols_) symbol->on_time(ts);
+}
+
+void Engine::on_gap(Gap gap) {
+  if (log_ != nullptr) require(log_->gap(nullptr, gap), *log_);
+  for (const auto& symbol : symbols_) symbol->on_gap(gap);
 }
 
 std::size_t Engine::memory() const noexcept {

@@ -67,6 +67,15 @@ bool EngineLog::mark(RecordKind kind) noexcept {
   return journal_->put(kind, no_symbol, nullptr, 0) && journal_->commit();
 }
 
+bool EngineLog::event(const Symbol* symbol, std::int64_t ts, std::uint32_t gap) noexcept {
+  const EventRecord record{ts, symbol == nullptr ? no_symbol : symbol->log_number(), gap};
+  return journal_->put(RecordKind::event, record.symbol, &record, sizeof record) && journal_->commit();
+}
+
+bool EngineLog::time(const Symbol* symbol, std::int64_t ts) noexcept { return event(symbol, ts, 0); }
+
+bool EngineLog::gap(const Symbol* symbol, Gap gap) noexcept { return event(symbol, 0, bit(gap)); }
+
 bool EngineLog::drop(const Symbol& symbol) noexcept {
   const std::uint32_t number = symbol.log_number();
   return journal_->put(RecordKind::drop, number, &number, sizeof number) && journal_->commit();

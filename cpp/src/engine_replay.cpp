@@ -88,6 +88,7 @@ void JournalReplay::apply(const JournalReader& reader) {
     case RecordKind::flush: return engine_.flush();
     case RecordKind::history: return engine_.begin_history();
     case RecordKind::live: return engine_.go_live();
+    case RecordKind::event: return take_event(reader);
     case RecordKind::define: return;
     default: break;
   }
@@ -101,7 +102,20 @@ void JournalReplay::take_bar(const JournalReader& reader, Symbol& symbol) {
   const auto b = load<BarRecord>(record);
   const std::string clock(record.payload + sizeof b, b.clock_bytes);
   if (b.ts < earliest_ts) return symbol.reject();
-  symbol.on_bar(engine_.plan().clock(clock), {b.ts, b.open, b.high, b.low, b.close, b.volume, b.count});
+  symbol.on_bar(engine_.plan().clock(clock), bar_made_elsewhere(b.ts, b.open, b.high, b.low, b.close, b.volume));
+}
+
+void JournalReplay::take_event(const JournalReader& reader) {
+  const auto e = load<EventRecord>(reader.record());
+  Symbol* const to = symbol(reader);
+  if (e.gap == 0) {
+    if (e.ts < earliest_ts) throw JournalError("its time is none");
+    return to == nullptr ? engine_.on_time(e.ts) : to->on_time(e.ts);
+  }
+  for (const Gap gap : all_gaps) {
+    if (bit(gap) == e.gap) return to == nullptr ? engine_.on_gap(gap) : to->on_gap(gap);
+  }
+  throw JournalError("its gap is none");
 }
 
 JournalPlayer::JournalPlayer(Engine& engine, const std::string& folder, std::uint64_t from)

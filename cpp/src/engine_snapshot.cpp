@@ -73,7 +73,7 @@ std::unique_ptr<Engine> Engine::restore(std::string_view bytes) {
   const SavedPlan saved = load_plan(snapshot);
   std::unique_ptr<Engine> engine;
   try {
-    engine = restore(snapshot, saved, specs_of(saved));
+    engine = restore(snapshot, saved, specs_of(saved), {});
   } catch (const std::invalid_argument& error) {
     throw SnapshotError(std::string("the snapshot holds a plan that cannot be: ") + error.what());
   }
@@ -85,17 +85,17 @@ std::unique_ptr<Engine> Engine::restore(std::string_view bytes) {
   return engine;
 }
 
-std::unique_ptr<Engine> Engine::restore(std::string_view bytes, std::vector<NodeSpec> plan) {
+std::unique_ptr<Engine> Engine::restore(std::string_view bytes, std::vector<NodeSpec> plan, const Almanacs& almanacs) {
   const SnapshotReader snapshot({SnapshotKind::engine}, bytes);
-  return restore(snapshot, load_plan(snapshot), std::move(plan));
+  return restore(snapshot, load_plan(snapshot), std::move(plan), almanacs);
 }
 
 std::unique_ptr<Engine> Engine::restore(const SnapshotReader& snapshot, const SavedPlan& saved,
-                                        std::vector<NodeSpec> plan) {
+                                        std::vector<NodeSpec> plan, const Almanacs& almanacs) {
   Self self;
   snapshot.load("engine", self);
   check_saved_policy(self.options.policy);
-  SymbolFit symbol_fit(snapshot, saved, fit(saved, snapshot.schemas(), std::move(plan)));
+  SymbolFit symbol_fit(snapshot, saved, fit(saved, snapshot.schemas(), std::move(plan), almanacs));
   std::unique_ptr<Engine> engine;
   try {
     engine.reset(new Engine(symbol_fit.plan().plan, self.options));

@@ -47,6 +47,8 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
     case RecordKind::history:
     case RecordKind::live: return record.bytes == 0 ? no_symbol : symbol_unread;
     case RecordKind::policy: return record.bytes > 4 ? at(0) : symbol_unread;
+    case RecordKind::event:
+      return record.bytes == sizeof(EventRecord) ? at(offsetof(EventRecord, symbol)) : symbol_unread;
     case RecordKind::note: return is_utf8({record.payload, record.bytes}) ? no_symbol : symbol_unread;
     case RecordKind::none: return symbol_unread;
   }

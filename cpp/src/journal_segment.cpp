@@ -30,6 +30,7 @@ const char* kind_name(RecordKind kind) noexcept {
     case RecordKind::policy: return "policy";
     case RecordKind::history: return "history";
     case RecordKind::live: return "live";
+    case RecordKind::event: return "event";
     case RecordKind::note: return "note";
     case RecordKind::none: break;
   }

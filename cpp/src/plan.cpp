@@ -2,45 +2,10 @@
 #include "fastcore/engine/plan.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
-#include <string_view>
 
 #include "fastcore/text.hpp"
 
 namespace fastcore {
-
-std::int64_t parse_span(const std::string& text) {
-  struct Unit {
-    std::string_view name;
-    std::int64_t ns;
-  };
-  static constexpr Unit units[] = {{"ms", 1'000'000},
-                                   {"s", 1'000'000'000},
-                                   {"m", 60'000'000'000},
-                                   {"h", 3'600'000'000'000},
-                                   {"d", 86'400'000'000'000}};
-  std::int64_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
-  const std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-  if (error == std::errc() && count > 0) {
-    for (const Unit& one : units) {
-      if (unit == one.name && count <= std::numeric_limits<std::int64_t>::max() / 4 / one.ns) return count * one.ns;
-    }
-  }
-  throw PlanError("bar spec " + quoted(text) +
-                  " is not a whole number above 0 and one of ms, s, m, h, d, such as '5m'");
-}
-
-std::string clock_identity(const std::string& text) {
-  if (text.empty()) return text;
-  try {
-    return std::to_string(parse_span(text)) + "ns";
-  } catch (const PlanError&) {
-    return text;
-  }
-}
 
 std::size_t Plan::column(const std::string& name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);
@@ -49,10 +14,10 @@ std::size_t Plan::column(const std::string& name) const {
 }
 
 std::size_t Plan::clock(const std::string& text) const {
-  const std::int64_t span = parse_span(text);
+  const std::string identity = parse_bar_spec(text).identity();
   std::vector<std::string> known;
   for (std::size_t c = 1; c < clocks_.size(); ++c) {
-    if (clocks_[c].span == span) return c;
+    if (clocks_[c].identity == identity) return c;
     known.push_back(clocks_[c].text);
   }
   throw PlanError("no indicator runs on bars of " + quoted(text) + "; the engine has " +

@@ -52,6 +52,7 @@ struct Plan::Build {
 
   Plan& plan;
   const std::vector<const Kernel*>& kept_windows;                // by spec; see Plan's constructor
+  const Almanacs& almanacs;                                      // those that there are
   std::unordered_map<std::string, std::size_t> column_of{};      // name -> column
   std::vector<std::size_t> first_column{};                       // by spec
   std::vector<std::size_t> owner{};                              // by column: its spec
@@ -175,20 +176,42 @@ struct Plan::Build {
     }
   }
 
-  std::size_t clock_number(const std::string& text) {
-    const std::int64_t span = text.empty() ? 0 : parse_span(text);
-    for (std::size_t c = 0; c < plan.clocks_.size(); ++c) {
-      if (plan.clocks_[c].span == span) return c;
+  TimeGrid grid_of(const std::string& text, const BarSpec& bars) {
+    if (bars.anchor.empty()) return {bars.span, bars.origin};
+    const auto found = almanacs.find(bars.anchor);
+    if (found == almanacs.end()) {
+      throw PlanError("bar spec " + quoted(text) + " names " + quoted(bars.anchor) +
+                      ", which is neither a time zone that is known here nor a calendar of the engine");
     }
-    plan.clocks_.push_back({text, span, 0, {}});
-    return plan.clocks_.size() - 1;
+    const bool calendar = found->second->sessions;
+    if (calendar && (bars.span > 86'400'000'000'000 || bars.origin != 0))
+      throw PlanError("bar spec " + quoted(text) +
+                      " is of a calendar: its spans begin with a session and are of a day at most");
+    found->second->check(bars.anchor);
+    plan.almanacs_.insert(*found);
+    return {bars.span, bars.origin, found->second};
+  }
+
+  std::size_t clock_number(const std::string& text) {
+    if (text.empty()) return 0;
+    BarSpec bars = parse_bar_spec(text);
+    const std::string identity = bars.identity();
+    for (std::size_t c = 1; c < plan.clocks_.size(); ++c) {
+      if (plan.clocks_[c].identity == identity) return c;
+    }
+    const std::size_t source = clock_number(bars.source);
+    const std::size_t number = plan.clocks_.size();
+    const TimeGrid grid = bars.kind == BarKind::time ? grid_of(text, bars) : TimeGrid();
+    plan.clocks_.push_back({text, identity, std::move(bars), grid, source});
+    if (source != 0) plan.clocks_[source].parts_of.push_back(number);
+    return number;
   }
 
   void place_cells() {
     std::size_t next = plan.columns_.size();
     for (Clock& one : plan.clocks_) {
       one.cells = static_cast<std::uint32_t>(next);
-      next += one.span == 0 ? 2 : 5;
+      next += one.ticks() ? 2 : 5;
     }
     plan.cell_count_ = next;
     plan.column_clock_.resize(plan.columns_.size());
@@ -205,7 +228,7 @@ struct Plan::Build {
     for (std::size_t k = 0; k < spec.kernel->input_count; ++k) {
       if (spec.parents.empty()) {
         const Clock& one = plan.clocks_[clock[i]];
-        cells[k] = one.cells + input_cell(spec.kernel->inputs[k], one.span == 0);
+        cells[k] = one.cells + input_cell(spec.kernel->inputs[k], one.ticks());
       } else {
         cells[k] = cell[parent_column(spec, spec.parents[k])];
       }
@@ -369,10 +392,11 @@ struct Plan::Build {
   }
 };
 
-Plan::Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows) : specs_(std::move(specs)) {
+Plan::Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows, const Almanacs& almanacs)
+    : specs_(std::move(specs)) {
   if (specs_.empty()) throw PlanError("an engine needs at least one indicator");
-  clocks_.push_back({"", 0, 0, {}});
-  Build build{*this, windows};
+  clocks_.push_back({});
+  Build build{*this, windows, almanacs};
   build.name_columns();
   build.sort();
   build.place_cells();

@@ -197,12 +197,13 @@ PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::sha
   return Fitting(saved, schemas).into(std::move(plan));
 }
 
-PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::vector<NodeSpec> specs) {
+PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::vector<NodeSpec> specs, Almanacs others) {
+  for (const SavedAlmanac& one : saved.almanacs) others[one.name] = std::make_shared<const Almanac>(one.almanac);
   Fitting fitting(saved, schemas);
-  auto plan = std::make_shared<const Plan>(specs);
+  auto plan = std::make_shared<const Plan>(specs, std::vector<const Kernel*>(), others);
   const auto windows = fitting.windows(*plan);
   if (std::any_of(windows.begin(), windows.end(), [](const Kernel* kernel) { return kernel != nullptr; }))
-    plan = std::make_shared<const Plan>(std::move(specs), windows);
+    plan = std::make_shared<const Plan>(std::move(specs), windows, others);
   return fitting.into(std::move(plan));
 }
 

@@ -13,18 +13,24 @@ namespace fastcore {
 namespace {
 
 constexpr std::int64_t most_lateness = 86'400'000'000'000;  // a day
+constexpr std::int64_t most_silence = 1000 * most_lateness;
 constexpr std::uint32_t most_remembered = 1U << 24;
 
 /// Every rule with its name and range, once for all that walk over them.
 template <class Rules, class Visit>
 void each_rule(Rules& policy, const Visit& visit) {
   const auto last = [](auto rule) { return static_cast<double>(rule); };
-  visit("order", policy.order, 0.0, last(OrderRule::buffer));
+  visit("order", policy.order, 0.0, last(OrderRule::revise));
   visit("invalid", policy.invalid, 0.0, last(InvalidRule::clamp));
   visit("duplicates", policy.duplicates, 0.0, last(DuplicateRule::value));
   visit("crossed", policy.crossed, 0.0, last(CrossedRule::accept));
+  visit("sequence", policy.sequence, 0.0, last(SequenceRule::id));
+  visit("fill", policy.fill, 0.0, last(FillRule::flat));
+  visit("large_trades", policy.large_trades, 0.0, last(LargeTradeRule::split));
+  visit("silence", policy.silence, 0.0, static_cast<double>(most_silence));
   visit("lateness", policy.lateness, 0.0, static_cast<double>(most_lateness));
   visit("buffer_size", policy.buffer_size, 1.0, static_cast<double>(most_remembered));
+  visit("revise_bars", policy.revise_bars, 1.0, 1024.0);
   visit("duplicate_window", policy.duplicate_window, 1.0, static_cast<double>(most_remembered));
   visit("jump_window", policy.jump_window, static_cast<double>(JumpFilter::least_window),
         static_cast<double>(JumpFilter::most_window));

@@ -33,7 +33,7 @@ std::vector<SavedParam> params_by_name(const Kernel& kernel, const ParamValues& 
 const char* input_name(const Clock& clock, std::size_t place) {
   static constexpr const char* of_ticks[] = {"price", "size"};
   static constexpr const char* of_bars[] = {"open", "high", "low", "close", "volume"};
-  return clock.span == 0 ? of_ticks[place] : of_bars[place];
+  return clock.ticks() ? of_ticks[place] : of_bars[place];
 }
 
 /// Writes down which node computes which cell, and from which it reads.
@@ -130,6 +130,7 @@ SavedPlan describe(const Plan& plan, SchemaTable& schemas) {
     const SavedInput shown = describer.read(plan.source_of(column), plan.clocks()[plan.clock_of(column)]);
     saved.columns.push_back({plan.columns()[column], shown.node, shown.name});
   }
+  for (const auto& [name, almanac] : plan.almanacs()) saved.almanacs.push_back({name, *almanac});
   return saved;
 }
 

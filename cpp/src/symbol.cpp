@@ -2,7 +2,6 @@
 #include "fastcore/engine/symbol.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <stdexcept>
 
@@ -20,14 +19,16 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   inputs_ = cells_ + plan_->clocks()[0].cells;
   plan_->make(block_->data());
   ready_.resize(plan_->clocks().size());
+  rows_.resize(plan_->clocks().size());
   scratch_.resize(plan_->cell_count());
   for (std::size_t c = 0; c < plan_->clocks().size(); ++c) {
     const Clock& clock = plan_->clocks()[c];
     if (history > 0) histories_.emplace_back(history, clock.columns.size());
-    if (c == 0) continue;
-    bars_.emplace_back(clock.span);
-    closed_.emplace_back(std::max<std::size_t>(history, 1));
+    const std::size_t remade = policy.order == OrderRule::revise ? policy.revise_bars : 1;
+    if (c != 0) closed_.emplace_back(std::max(history, remade));
   }
+  make_builders();
+  make_reviser();
 }
 
 /// Checks the order of a sound tick, closes bars, runs indicators. Not counted here.
@@ -35,6 +36,7 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   Outcome outcome = Outcome::accepted;
   if (tick.ts < last_ts_) {
     if (policy_.order == OrderRule::reject) return Outcome::rejected;
+    if (reviser_ != nullptr) return revise(tick);
     if (policy_.order != OrderRule::accept) return Outcome::late_dropped;
     outcome = Outcome::late_accepted;
   } else {
@@ -48,14 +50,22 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
       group->settled(symbol, group->nodes, group->count, cells_);
     return outcome;
   }
-  if (!bars_.empty()) {
-    close_bars(tick.ts);
-    for (TimeBars& bars : bars_) bars.add(tick.ts, tick.price, tick.size);
+  const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
+  run(tick);
+  if (reviser_ != nullptr) keep({Event::Kind::tick, Gap::sequence, tick}, before);
+  return outcome;
+}
+
+/// A tick that is taken goes through bars and indicators.
+void Symbol::run(const Tick& tick) noexcept {
+  if (policy_.watches()) watch(tick);
+  gaps_.open = 0;
+  for (std::size_t i = 0; i < bars_.size(); ++i) {
+    if (bars_[i].of_ticks) bars_[i].builder.on_tick(tick, emit_to(i + 1));
   }
   inputs_[0] = tick.price;
   inputs_[1] = tick.size;
   run_clock(0, true);
-  return outcome;
 }
 
 Outcome Symbol::on_tick(const Tick& tick) noexcept {
@@ -99,7 +109,7 @@ bool Symbol::came_before(const Tick& tick) noexcept {
 /// Where there is nothing but indicators to run at a tick, and all are ready, the next one goes straight to them.
 void Symbol::find_short_way() noexcept {
   if (gate_ != nullptr || splice_ != nullptr || !bars_.empty() || !histories_.empty() || plan_->copies(0)) return;
-  if (ready_[0] != plan_->state_count(0)) return;
+  if (policy_.watches() || reviser_ != nullptr || gaps_.open != 0 || ready_[0] != plan_->state_count(0)) return;
   first_ = plan_->groups(0).data();
   last_ = first_ + plan_->groups(0).size();
 }
@@ -109,43 +119,51 @@ Outcome Symbol::on_quote(const Quote& quote) noexcept {
   return on_tick({quote.ts, mid_of(quote, policy_.crossed == CrossedRule::accept), 0.0});
 }
 
+/// Notes what lies between the last tick and this one.
+void Symbol::watch(const Tick& tick) noexcept {
+  if (gaps_.silent(tick.ts, policy_)) run_gap(Gap::silence);
+  if (gaps_.skips(tick, policy_)) run_gap(Gap::sequence);
+  gaps_.hear(tick);
+}
+
+void Symbol::on_time(std::int64_t ts) noexcept {
+  if (gate_ != nullptr) ts = gate_->advance(ts, ledger_, [this](const Tick& one) { return take(one); });
+  if (ts <= last_ts_) return;
+  last_ts_ = ts;
+  const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
+  run_time(ts);
+  if (reviser_ != nullptr) keep({Event::Kind::time, Gap::sequence, {ts, 0.0, 0.0}}, before);
+}
+
+void Symbol::run_time(std::int64_t ts) noexcept {
+  if (gaps_.silent(ts, policy_)) run_gap(Gap::silence);
+  for (std::size_t i = 0; i < bars_.size(); ++i) bars_[i].builder.on_time(ts, emit_to(i + 1));
+}
+
+void Symbol::on_gap(Gap gap) noexcept {
+  const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
+  run_gap(gap);
+  if (reviser_ != nullptr) keep({Event::Kind::gap, gap, {last_ts_, 0.0, 0.0}}, before);
+}
+
+void Symbol::run_gap(Gap gap) noexcept {
+  gaps_.note(gap);
+  for (std::size_t i = 0; i < bars_.size(); ++i) bars_[i].builder.mark(gap, emit_to(i + 1));
+  first_ = last_ = nullptr;  // the next tick must see that the gap is over
+  ready_[0] = 0;
+}
+
+bool Symbol::ready() const noexcept {
+  if (gaps_.open != 0) return false;
+  for (std::size_t clock = 0; clock < ready_.size(); ++clock) {
+    std::size_t known = ready_[clock];
+    if (!plan_->all_ready(clock, block_->data(), known)) return false;
+  }
+  return true;
+}
+
 void Symbol::flush() noexcept {
   if (gate_ != nullptr) gate_->flush(ledger_, [this](const Tick& one) { return take(one); });
-}
-
-Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
-  ++ledger_.received;
-  const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
-                       valid_price(bar.close) && valid_size(bar.volume);
-  if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
-    return refuse(Outcome::invalid);
-  }
-  TimeBars& bars = bars_[clock - 1];
-  if (bars.closes(bar.ts)) run_bar(clock, bars.close());
-  const std::int64_t newest = bars.newest();
-  if (bar.ts == newest) return refuse(Outcome::duplicate);
-  if (bar.ts < newest) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
-  bars.take(bar);
-  last_ts_ = std::max(last_ts_, bar.ts);
-  run_bar(clock, bar);
-  return outcome_ = ledger_.count(Outcome::accepted);
-}
-
-void Symbol::close_bars(std::int64_t ts) noexcept {
-  for (std::size_t i = 0; i < bars_.size(); ++i) {
-    if (bars_[i].closes(ts)) run_bar(i + 1, bars_[i].close());
-  }
-}
-
-void Symbol::run_bar(std::size_t clock, const Bar& bar) noexcept {
-  double* const inputs = cells() + plan_->clocks()[clock].cells;
-  inputs[0] = bar.open;
-  inputs[1] = bar.high;
-  inputs[2] = bar.low;
-  inputs[3] = bar.close;
-  inputs[4] = bar.volume;
-  run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
-  closed_[clock - 1].push(bar);
 }
 
 void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
@@ -153,25 +171,18 @@ void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   const bool settled = ready_[clock] == plan_->state_count(clock);
   plan_->step(clock, symbol, cells_, settled && finite);
   if (!settled && plan_->all_ready(clock, symbol, ready_[clock]) && clock == 0) find_short_way();
-  if (!histories_.empty()) histories_[clock].push(cells(), plan_->clocks()[clock].columns);
+  if (histories_.empty()) return;
+  histories_[clock].push(cells(), plan_->clocks()[clock].columns);
+  ++rows_[clock];
 }
 
 void Symbol::peek(double price, double size, bool forming, double* row) const {
   std::copy_n(cells(), plan_->cell_count(), scratch_.begin());
-  if (forming) {
-    for (std::size_t i = 0; i < bars_.size(); ++i) {
-      TimeBars bars = bars_[i];
-      bars.add(last_ts_, price, size);
-      const Bar& bar = bars.forming();
-      if (bar.count == 0) continue;
-      double* const inputs = scratch_.data() + plan_->clocks()[i + 1].cells;
-      inputs[0] = bar.open;
-      inputs[1] = bar.high;
-      inputs[2] = bar.low;
-      inputs[3] = bar.close;
-      inputs[4] = bar.volume;
-      plan_->peek(i + 1, block_->data(), scratch_.data());
-    }
+  for (std::size_t clock = 1; forming && clock <= bars_.size(); ++clock) {
+    const Bar bar = forming_with(clock, {last_ts_, price, size});
+    if (bar.empty()) continue;
+    put_bar(bar, scratch_.data() + plan_->clocks()[clock].cells);
+    plan_->peek(clock, block_->data(), scratch_.data());
   }
   double* const inputs = scratch_.data() + plan_->clocks()[0].cells;
   inputs[0] = price;
@@ -184,6 +195,8 @@ std::size_t Symbol::memory() const noexcept {
   std::size_t bytes = sizeof(Symbol) + block_->size() + scratch_.size() * sizeof(double);
   for (const History& history : histories_) bytes += history.block()->size();
   for (const BarHistory& bars : closed_) bytes += bars.block()->size();
+  for (const BarHistory& bars : revisions_) bytes += bars.block()->size();
+  if (reviser_ != nullptr) bytes += reviser_->memory();
   return bytes;
 }
 

@@ -11,10 +11,23 @@ namespace fastcore {
 void Symbol::describe_bars(SavedPlan& plan, SchemaTable& schemas) {
   Bar bar{};
   plan.bar = schemas.number(schema_of(bar));
-  for (std::size_t i = 0; i < bars_.size(); ++i) plan.clocks[i + 1].bars = schemas.number(schema_of(bars_[i]));
+  for (std::size_t i = 0; i < bars_.size(); ++i) plan.clocks[i + 1].bars = schemas.number(schema_of(bars_[i].builder));
 }
 
 void Symbol::save(SchemaTable& schemas, ByteWriter& out) {
+  if (reviser_ == nullptr) {
+    save_as(bars_, schemas, out);
+    return;
+  }
+  // What may still be revised is saved as it was before the events that are remembered, and those with it.
+  Checkpoint now = reviser_->base();
+  copy_to(now);
+  copy_from(reviser_->base());
+  save_as(now.bars, schemas, out);
+  copy_from(now);
+}
+
+void Symbol::save_as(const std::vector<BarClock>& now, SchemaTable& schemas, ByteWriter& out) {
   StateSaver archive(out);
   out.number(static_cast<std::uint32_t>(schemas.number(schema_of(policy_))));
   policy_.state(archive);
@@ -22,10 +35,11 @@ void Symbol::save(SchemaTable& schemas, ByteWriter& out) {
   state(archive);
   out.numbers(cells(), plan_->columns().size());
   for (std::size_t i = 0; i < bars_.size(); ++i) {
-    bars_[i].state(archive);
-    const std::size_t newest = std::min<std::size_t>(closed_[i].size(), 1);
-    out.number(static_cast<std::uint32_t>(newest));
-    if (newest == 1) Bar(*closed_[i].last(1)).state(archive);
+    bars_[i].builder.state(archive);
+    const auto since = static_cast<std::size_t>(now[i].made - bars_[i].made);
+    const bool kept = closed_[i].size() > since;
+    out.number(static_cast<std::uint32_t>(kept ? 1 : 0));
+    if (kept) Bar(*closed_[i].last(since + 1)).state(archive);
   }
   for (const Plan::State& node : plan_->states()) node.kernel->save(block_->data() + node.offset, out);
 }
@@ -50,6 +64,8 @@ void Symbol::load(const SavedSymbol& saved, SymbolFit& fit) {
   const PlanFit& plan = fit.plan();
   fit.load(policy_, SymbolFit::policy_slot, saved.policy, "a policy");
   check_saved_policy(policy_);
+  make_builders();
+  make_reviser();
   gate_ = policy_.guarded() ? std::make_unique<Gate>(policy_) : nullptr;
   fit.load(*this, SymbolFit::self_slot, saved.self, "a symbol");
   for (std::size_t column = 0; column < plan.columns.size(); ++column) {
@@ -59,7 +75,8 @@ void Symbol::load(const SavedSymbol& saved, SymbolFit& fit) {
     const std::size_t from = plan.clocks[i + 1];
     if (from == PlanFit::nowhere || from == 0) continue;
     const SavedSymbol::Bars& bars = saved.bars[from - 1];
-    fit.load(bars_[i], SymbolFit::builder_slot + i, {fit.saved().clocks[from].bars, bars.builder}, "a bar that forms");
+    fit.load(bars_[i].builder, SymbolFit::builder_slot + i, {fit.saved().clocks[from].bars, bars.builder},
+             "a bar that forms");
     if (!bars.newest.empty()) push_bar(i, bars.newest, fit);
   }
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
@@ -73,6 +90,7 @@ void Symbol::load(const SavedSymbol& saved, SymbolFit& fit) {
   cold_ = plan.cold;
   std::fill(ready_.begin(), ready_.end(), 0);
   first_ = last_ = nullptr;
+  if (reviser_ != nullptr) redo_all();
 }
 
 void Symbol::push_bar(std::size_t place, std::string_view record, SymbolFit& fit) {
@@ -93,6 +111,7 @@ void Symbol::load_history(const SavedHistory& saved, const SavedSymbols& symbols
       const auto found = std::find(columns.begin(), columns.end(), plan.columns[column]);
       places.push_back(static_cast<std::size_t>(found - columns.begin()));
     }
+    histories_[clock].clear();
     std::vector<double> in(columns.size());
     std::vector<double> row(places.size());
     ByteReader values(rows.values);

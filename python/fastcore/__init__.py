@@ -10,6 +10,7 @@ import typing
 
 from fastcore import _core, errors
 from fastcore import indicators as _indicators
+from fastcore.calendars import Calendar
 from fastcore.catalogue import describe, indicators
 from fastcore.differences import Difference, diff
 from fastcore.engine import Engine
@@ -17,7 +18,7 @@ from fastcore.errors import *  # noqa: F403
 from fastcore.indicators import Indicator, make
 from fastcore.journal import Journal
 from fastcore.policy import Policy
-from fastcore.ticks import BAR, TICK
+from fastcore.ticks import BAR, GAPS, TICK
 
 if typing.TYPE_CHECKING:
     from fastcore import shm as shm
@@ -59,8 +60,10 @@ if not typing.TYPE_CHECKING:
 
 __all__ = [
     "BAR",
+    "GAPS",
     "OUTCOMES",
     "TICK",
+    "Calendar",
     "Difference",
     "Engine",
     "Indicator",
@@ -76,7 +79,7 @@ __all__ = [
 __all__ += errors.__all__
 __all__ += _indicators.__all__
 __all__ = sorted({*__all__})
-_types = ("Difference", "Engine", "Indicator", "Journal", "Policy", "Symbol")
+_types = ("Calendar", "Difference", "Engine", "Indicator", "Journal", "Policy", "Symbol")
 for _name in (*_types, "describe", "diff", "indicators", "make", *errors.__all__):
     globals()[_name].__module__ = "fastcore"
 del _name, _types

@@ -38,6 +38,7 @@ JournalReader = _native.JournalReader
 RingReader = _native.RingReader
 RingWriter = _native.RingWriter
 Symbol = _native.Symbol
+anchors = _native.anchors
 catalogue = _native.catalogue
 install = _native.install
 outcomes = _native.outcomes

@@ -18,6 +18,9 @@ outcomes: tuple[str, ...]
 def catalogue() -> list[Row]:
     """Every indicator as a dict: name, family, doc, formula, source, params, inputs, outputs."""
 
+def anchors(plan: dict[str, Any]) -> set[str]:
+    """Names of the time zones and calendars that a plan's bar specs name."""
+
 def snapshot_difference(
     a: bytes, b: bytes, /
 ) -> (
@@ -97,8 +100,20 @@ class Symbol:
         """
     def bars(self, span: str) -> _Bars:
         """Window over the last closed bars of a span, oldest first, as an array of fc.BAR."""
+    def revisions(self, span: str) -> _Bars:
+        """Window over the last bars of a span that late ticks changed, as each became, in that order: an
+        array of fc.BAR. Needs Policy(order='revise').
+        """
     def forming(self, span: str) -> _Bars:
         """A copy of the forming bar of a span; its count is 0 when there is none."""
+    def on_time(self, ts: int) -> None:
+        """Event time has come to ts (ns since 1970 UTC): time bars that end before it close, and ticks
+        before it are late from now on.
+        """
+    def on_gap(self, kind: str) -> None:
+        """There is a gap before the next tick: 'sequence' (ticks were lost), 'silence', 'session' (it is
+        over: bars close) or 'feed' (it is down).
+        """
     @property
     def name(self) -> str:
         """Name under which the engine holds it."""
@@ -114,6 +129,15 @@ class Symbol:
     @property
     def last_ts(self) -> int:
         """Timestamp of the newest tick; 0 before the first."""
+    @property
+    def gaps(self) -> dict[str, int]:
+        """How many gaps of each kind there were."""
+    @property
+    def gap(self) -> tuple[str, ...]:
+        """Kinds of the gaps that last: no tick has come since."""
+    @property
+    def ready(self) -> bool:
+        """Whether every column has had a value, and no gap lasts."""
     @property
     def cold(self) -> dict[str, str]:
         """Columns that started anew when the symbol was restored, and why, in row order."""
@@ -212,15 +236,30 @@ class Engine:
         max_symbols: int,
         policy: Any,
         copy_rows: bool,
+        almanacs: dict[str, Any],
     ) -> None: ...
     @overload
-    def __init__(self, snapshot: bytes, plan: dict[str, Any] | None, copy_rows: bool) -> None: ...
+    def __init__(
+        self,
+        snapshot: bytes,
+        plan: dict[str, Any] | None,
+        copy_rows: bool,
+        almanacs: dict[str, Any],
+    ) -> None: ...
     @overload
     def __init__(self, journal: Journal, skip: bool, copy_rows: bool) -> None: ...
     def symbol(self, name: str, policy: Any = None) -> Symbol:
         """The symbol of that name, made on first use: with the engine's policy, or one of its own."""
     def flush(self) -> None:
         """Release the ticks that policies hold back: the stream has ended, or pauses."""
+    def on_time(self, ts: int) -> None:
+        """Event time has come to ts (ns since 1970 UTC) for every symbol: time bars that end before it
+        close, and ticks before it are late from now on.
+        """
+    def on_gap(self, kind: str) -> None:
+        """Every symbol has a gap: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars
+        close) or 'feed' (it is down).
+        """
     def drop(self, name: str) -> None:
         """Forget a symbol, after releasing what its policy holds back; its ledger stays in the engine's."""
     def stats(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastcore import _core
 from fastcore._tick_frames import is_frame, run_frame, ticks_of
+from fastcore.calendars import Calendar, almanacs
 from fastcore.errors import BusyError, InputError, SnapshotError
 from fastcore.indicators import Indicator
 from fastcore.journal import Journal, opened
@@ -36,6 +37,8 @@ class Engine(_core.Engine):
         Bound on the symbols held at once.
     journal : Journal or path, optional
         Takes what the engine is given before the engine does; see `attach`.
+    calendars : mapping of str to Calendar, optional
+        Sessions of markets, by the names that bar specs use. Time zones need no entry.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Engine(_core.Engine):
         rows: Literal["live", "copy"] = "live",
         max_symbols: int | None = None,
         journal: Journal | str | os.PathLike[str] | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
     ) -> None:
         if not isinstance(plan, Mapping):
             raise TypeError(f"Engine: the plan must map names to indicators, not be {plan!r}")
@@ -81,6 +85,7 @@ class Engine(_core.Engine):
             0 if max_symbols is None else _whole("max_symbols", max_symbols, 1, _MOST_SYMBOLS),
             rules,
             _copies(rows),
+            almanacs(_core.anchors(dict(plan)), _calendars(calendars)),
         )
         if journal is not None:
             self.attach(journal)
@@ -294,6 +299,7 @@ class Engine(_core.Engine):
         *,
         plan: Mapping[str, Indicator] | None = None,
         rows: Literal["live", "copy"] = "live",
+        calendars: Mapping[str, Calendar] | None = None,
     ) -> Engine:
         """An engine from the bytes of `snapshot`, at the tick where that one was.
 
@@ -306,6 +312,8 @@ class Engine(_core.Engine):
             the rest starts anew, and `cold` says what that is and why.
         rows : {"live", "copy"}
             What `on_tick` returns.
+        calendars : mapping of str to Calendar, optional
+            For bars that are new in the plan; others keep the calendars and zones that were saved.
 
         Raises
         ------
@@ -327,7 +335,9 @@ class Engine(_core.Engine):
             raise TypeError(f"Engine.restore: the plan must map names to indicators, not be {plan!r}")
         made = cls.__new__(cls)
         data = _snapshot_bytes("Engine.restore", data)
-        _core.Engine.__init__(made, data, None if plan is None else dict(plan), _copies(rows))
+        new = None if plan is None else dict(plan)
+        tables = {} if new is None else almanacs(_core.anchors(new), _calendars(calendars))
+        _core.Engine.__init__(made, data, new, _copies(rows), tables)
         return made
 
     def restore_symbol(self, data: bytes) -> _core.Symbol:
@@ -573,6 +583,12 @@ def _names(method: str, symbols: Any) -> list[str]:
         if not isinstance(name, str):
             raise TypeError(f"{method}: symbols must be names, not {name!r}")
     return names
+
+
+def _calendars(calendars: Any) -> Mapping[str, Calendar]:
+    if calendars is not None and not isinstance(calendars, Mapping):
+        raise TypeError(f"Engine: calendars must map names to calendars, not be {calendars!r}")
+    return calendars or {}
 
 
 def _copies(rows: str) -> bool:

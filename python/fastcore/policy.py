@@ -12,12 +12,15 @@ class Policy:
 
     Parameters
     ----------
-    order : {"drop", "reject", "accept", "buffer"}
+    order : {"drop", "reject", "accept", "buffer", "revise"}
         A tick older than the newest: counted as late_dropped; refused with a TickError and counted as
         rejected; or taken where it stands and counted as late_accepted. With "buffer" every tick is held
         until one has come that is younger by `lateness`, and all are taken in the order of their times; one
-        that is older than what was released is late_dropped. A closed bar older than the newest of its
-        clock cannot be taken after it: it is left out, also where late ticks are accepted.
+        that is older than what was released is late_dropped. With "revise" bars, indicators and rows become
+        what they would be had the tick come in time: counted as late_accepted, and `Symbol.revisions` has
+        the bars that changed; one older than all of the last `revise_bars` bars, or than the ticks that are
+        remembered, is late_dropped. A closed bar older than the newest of its clock cannot be taken after
+        it: it is left out, also where late ticks are accepted.
     invalid : {"drop", "raise", "clamp"}
         A price that is not above 0, a size below 0, NaN or infinite: counted as invalid, or counted
         and refused with a TickError; or taken, with the last price and with size 0 in their place.
@@ -33,11 +36,27 @@ class Policy:
     lateness : int or str
         How long "buffer" waits in event time: nanoseconds, or a text such as "250ms"; at most a day.
     buffer_size : int
-        Ticks that "buffer" holds at most; beyond, the oldest is released early. 1 to 16,777,216.
+        Ticks that "buffer" holds at most; beyond, the oldest is released early. Ticks that "revise"
+        remembers at most. 1 to 16,777,216.
     duplicate_window : int
         Ticks remembered, 1 to 16,777,216.
     jump_window : int
         Prices by which a jump is judged, 4 to 1024.
+    sequence : {"none", "id"}
+        What a tick's id says of those before: nothing; or that one was lost where it is more than the last
+        id and 1, which is a gap of the kind "sequence".
+    silence : int or str, optional
+        How long without a tick, in event time, is a gap of the kind "silence": nanoseconds, or a text such
+        as "30s".
+    fill : {"none", "flat"}
+        A span of time without a tick: no bar; or a stale one at the last close, unless the feed was down or
+        the session over. A hole of more than 1000 spans is filled by 1000.
+    revise_bars : int
+        Copies of the symbol's state that "revise" keeps, one for each bar that closes on the fastest of its
+        clocks, 1 to 1024: each takes the memory of the symbol's indicators.
+    large_trades : {"whole", "split"}
+        A trade that crosses the threshold of a volume or value bar: goes into that bar whole; or fills it,
+        and as many more as there are in it, and begins the next with the rest.
 
     Examples
     --------
@@ -50,7 +69,7 @@ class Policy:
     'duplicate'
     """
 
-    order: Literal["drop", "reject", "accept", "buffer"] = "drop"
+    order: Literal["drop", "reject", "accept", "buffer", "revise"] = "drop"
     invalid: Literal["drop", "raise", "clamp"] = "drop"
     duplicates: Literal["keep", "id", "value"] = "keep"
     jumps: float | None = None
@@ -59,3 +78,8 @@ class Policy:
     buffer_size: int = 4096
     duplicate_window: int = 1024
     jump_window: int = 32
+    sequence: Literal["none", "id"] = "none"
+    silence: int | str | None = None
+    fill: Literal["none", "flat"] = "none"
+    large_trades: Literal["whole", "split"] = "whole"
+    revise_bars: int = 8

@@ -38,13 +38,17 @@ inline std::vector<Bar> bars_of(const std::vector<Tick>& ticks, std::int64_t spa
   for (const Tick& tick : ticks) {
     const std::int64_t begin = tick.ts / span * span;
     if (all.empty() || all.back().ts != begin)
-      all.push_back({begin, tick.price, tick.price, tick.price, tick.price, 0.0, 0});
+      all.push_back({begin, tick.price, tick.price, tick.price, tick.price, 0.0, 0.0, quiet_nan, 0.0, 0.0, 0, tick.ts,
+                     tick.ts, 0, !all.empty(), false});
     Bar& bar = all.back();
     bar.high = std::max(bar.high, tick.price);
     bar.low = std::min(bar.low, tick.price);
     bar.close = tick.price;
     bar.volume += tick.size;
+    bar.value += tick.price * tick.size;
+    bar.last_ts = tick.ts;
     ++bar.count;
+    if (bar.volume > 0.0) bar.vwap = std::clamp(bar.value / bar.volume, bar.low, bar.high);
   }
   return all;
 }
@@ -64,7 +68,7 @@ inline std::array<double, max_inputs> inputs_of(const Kernel& kernel, const Bar&
 }
 /// On ticks the price stands for all prices, the size for the volume.
 inline std::array<double, max_inputs> inputs_of(const Kernel& kernel, const Tick& tick) {
-  return inputs_of(kernel, Bar{tick.ts, tick.price, tick.price, tick.price, tick.price, tick.size, 1});
+  return inputs_of(kernel, bar_of(tick.ts, tick));
 }
 
 inline Values row_of(const Symbol& symbol) { return {symbol.cells(), symbol.cells() + symbol.plan().columns().size()}; }

@@ -49,7 +49,7 @@ TEST_CASE("bars are what their definition says, on every clock, and columns chan
     const Values row = row_of(symbol);
     for (const char* text : {"1m", "5s"}) {
       const std::size_t clock = engine.plan().clock(text);
-      const std::int64_t span = engine.plan().clocks()[clock].span;
+      const std::int64_t span = engine.plan().clocks()[clock].bars.span;
       const bool closes = seen.size() > 1 && seen[seen.size() - 2].ts / span != tick.ts / span;
       for (std::size_t column = 0; column < row.size(); ++column) {
         if (engine.plan().clock_of(column) == clock && !closes) REQUIRE(same(row[column], before[column]));
@@ -61,7 +61,8 @@ TEST_CASE("bars are what their definition says, on every clock, and columns chan
       REQUIRE(closed.size() == std::min<std::size_t>(50, bars.size() - 1));
       REQUIRE(std::memcmp(closed.last(closed.size()), bars.data() + bars.size() - 1 - closed.size(),
                           closed.size() * sizeof(Bar)) == 0);
-      REQUIRE(std::memcmp(&symbol.forming(clock), &bars.back(), sizeof(Bar)) == 0);
+      const Bar forming = symbol.forming(clock);
+      REQUIRE(std::memcmp(&forming, &bars.back(), sizeof(Bar)) == 0);
     }
     before = row;
   }
@@ -196,7 +197,7 @@ TEST_CASE("a bar from elsewhere does what the same bar made here does") {
   CHECK(std::isfinite(row[0]));
   CHECK(from_elsewhere.ledger().received == bars.size());
 
-  const Bar good{from_elsewhere.last_ts() + 60 * second, 10, 12, 9, 11, 5, 3};
+  const Bar good = bar_made_elsewhere(from_elsewhere.last_ts() + 60 * second, 10, 12, 9, 11, 5);
   const auto broken = [&](double Bar::* field, double value) {
     Bar bar = good;
     bar.*field = value;

@@ -8,7 +8,7 @@ Every feed is an iterator of `TickBatch`, the form that ``engine.on_ticks`` take
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,13 @@ import numpy.typing as npt
 
 from fastcore.ticks import BAR, TICK
 
-__all__ = ["BarBatch", "TickArray", "TickBatch", "rebatch"]
+__all__ = ["BarBatch", "TickArray", "TickBatch", "candles", "rebatch"]
 
 #: An array of `fastcore.ticks.TICK`.
 TickArray = npt.NDArray[np.void]
+
+#: What a venue's candle says.
+_KNOWN = ("ts", "open", "high", "low", "close", "volume", "count")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +93,26 @@ class BarBatch:
     def since(self, place: int) -> BarBatch:
         """The batch without its first `place` bars."""
         return BarBatch(self.span, self.bars[place:], self.names[place:])
+
+
+def candles(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.void]:
+    """Bars of which no more is known than ``(ts, open, high, low, close, volume, count)``.
+
+    Their trades are not known one by one: `value` and `vwap` are NaN, and nobody is said to have taken.
+
+    Examples
+    --------
+    >>> candles([(10**18, 1.0, 3.0, 1.0, 2.0, 40.0, 7)])[["close", "count", "value", "complete"]].tolist()
+    [(2.0, 7, nan, True)]
+    """
+    bars = np.zeros(len(rows), BAR)
+    if len(rows):
+        for name, column in zip(_KNOWN, zip(*rows, strict=True), strict=True):
+            bars[name] = column
+    bars["value"] = bars["vwap"] = np.nan
+    bars["first_ts"] = bars["last_ts"] = bars["ts"]
+    bars["complete"] = True
+    return bars
 
 
 def rebatch(chunks: Iterable[npt.NDArray[Any]], batch: int) -> Iterator[npt.NDArray[Any]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastcore.feeds import BarBatch, TickBatch
-from fastcore.ticks import BAR, TICK
+from fastcore.feeds import BarBatch, TickBatch, candles
+from fastcore.ticks import TICK
 
 __all__ = ["EventBuffer"]
 
@@ -67,10 +67,10 @@ class EventBuffer:
         _PACK(self._bytes, end, ts, price, size, number, code, side)
         self._end = end + _SIZE
 
-    def bar(self, span: str, name: str, bar: Sequence[Any]) -> None:
-        """Add a closed bar, a row of `fastcore.BAR`, after the ticks before it."""
+    def bar(self, span: str, name: str, candle: Sequence[Any]) -> None:
+        """Add a closed bar, a row of `candles`, after the ticks before it."""
         self._close_ticks()
-        row = np.array([tuple(bar)], BAR)
+        row = candles([candle])
         last = self._done[-1] if self._done else None
         if isinstance(last, BarBatch) and last.span == span:
             self._done[-1] = BarBatch(span, np.concatenate((last.bars, row)), [*last.names, name])

@@ -21,10 +21,10 @@ import numpy as np
 
 from fastcore._extras import require
 from fastcore.errors import ConfigError, HistoryError, InputError
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, TickBatch, candles
 from fastcore.feeds._http import HttpSource
 from fastcore.feeds.wire import decode, encode
-from fastcore.ticks import BAR, TICK
+from fastcore.ticks import TICK
 
 __all__ = ["BinanceHistory", "spliced"]
 
@@ -145,7 +145,7 @@ class BinanceHistory:
             rows = await self._asked("/api/v3/klines", query, 2, self._candles)
             now = time.time_ns() // _MS
             closed = [(r[0] * _MS, *r[1:6], r[8]) for r in rows if r[6] < now]
-            return BarBatch(span, np.array(closed, BAR), [self._prefix + name] * len(closed))
+            return BarBatch(span, candles(closed), [self._prefix + name] * len(closed))
 
         return self._parts(symbol, f"klines-{span}", pages, fetch)
 

@@ -12,7 +12,10 @@ from fastcore.feeds import TickArray
 from fastcore.loop.events import BarEvent, Rows
 from fastcore.loop.timers import span_ns
 
-__all__ = ["ClosedBars"]
+__all__ = ["TOLD", "ClosedBars"]
+
+#: What a `BarEvent` says of a bar.
+TOLD = ["ts", "open", "high", "low", "close", "volume", "count"]
 
 
 class ClosedBars:
@@ -88,7 +91,7 @@ class ClosedBars:
                     continue
                 self._newest[name, span] = int(fresh["ts"][-1])
                 length = span_ns(span)
-                for bar in fresh.tolist():
+                for bar in fresh[TOLD].tolist():
                     # A bar of time closes by the first tick of a later span; others by their last.
                     at = int(np.searchsorted(newest_ts, bar[0] + length)) if length else len(mine)
                     place = int(mine[at]) if at < len(mine) else len(rows)

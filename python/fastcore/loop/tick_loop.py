@@ -16,7 +16,7 @@ from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError, FastcoreError, InputError
 from fastcore.feeds import BarBatch, TickBatch
-from fastcore.loop.bars import ClosedBars
+from fastcore.loop.bars import TOLD, ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import BarEvent, Rows
 from fastcore.loop.garbage import Garbage
@@ -339,7 +339,7 @@ class TickLoop:
             return None
 
     async def _bar_batch(self, batch: BarBatch) -> None:
-        for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
+        for name, bar in zip(batch.names, batch.bars[TOLD].tolist(), strict=True):
             ts, open_, high, low, close, volume, count = bar
             self._fire(ts)
             try:

@@ -1,88 +1,136 @@
-// Time bars by event time: a tick of a later span closes the bar, never a clock on the wall, so that
-// live, replay and batch make the same bars. A span without ticks makes no bar.
+// Time bars by event time: a tick of a later span closes the bar, or the word that such a time has come; never
+// a clock on the wall, so that live, replay and batch make the same bars. A span without ticks makes no bar,
+// unless it is asked for.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
-#include "fastcore/lanes.hpp"
+#include "fastcore/bars/bar.hpp"
+#include "fastcore/bars/time_grid.hpp"
 
 namespace fastcore {
 
-/// One bar, closed or forming, laid out as NumPy's fc.BAR.
-struct Bar {
-  std::int64_t ts;  ///< start of the span, nanoseconds since 1970 UTC
-  double open;
-  double high;
-  double low;
-  double close;
-  double volume;
-  std::int64_t count;  ///< ticks in it
-
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("ts", ts);
-    archive("open", open);
-    archive("high", high);
-    archive("low", low);
-    archive("close", close);
-    archive("volume", volume);
-    archive("count", count);
-  }
-};
-static_assert(sizeof(Bar) == 56, "fc.BAR says 56 bytes");
-
-/// Builds the bars of one span.
 class TimeBars {
  public:
-  explicit TimeBars(std::int64_t span) noexcept : span_(span) {}
+  /// `fill`: spans without a tick make bars at the last close.
+  TimeBars(const TimeGrid& grid, bool fill) noexcept : grid_(&grid), fill_(fill) {}
 
-  /// Whether a tick at `ts` belongs to a later span than the forming bar: then `closed` comes first.
-  bool closes(std::int64_t ts) const noexcept { return bar_.count > 0 && ts - bar_.ts >= span_; }
+  template <class Emit>
+  void on_tick(const Tick& tick, const Emit& emit) noexcept {
+    if (tick.ts > last_) {
+      close_until(tick.ts, emit);
+      open(tick.ts, tick);
+    } else if (!forming_.empty()) {
+      forming_.extend(tick);
+    }  // else its span is closed already, and bars do not open twice
+  }
 
-  /// The forming bar is over; there is none until the next `add`.
-  Bar close() noexcept {
-    const Bar closed = bar_;
-    bar_.count = 0;
-    newest_ = closed.ts;
-    return closed;
+  /// Adds a closed bar of another clock, which ended at `end`; the last of a span closes its bar.
+  template <class Emit>
+  void on_part(const Bar& part, std::int64_t end, const Emit& emit) noexcept {
+    if (part.ts > last_) {
+      close_until(part.ts, emit);
+      open(part.ts, part);
+    } else if (!forming_.empty()) {
+      forming_.extend(part);
+    }
+    if (end >= last_ && !forming_.empty()) emit(close());
+  }
+
+  /// Event time has come to `ts`: what ended before is over.
+  template <class Emit>
+  void on_time(std::int64_t ts, const Emit& emit) noexcept {
+    if (ts > last_) close_until(ts, emit);
+  }
+
+  /// The session is over, and the bar with it.
+  template <class Emit>
+  void on_session_end(const Emit& emit) noexcept {
+    if (!forming_.empty()) emit(close());
   }
 
   /// A bar closed elsewhere takes the place of the one that forms from the same span.
   void take(const Bar& closed) noexcept {
-    if (bar_.count > 0 && bar_.ts - closed.ts < span_) bar_.count = 0;
+    const Span span = grid_->at(closed.ts);
+    if (!forming_.empty() && forming_.bar().ts <= span.last) forming_.clear();
+    if (forming_.empty()) last_ = span.last;
     newest_ = closed.ts;
+    close_ = closed.close;
+    close_ts_ = closed.last_ts;
   }
 
-  /// A tick of a span that is closed already is in no bar: bars do not open twice.
-  void add(std::int64_t ts, double price, double size) noexcept {
-    if (bar_.count == 0) {
-      if (newest_ != 0 && ts - newest_ < span_) return;
-      bar_ = {ts - ts % span_, price, price, price, price, size, 1};
-      return;
-    }
-    bar_.high = larger(price, bar_.high);
-    bar_.low = smaller(price, bar_.low);
-    bar_.close = price;
-    bar_.volume += size;
-    ++bar_.count;
-  }
-
-  /// The forming bar; its count is 0 when there is none.
-  const Bar& forming() const noexcept { return bar_; }
   /// Start of the newest closed bar; 0 for none.
   std::int64_t newest() const noexcept { return newest_; }
-  std::int64_t span() const noexcept { return span_; }
+  /// The last nanosecond of the span that forms, or of the newest closed one.
+  std::int64_t last() const noexcept { return last_; }
+  /// The last nanosecond of the span of one of its bars.
+  std::int64_t end_of(const Bar& bar) const noexcept { return grid_->at(bar.ts).last; }
+  /// Start of the bar that a part would begin.
+  std::int64_t start_of(std::int64_t ts) const noexcept { return grid_->at(ts).first; }
+  Forming& forming() noexcept { return forming_; }
+  const Forming& forming() const noexcept { return forming_; }
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("forming", bar_);
+    forming_.state(archive);
     archive("newest", newest_);
+    archive("close", close_);
+    archive("close_ts", close_ts_);
+    if constexpr (Archive::loading) {
+      last_ = !forming_.empty() ? grid_->at(forming_.bar().ts).last
+              : newest_ != 0    ? grid_->at(newest_).last
+                                : std::numeric_limits<std::int64_t>::min();
+    }
   }
 
  private:
-  std::int64_t span_;
-  Bar bar_{};
+  template <class Part>
+  void open(std::int64_t ts, const Part& part) noexcept {
+    const Span span = grid_->at(ts);
+    forming_.open(span.first, part);
+    last_ = span.last;
+  }
+
+  Bar close() noexcept {
+    const Bar closed = forming_.close();
+    newest_ = closed.ts;
+    close_ = closed.close;
+    close_ts_ = closed.last_ts;
+    return closed;
+  }
+
+  /// Closes what ended before `ts`, which lies after the span that forms.
+  template <class Emit>
+  void close_until(std::int64_t ts, const Emit& emit) noexcept {
+    if (!forming_.empty()) emit(close());
+    if (fill_ && newest_ != 0 && !forming_.interrupted()) fill(ts, emit);
+    if (newest_ != 0 && !grid_->one_session(last_, ts)) forming_.mark(Gap::session);
+  }
+
+  /// The spans before `ts` that had no tick; of many, or beyond the session, only the first.
+  template <class Emit>
+  void fill(std::int64_t ts, const Emit& emit) noexcept {
+    Bar before{};
+    before.close = close_;
+    before.last_ts = close_ts_;
+    for (int i = 0; i < most_bars_at_once; ++i) {
+      const Span next = grid_->at(last_ + 1);
+      if (next.last >= ts || !grid_->one_session(last_, next.first)) return;
+      last_ = next.last;
+      newest_ = next.first;
+      emit(flat_bar(next.first, before));
+    }
+    forming_.mark(Gap::silence);
+  }
+
+  std::int64_t last_ = std::numeric_limits<std::int64_t>::min();
+  Forming forming_{true};
+  const TimeGrid* grid_;
   std::int64_t newest_ = 0;
+  double close_ = 0.0;         // of the newest closed bar
+  std::int64_t close_ts_ = 0;  // of the last tick in it
+  bool fill_;
 };
 
 }  // namespace fastcore

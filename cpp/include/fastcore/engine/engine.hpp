@@ -46,7 +46,8 @@ class Engine {
   static constexpr std::size_t most_symbols = 0xffffffff;
 
   /// Throws PlanError, also for more history or symbols than the most.
-  Engine(std::vector<NodeSpec> specs, const Options& options);
+  /// `almanacs` are the zones and calendars that bar specs may name.
+  Engine(std::vector<NodeSpec> specs, const Options& options, const Almanacs& almanacs = {});
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -80,6 +81,9 @@ class Engine {
   /// history and comes again counts as a duplicate.
   void begin_history();
   void go_live();
+  /// Symbol::on_time and Symbol::on_gap for every symbol.
+  void on_time(std::int64_t ts);
+  void on_gap(Gap gap);
   Ledger ledger() const noexcept;
   /// Ticks that never found a symbol.
   Ledger& unplaced() noexcept { return unplaced_; }
@@ -104,7 +108,8 @@ class Engine {
   /// An engine from such bytes; throws SnapshotError.
   static std::unique_ptr<Engine> restore(std::string_view bytes);
   /// The same with another plan: what it has in common with the saved one goes on, `cold` says what does not.
-  static std::unique_ptr<Engine> restore(std::string_view bytes, std::vector<NodeSpec> plan);
+  static std::unique_ptr<Engine> restore(std::string_view bytes, std::vector<NodeSpec> plan,
+                                         const Almanacs& almanacs = {});
   /// One symbol as bytes, and back into an engine of the same or another plan, where it must be new or without a
   /// tick, and which has no journal. Throws SnapshotError, CapacityError beyond max_symbols, or JournalError.
   std::string snapshot_symbol(const std::shared_ptr<Symbol>& symbol, bool history = false) const;
@@ -118,7 +123,7 @@ class Engine {
 
   Engine(std::shared_ptr<const Plan> plan, const Options& options);
   static std::unique_ptr<Engine> restore(const SnapshotReader& snapshot, const SavedPlan& saved,
-                                         std::vector<NodeSpec> plan);
+                                         std::vector<NodeSpec> plan, const Almanacs& almanacs);
   void write_symbols(SnapshotWriter& out, const std::vector<std::shared_ptr<Symbol>>& symbols, bool history) const;
 
   std::shared_ptr<const Plan> plan_;

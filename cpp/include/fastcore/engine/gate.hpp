@@ -42,6 +42,16 @@ class Gate {
     refute(ledger);
   }
 
+  /// Event time has come to `ts`: releases what has waited long enough, and gives the time up to which nothing
+  /// will come any more.
+  template <class Take>
+  std::int64_t advance(std::int64_t ts, Ledger& ledger, const Take& take) noexcept {
+    if (policy_.order != OrderRule::buffer) return ts;
+    reorder_.advance(ts);
+    while (reorder_.due()) release(ledger, take);
+    return reorder_.released();
+  }
+
   /// Ticks that wait: what the ledger's bucket `held` says.
   std::uint64_t held() const noexcept { return reorder_.size() + (suspected_ ? 1 : 0); }
 

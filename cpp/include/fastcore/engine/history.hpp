@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "fastcore/bars/time_bar.hpp"
+#include "fastcore/bars/bar.hpp"
 #include "fastcore/memory/arena.hpp"
 
 namespace fastcore {
@@ -25,13 +25,14 @@ class History {
   void push(const double* cells, const std::vector<std::uint32_t>& columns) noexcept;
   /// One row as it stands.
   void push(const double* row) noexcept;
+  /// Forgets the last rows; as many older ones have been written over.
+  void rewind(std::uint64_t rows) noexcept;
+  void clear() noexcept { at_ = size_ = generation_ = 0; }
   /// After a restore has pushed what was saved: counts on from there.
   void resume(std::uint64_t generation) noexcept { generation_ = resumed(generation, generation_, capacity_); }
   /// First cell of the last `rows` rows, oldest first.
   const double* last(std::size_t rows) const noexcept { return data() + (at_ + capacity_ - rows) * width_; }
-  std::size_t size() const noexcept {
-    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
-  }
+  std::size_t size() const noexcept { return size_; }
   std::size_t width() const noexcept { return width_; }
   std::size_t capacity() const noexcept { return capacity_; }
   /// Rows pushed so far: a view taken at generation g is overwritten from its oldest row on as it grows.
@@ -46,6 +47,7 @@ class History {
   std::size_t capacity_;
   std::size_t width_;
   std::size_t at_ = 0;
+  std::size_t size_ = 0;
   std::uint64_t generation_ = 0;
 };
 
@@ -54,13 +56,14 @@ class BarHistory {
  public:
   explicit BarHistory(std::size_t capacity);
   void push(const Bar& bar) noexcept;
+  /// Forgets the last bars; as many older ones have been written over.
+  void rewind(std::uint64_t bars) noexcept;
   /// After a restore has pushed what was saved: counts on from there.
   void resume(std::uint64_t generation) noexcept { generation_ = resumed(generation, generation_, capacity_); }
-  void clear() noexcept { at_ = generation_ = 0; }
+  void clear() noexcept { at_ = size_ = generation_ = 0; }
   const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
-  std::size_t size() const noexcept {
-    return generation_ < capacity_ ? static_cast<std::size_t>(generation_) : capacity_;
-  }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t capacity() const noexcept { return capacity_; }
   std::uint64_t generation() const noexcept { return generation_; }
   const std::shared_ptr<Block>& block() const noexcept { return block_; }
 
@@ -70,6 +73,7 @@ class BarHistory {
   std::shared_ptr<Block> block_;
   std::size_t capacity_;
   std::size_t at_ = 0;
+  std::size_t size_ = 0;
   std::uint64_t generation_ = 0;
 };
 

@@ -35,6 +35,10 @@ class EngineLog {
   bool bars(std::string_view clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars) noexcept;
   /// What concerns all symbols: flush, history, live.
   bool mark(RecordKind kind) noexcept;
+  /// The time has come to `ts` for a symbol, null for all.
+  bool time(const Symbol* symbol, std::int64_t ts) noexcept;
+  /// A symbol has a gap, null for all.
+  bool gap(const Symbol* symbol, Gap gap) noexcept;
   bool drop(const Symbol& symbol) noexcept;
   /// Numbers a symbol that is about to be made, with a policy of its own or the engine's.
   bool make(Symbol& symbol, const Policy* own) noexcept;
@@ -48,6 +52,7 @@ class EngineLog {
   std::shared_ptr<JournalWriter> share() const noexcept { return journal_; }
 
  private:
+  bool event(const Symbol* symbol, std::int64_t ts, std::uint32_t gap) noexcept;
   bool put_bar(const Symbol& symbol, std::string_view clock, const Bar& bar) noexcept;
 
   std::shared_ptr<JournalWriter> journal_;

@@ -4,19 +4,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "fastcore/bars/bar_spec.hpp"
+#include "fastcore/bars/time_grid.hpp"
+#include "fastcore/engine/plan_error.hpp"
 #include "fastcore/kernel.hpp"
 
 namespace fastcore {
-
-/// A plan that cannot be: a cycle, an unknown name, a clock that is none.
-class PlanError : public std::invalid_argument {
- public:
-  using std::invalid_argument::invalid_argument;
-};
 
 /// One named indicator, as the user wrote it.
 struct NodeSpec {
@@ -27,12 +23,18 @@ struct NodeSpec {
   std::vector<std::string> parents;  ///< column for each input; empty for prices
 };
 
-/// A clock of the plan: number 0 is the ticks themselves, the others are time bars.
+/// A clock of the plan: number 0 is the ticks themselves, the others are bars, each after those it is made from.
 struct Clock {
-  std::string text;            ///< as written; empty for ticks
-  std::int64_t span = 0;       ///< nanoseconds; 0 for ticks
-  std::uint32_t cells = 0;     ///< first of its input cells: price and size, or open, high, low, close, volume
-  std::vector<std::uint32_t> columns;  ///< columns that change on this clock, in row order
+  std::string text;          ///< as written; empty for ticks
+  std::string identity;      ///< the same for all ways of writing it
+  BarSpec bars;              ///< what closes its bars
+  TimeGrid grid;             ///< of time bars
+  std::size_t source = 0;    ///< the clock whose bars its bars are made from; 0: ticks
+  std::vector<std::size_t> parts_of{};  ///< clocks whose bars are made from its bars
+  std::uint32_t cells = 0;   ///< first of its input cells: price and size, or open, high, low, close, volume
+  std::vector<std::uint32_t> columns{};  ///< columns that change on this clock, in row order
+
+  bool ticks() const noexcept { return text.empty(); }
 };
 
 /// Nodes of one kernel, level and clock, run by one call.
@@ -48,7 +50,9 @@ class Plan {
  public:
   /// Checks and lays out; throws PlanError with a sentence. `windows` says for each spec which kernel keeps the
   /// window that it reads, null or nothing for the narrowest: what is restored reads the window it read before.
-  explicit Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows = {});
+  /// `almanacs` are the zones and calendars that bar specs may name.
+  explicit Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows = {},
+                const Almanacs& almanacs = {});
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -62,6 +66,9 @@ class Plan {
   std::size_t clock(const std::string& text) const;
   /// The clock on which a column changes.
   std::size_t clock_of(std::size_t column) const noexcept { return column_clock_[column]; }
+
+  /// Zones and calendars that its bar specs name.
+  const Almanacs& almanacs() const noexcept { return almanacs_; }
 
   /// Nodes that run, after equal ones were merged.
   std::size_t node_count() const noexcept { return states_.size(); }
@@ -118,6 +125,7 @@ class Plan {
   struct Build;  // the work of the constructor, in plan.cpp
 
   std::vector<NodeSpec> specs_;
+  Almanacs almanacs_;
   std::vector<std::string> columns_;
   std::vector<std::size_t> column_clock_;
   std::vector<std::uint32_t> column_source_;
@@ -130,12 +138,5 @@ class Plan {
   std::size_t cell_count_ = 0;
   std::size_t symbol_bytes_ = 0;
 };
-
-/// Nanoseconds of a time span such as "250ms", "1s", "5m", "1h", "1d"; throws PlanError.
-std::int64_t parse_span(const std::string& text);
-
-/// One text for all ways of writing a clock, "60s" and "1m" among them; for ticks and for what this fastcore does
-/// not know the text itself.
-std::string clock_identity(const std::string& text);
 
 }  // namespace fastcore

@@ -34,6 +34,11 @@ class ReorderBuffer {
     newest_ = std::max(newest_, tick.ts);
     return arrivals_++;
   }
+  /// Time has come to `ts`, though no tick has: what is older than that by the lateness comes too late from now on.
+  void advance(std::int64_t ts) noexcept {
+    newest_ = std::max(newest_, ts);
+    released_ = std::max(released_, ts - lateness_);
+  }
   /// Whether the oldest has waited long enough, or there is no room for it to wait longer.
   bool due() const noexcept {
     return !waiting_.empty() && (waiting_.size() > capacity_ || newest_ - waiting_.front().tick.ts >= lateness_);

@@ -28,6 +28,7 @@ class JournalReplay {
   /// The symbol that a record is about, made where there is none; null for a record about none.
   Symbol* symbol(const JournalReader& reader);
   void apply(const JournalReader& reader);
+  void take_event(const JournalReader& reader);
   void take_bar(const JournalReader& reader, Symbol& symbol);
 
   Engine& engine_;

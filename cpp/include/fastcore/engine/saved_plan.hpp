@@ -132,12 +132,24 @@ struct SavedColumn {
   }
 };
 
+/// A time zone or calendar that bar specs name.
+struct SavedAlmanac {
+  std::string name;
+  Almanac almanac;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.text("name", name);
+    archive("almanac", almanac);
+  }
+};
+
 struct SavedPlan {
   std::vector<SavedSpec> specs;
   std::vector<SavedClock> clocks;
   std::vector<SavedNode> nodes;  ///< each after those that it reads
   std::vector<SavedColumn> columns;
   std::int64_t bar = 0;  ///< schema of a closed bar
+  std::vector<SavedAlmanac> almanacs;
   template <class Archive>
   void state(Archive& archive) {
     list_state(archive, "specs", specs, most_listed);
@@ -145,6 +157,7 @@ struct SavedPlan {
     list_state(archive, "nodes", nodes, most_listed);
     list_state(archive, "columns", columns, most_listed);
     archive("bar", bar);
+    list_state(archive, "almanacs", almanacs, most_listed);
   }
   /// Throws SnapshotError unless every number in it points to something; `schemas`: how many there are.
   void check(std::size_t schemas) const;
@@ -179,8 +192,10 @@ struct PlanFit {
 
 /// Fits a saved plan into one that is there. `schemas` are those of the saved plan.
 PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::shared_ptr<const Plan> plan);
-/// Makes a plan of these specs into which the saved one fits best: what reads a shared window goes on reading the
-/// one that it read. Throws PlanError.
-PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::vector<NodeSpec> specs);
+/// Makes a plan of these specs into which the saved one fits best; throws PlanError. What reads a shared window goes on
+/// reading the one that it read, and bars keep the zones and calendars that they had; `others` are those for bars that
+/// are new.
+PlanFit fit(const SavedPlan& saved, const std::vector<Schema>& schemas, std::vector<NodeSpec> specs,
+            Almanacs others = {});
 
 }  // namespace fastcore

@@ -8,12 +8,14 @@
 #include <string_view>
 #include <vector>
 
-#include "fastcore/bars/time_bar.hpp"
+#include "fastcore/bars/builder.hpp"
 #include "fastcore/engine/cold.hpp"
+#include "fastcore/engine/gap_watch.hpp"
 #include "fastcore/engine/gate.hpp"
 #include "fastcore/engine/history.hpp"
 #include "fastcore/engine/ledger.hpp"
 #include "fastcore/engine/plan.hpp"
+#include "fastcore/engine/reviser.hpp"
 #include "fastcore/engine/splice.hpp"
 #include "fastcore/engine/tick.hpp"
 
@@ -35,6 +37,12 @@ class Symbol {
   Outcome on_tick(const Tick& tick) noexcept;
   /// Takes one quote as a tick at its mid with size 0.
   Outcome on_quote(const Quote& quote) noexcept;
+  /// Event time has come to `ts` (ns since 1970 UTC): time bars that end before it close, and ticks before it are
+  /// late from now on.
+  void on_time(std::int64_t ts) noexcept;
+  /// Ticks may be missing from here to the next one, or will not come for a while. The end of a session closes the
+  /// bars that form.
+  void on_gap(Gap gap) noexcept;
   /// Releases what the policy holds back: the stream has ended, or pauses.
   void flush() noexcept;
   /// Counts one tick that was refused before it came here.
@@ -67,10 +75,21 @@ class Symbol {
   Outcome outcome() const noexcept { return outcome_; }
   std::int64_t last_ts() const noexcept { return last_ts_; }
   const Policy& policy() const noexcept { return policy_; }
+  /// How often there was a gap of that kind.
+  std::int64_t gaps(Gap gap) const noexcept { return gaps_.count(gap); }
+  /// Whether a gap of that kind lasts: no tick has come since.
+  bool gap_lasts(Gap gap) const noexcept { return (gaps_.open & bit(gap)) != 0; }
+  /// Whether every column has had a value, and no gap lasts.
+  bool ready() const noexcept;
   /// History of a clock; null when none is kept.
   const History* history(std::size_t clock) const noexcept { return histories_.empty() ? nullptr : &histories_[clock]; }
   const BarHistory& bars(std::size_t clock) const noexcept { return closed_[clock - 1]; }
-  const Bar& forming(std::size_t clock) const noexcept { return bars_[clock - 1].forming(); }
+  /// The bar that forms, as if it closed now; empty when there is none.
+  Bar forming(std::size_t clock) const noexcept;
+  /// Bars of a clock that late ticks made anew, in that order; null where the policy asks for none.
+  const BarHistory* revisions(std::size_t clock) const noexcept {
+    return reviser_ == nullptr ? nullptr : &revisions_[clock - 1];
+  }
   std::size_t memory() const noexcept;
 
   /// What a symbol is besides its policy, its row, its bars and its nodes.
@@ -82,6 +101,8 @@ class Symbol {
     Splice none;
     Splice& splice = splice_ == nullptr ? none : *splice_;
     archive("splice", splice);
+    archive("gaps", gaps_);
+    if (reviser_ != nullptr) archive("lately", *reviser_);
     if (gate_ != nullptr) archive("gate", *gate_);
     if constexpr (Archive::loading) {
       if (splice.phase() != Splice::Phase::off) splice_ = std::make_unique<Splice>(splice);
@@ -103,13 +124,49 @@ class Symbol {
   const std::vector<ColdColumn>& cold() const noexcept { return *cold_; }
 
  private:
+  /// `now` says how many bars there are by now, of which some may be yet to come in what is saved.
+  void save_as(const std::vector<BarClock>& now, SchemaTable& schemas, ByteWriter& out);
   void push_bar(std::size_t place, std::string_view record, SymbolFit& fit);
   bool came_before(const Tick& tick) noexcept;
   void find_short_way() noexcept;
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
   Outcome take(const Tick& tick) noexcept;
-  void close_bars(std::int64_t ts) noexcept;
-  void run_bar(std::size_t clock, const Bar& bar) noexcept;
+  void run(const Tick& tick) noexcept;
+  void run_time(std::int64_t ts) noexcept;
+  void run_gap(Gap gap) noexcept;
+
+  void make_reviser();
+  void copy_to(Checkpoint& point) const noexcept;
+  void copy_from(const Checkpoint& point) noexcept;
+  /// Remembers what has just happened; `before`: bars made until then.
+  void keep(const Event& event, std::uint64_t before) noexcept;
+  Outcome revise(const Tick& tick) noexcept;
+  void rewind(const Checkpoint& to) noexcept;
+  void redo(const Event& event) noexcept;
+  void redo_all();
+  Bar revised(std::size_t clock, const Bar& bar) noexcept;
+  bool by_time(std::size_t clock) const noexcept;
+  std::uint64_t bars_made() const noexcept {
+    std::uint64_t all = 0;
+    for (const BarClock& clock : bars_) all += clock.made;
+    return all;
+  }
+  void watch(const Tick& tick) noexcept;
+  void make_builders();
+  /// A bar into the input cells of its clock.
+  static void put_bar(const Bar& bar, double* inputs) noexcept {
+    inputs[0] = bar.open;
+    inputs[1] = bar.high;
+    inputs[2] = bar.low;
+    inputs[3] = bar.close;
+    inputs[4] = bar.volume;
+  }
+  /// The bar that a tick would leave forming.
+  Bar forming_with(std::size_t clock, const Tick& tick) const noexcept;
+  auto emit_to(std::size_t clock) noexcept {
+    return [this, clock](const Bar& bar) { run_bar(clock, bar); };
+  }
+  void run_bar(std::size_t clock, const Bar& closed) noexcept;
   void run_clock(std::size_t clock, bool finite) noexcept;
 
   // Hot members first: a tick reads these and the block.
@@ -128,10 +185,21 @@ class Symbol {
   std::shared_ptr<Block> block_;
   std::vector<std::size_t> ready_;  // by clock: how many of the plan's states are known to be ready
   mutable std::vector<double> scratch_;  // cells for `peek`, which allocates nothing
-  std::vector<TimeBars> bars_;  // by clock - 1
+  std::vector<BarClock> bars_;  // by clock - 1
   std::vector<History> histories_;
+  std::vector<std::uint64_t> rows_;  // by clock: rows pushed to its history
   std::vector<BarHistory> closed_;
+  std::unique_ptr<Reviser> reviser_;  // null for a policy that revises nothing
+  /// Bars that are made anew, as they were.
+  struct Was {
+    std::vector<Bar> bars;
+    std::uint64_t first = 0;  ///< number of the first of them
+  };
+  std::vector<Was> was_;               // by clock - 1
+  std::vector<BarHistory> revisions_;  // by clock - 1
+  bool revising_ = false;
   std::string name_;
+  GapWatch gaps_;
   ColdColumns cold_ = no_cold_columns();
 };
 

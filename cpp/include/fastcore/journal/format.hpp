@@ -34,6 +34,7 @@ enum class RecordKind : std::uint8_t {
   policy = 8,  ///< number of a symbol and the policy of its own, before it is made
   history = 9,  ///< ticks are history from here on
   live = 10,   ///< and live from here on
+  event = 11,  ///< EventRecord
   note = 128,  ///< text of the user's
 };
 inline constexpr std::uint8_t first_remark = 128;
@@ -69,6 +70,13 @@ struct BarRecord {
   std::uint32_t symbol;
   std::uint32_t clock_bytes;  ///< of the clock's text, which follows
 };
+/// What is no tick: event time has come, or there is a gap.
+struct EventRecord {
+  std::int64_t ts;       ///< 0 for a gap
+  std::uint32_t symbol;  ///< no_symbol for all that there are
+  std::uint32_t gap;     ///< one bit of Gap; 0 for the time
+};
+static_assert(sizeof(EventRecord) == 16);
 static_assert(sizeof(TickRecord) == 40 && sizeof(QuoteRecord) == 48 && sizeof(BarRecord) == 64);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a big-endian machine needs byte swaps here");
 

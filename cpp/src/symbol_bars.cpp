@@ -1,0 +1,62 @@
+// What a closed bar does to a symbol: indicators, history, and the bars that are made from it.
+#include <algorithm>
+#include <cmath>
+
+#include "fastcore/engine/symbol.hpp"
+
+namespace fastcore {
+
+void Symbol::make_builders() {
+  bars_.clear();
+  const BarRules rules{policy_.large_trades == LargeTradeRule::split, policy_.fill == FillRule::flat};
+  for (std::size_t c = 1; c < plan_->clocks().size(); ++c) {
+    const Clock& clock = plan_->clocks()[c];
+    bars_.push_back({BarBuilder(clock.bars, clock.grid, rules), clock.source == 0});
+  }
+}
+
+Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
+  ++ledger_.received;
+  const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
+                       valid_price(bar.close) && valid_size(bar.volume);
+  if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
+    return refuse(Outcome::invalid);
+  }
+  TimeBars& bars = *bars_[clock - 1].builder.time();
+  if (bar.ts > bars.last()) bars.on_session_end(emit_to(clock));
+  const std::int64_t newest = bars.newest();
+  if (bar.ts == newest) return refuse(Outcome::duplicate);
+  if (bar.ts < newest) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
+  bars.take(bar);
+  last_ts_ = std::max(last_ts_, bar.ts);
+  run_bar(clock, bar);
+  if (reviser_ != nullptr) copy_to(reviser_->restart());  // what was made elsewhere is not made anew
+  return outcome_ = ledger_.count(Outcome::accepted);
+}
+
+void Symbol::run_bar(std::size_t clock, const Bar& closed) noexcept {
+  const Bar bar = revising_ ? revised(clock, closed) : closed;
+  ++bars_[clock - 1].made;
+  put_bar(bar, cells() + plan_->clocks()[clock].cells);
+  run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
+  closed_[clock - 1].push(bar);
+  const auto& parts_of = plan_->clocks()[clock].parts_of;
+  if (parts_of.empty()) return;
+  std::size_t timed = clock;  // a view of bars ends when they end
+  while (plan_->clocks()[timed].bars.kind == BarKind::heikin_ashi) timed = plan_->clocks()[timed].source;
+  const std::int64_t end = bars_[timed - 1].builder.end_of(bar);
+  for (const std::size_t other : parts_of) bars_[other - 1].builder.on_part(bar, end, emit_to(other));
+}
+
+Bar Symbol::forming(std::size_t clock) const noexcept {
+  const std::size_t source = plan_->clocks()[clock].source;
+  return bars_[clock - 1].builder.forming(source == 0 ? Bar{} : forming(source));
+}
+
+Bar Symbol::forming_with(std::size_t clock, const Tick& tick) const noexcept {
+  const std::size_t source = plan_->clocks()[clock].source;
+  const BarBuilder& builder = bars_[clock - 1].builder;
+  return source == 0 ? builder.forming_with(tick) : builder.forming(forming_with(source, tick));
+}
+
+}  // namespace fastcore
