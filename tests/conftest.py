@@ -1,9 +1,10 @@
-"""What all tests share: real data where it lies, and how Hypothesis runs."""
+"""What all tests share: real data where it lies, a database server, and how Hypothesis runs."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,26 @@ def data_file(data_folder: Path) -> DataFile:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a PostgreSQL server: FASTCORE_TEST_DSN, or one of the tests' own."""
+    from servers import Postgres
+
+    given = os.environ.get("FASTCORE_TEST_DSN")
+    if given:
+        yield given
+    else:
+        with Postgres() as postgres:
+            yield postgres.url()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
+    from databases import new_database
+
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    return asyncio.run(new_database(request.getfixturevalue("server")))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import fastcore as fc
@@ -15,64 +12,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from cache_tools import in_loop, until
+from databases import MINUTE, START, bar_columns, new_database, opened
 from fastcore.store import Database, Pool, latest_bars, scan, schema, symbol_ids, upsert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import Postgres, free_port
-
-MINUTE = 60_000_000_000
-START = 1_700_000_040_000_000_000  # a whole minute
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL of a PostgreSQL server: FASTCORE_TEST_DSN, or one of the tests' own."""
-    given_url = os.environ.get("FASTCORE_TEST_DSN")
-    if given_url:
-        yield given_url
-    else:
-        with Postgres() as postgres:
-            yield postgres.url()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database without tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/store.db"
-    server = request.getfixturevalue("server")
-    name = f"test_{secrets.token_hex(6)}"
-
-    async def create() -> None:
-        async with Database(server) as database, database.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-
-    asyncio.run(create())
-    return f"{server.rpartition('/')[0]}/{name}"
-
-
-@asynccontextmanager
-async def opened(url: str, **pool: Any) -> AsyncIterator[Database]:
-    async with Database(url, pool=Pool(**pool)) as database:
-        await database.upgrade()
-        yield database
-
-
-def bar_columns(symbol: int, first: int, count: int, span: str = "1m", seed: int = 1) -> dict[str, Any]:
-    rng = np.random.default_rng(seed)
-    prices = 100 + rng.normal(size=(4, count))
-    return {
-        "ts": START + MINUTE * (first + np.arange(count)),
-        "symbol_id": np.full(count, symbol),
-        "span": [span] * count,
-        "open": prices[0],
-        "high": prices.max(0),
-        "low": prices.min(0),
-        "close": prices[1],
-        "volume": rng.random(count),
-        "count": np.arange(count),
-    }
 
 
 async def tables(database: Database) -> set[str]:
@@ -96,7 +40,7 @@ async def test_revisions_go_up_down_and_up_with_rows_in_the_tables(fresh_url: st
             await upsert(connection, schema.bars, bar_columns(number, 0, 100))
         assert "ix_bars_symbol_id_span_ts" not in await index_names(database, "bars")
         await database.upgrade()
-        assert await database.revision() == "0002"
+        assert await database.revision() == "0003"
         assert "ix_bars_symbol_id_span_ts" in await index_names(database, "bars")
         await database.downgrade("0001")
         assert "ix_bars_symbol_id_span_ts" not in await index_names(database, "bars")
@@ -252,7 +196,7 @@ async def test_rows_that_do_not_fit_the_table_are_named(fresh_url: str) -> None:
 
 @in_loop
 async def test_months_have_their_partitions(server: str) -> None:
-    async with opened(await _new(server)) as database:
+    async with opened(await new_database(server)) as database:
         async with database.begin() as connection:
             number = (await symbol_ids(connection, ["BTC"]))["BTC"]
             columns = bar_columns(number, 0, 3)
@@ -274,17 +218,9 @@ async def test_months_have_their_partitions(server: str) -> None:
         assert rest >= 296
 
 
-async def _new(server: str) -> str:
-    name = f"test_{secrets.token_hex(6)}"
-    async with Database(server) as database, database.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    return f"{server.rpartition('/')[0]}/{name}"
-
-
 @in_loop
 async def test_the_index_is_used_for_the_latest_bars(server: str) -> None:
-    async with opened(await _new(server)) as database, database.begin() as connection:
+    async with opened(await new_database(server)) as database, database.begin() as connection:
         numbers = await symbol_ids(connection, [f"S{i}" for i in range(20)])
         for number in numbers.values():
             await upsert(connection, schema.bars, bar_columns(number, 0, 500, seed=number))

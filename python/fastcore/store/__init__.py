@@ -3,7 +3,7 @@
     async with Database("sqlite:///fastcore.db") as database:
         await database.upgrade()
         async with database.begin() as connection:
-            numbers = await symbol_ids(connection, ["BTCUSDT"])
+            await upsert(connection, schema.bars, {"symbol": "BTCUSDT", "span": "1m", ...})
 
 Needs the extra ``store``.
 """
@@ -11,9 +11,23 @@ Needs the extra ``store``.
 from __future__ import annotations
 
 from fastcore.store import schema
-from fastcore.store.bulk import symbol_ids, upsert
+from fastcore.store.bulk import append, symbol_ids, upsert
 from fastcore.store.database import Database
-from fastcore.store.queries import latest_bars, scan
+from fastcore.store.queries import aggregate_bars, as_of, latest_bars, scan, to_arrow
 from fastcore.store.settings import Pool
+from fastcore.store.writer import Writer
 
-__all__ = ["Database", "Pool", "latest_bars", "scan", "schema", "symbol_ids", "upsert"]
+__all__ = [
+    "Database",
+    "Pool",
+    "Writer",
+    "aggregate_bars",
+    "append",
+    "as_of",
+    "latest_bars",
+    "scan",
+    "schema",
+    "symbol_ids",
+    "to_arrow",
+    "upsert",
+]

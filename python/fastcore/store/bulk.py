@@ -1,26 +1,32 @@
 """Many rows at once: ticks, bars and values of indicators, each row once however often it is written.
 
 Every row has a key, so that a writer that does not know whether its last batch arrived writes it again.
-On PostgreSQL new rows travel as arrays in one statement that is prepared once (unnest with ON CONFLICT),
-on SQLite through executemany.
+On PostgreSQL few rows travel as arrays in one statement that is prepared once (unnest with ON CONFLICT),
+many through COPY into a temporary table and from there; on SQLite all through executemany.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fastcore.errors import InputError
 from fastcore.store import schema
+from fastcore.store._columns import Batch, Texts, conflict_keys
+from fastcore.store._errors import driver
+from fastcore.store._wire import copy_data
 from fastcore.store.partitions import make_partitions
 
-__all__ = ["symbol_ids", "upsert"]
+__all__ = ["append", "symbol_ids", "upsert", "write"]
 
 _TYPES = {"BIGINT": "bigint", "INTEGER": "int", "SMALLINT": "smallint", "DOUBLE": "float8", "TEXT": "text"}
+MANY = 4_000  # rows from which COPY is the faster way
 
 
 async def symbol_ids(connection: AsyncConnection, names: list[str]) -> dict[str, int]:
@@ -55,9 +61,11 @@ async def upsert(connection: AsyncConnection, table: sa.Table, columns: dict[str
     connection : AsyncConnection
         In a transaction.
     table : Table
-        ``schema.ticks``, ``schema.bars`` or ``schema.values``.
+        ``schema.ticks``, ``schema.bars``, ``schema.values`` or ``schema.signals``.
     columns : dict of str to array_like
-        A column of the table each, all of one length n. Of rows with one key the last counts.
+        A column of the table each, all of one length n; instead of ``symbol_id`` may come ``symbol``,
+        names, which are made where they are new. A column of text may be one text for all rows. Of rows
+        with one key the last counts.
 
     Returns
     -------
@@ -67,94 +75,129 @@ async def upsert(connection: AsyncConnection, table: sa.Table, columns: dict[str
     Raises
     ------
     InputError
-        If a column is missing, too many, or of another length.
+        If a column is missing, too many, of another length, or holds what its type cannot.
     """
-    arrays = _columns(table, columns)
-    arrays = _last_of_each_key(table, arrays)
-    count = len(next(iter(arrays.values())))
-    if count == 0:
+    return await write(connection, Batch.of(table, columns))
+
+
+async def append(connection: AsyncConnection, table: sa.Table, columns: dict[str, Any]) -> int:
+    """Write rows that are new, the fastest way there is: COPY on PostgreSQL.
+
+    Parameters and errors are those of `upsert`; a key that is there already is an `InputError`, after which
+    the transaction has to be rolled back.
+    """
+    return await write(connection, Batch.of(table, columns), new=True)
+
+
+async def write(connection: AsyncConnection, batch: Batch, *, new: bool = False) -> int:
+    """Write rows that were checked: all of them, or none."""
+    table = batch.table
+    batch = batch if new else batch.last_of_each_key()
+    if batch.rows == 0:
         return 0
-    if connection.dialect.name == "postgresql":
-        if table.name in schema.PARTITIONED:
-            await make_partitions(connection, table.name, arrays["ts"])
-        await _unnest(connection, table, arrays)
+    batch = await _with_numbers(connection, batch)
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres and table.name in schema.PARTITIONED:
+        ts = batch.columns["ts"]
+        assert not isinstance(ts, Texts)
+        await make_partitions(connection, table.name, ts)
+    copies = is_postgres and not any(table.c[name].nullable for name in batch.columns)
+    if copies and (new or batch.rows >= MANY):
+        await (_copy(connection, batch, table.name) if new else _stage(connection, batch))
     else:
-        await _many(connection, table, arrays)
-    return count
+        try:
+            await (_unnest if is_postgres else _many)(connection, batch, new)
+        except (UniqueViolationError, connection.dialect.loaded_dbapi.IntegrityError) as error:
+            raise _twice(table, error) from error
+    return batch.rows
 
 
-def _columns(table: sa.Table, columns: dict[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    wanted = [one.name for one in table.columns if one.server_default is None or one.name in columns]
-    unknown = sorted(set(columns) - {one.name for one in table.columns})
-    missing = [name for name in wanted if name not in columns]
-    for what, names in (("missing", missing), ("unknown", unknown)):
-        if names:
-            raise InputError(
-                f"rows of {table.name} have the columns {', '.join(wanted)}; {what}: {', '.join(names)}"
-            )
-    arrays = {}
-    for name in wanted:
-        kind = table.c[name].type
-        dtype: Any = object
-        if isinstance(kind, sa.Integer):
-            dtype = np.int64
-        elif isinstance(kind, sa.Double):
-            dtype = np.float64
-        arrays[name] = np.asarray(columns[name], dtype=dtype)
-    lengths = {name: array.shape for name, array in arrays.items()}
-    if len(set(lengths.values())) > 1 or any(array.ndim != 1 for array in arrays.values()):
-        raise InputError(f"columns of {table.name} must have one dimension and one length, not {lengths}")
-    return arrays
-
-
-def _last_of_each_key(
-    table: sa.Table, arrays: dict[str, np.ndarray[Any, Any]]
-) -> dict[str, np.ndarray[Any, Any]]:
-    """One statement cannot write a row twice."""
-    keys = list(zip(*(arrays[column.name].tolist() for column in table.primary_key), strict=True))
-    last = {key: place for place, key in enumerate(keys)}
-    if len(last) == len(keys):
-        return arrays
-    kept = np.fromiter(last.values(), np.int64, len(last))
-    return {name: array[kept] for name, array in arrays.items()}
+async def _with_numbers(connection: AsyncConnection, batch: Batch) -> Batch:
+    """With symbols' numbers; one that no symbol has is refused here, once for a batch, not for each row."""
+    columns = dict(batch.columns)
+    names = columns.get("symbol")
+    if isinstance(names, Texts):
+        known = await symbol_ids(connection, names.words)
+        numbers = np.array([known[word] for word in names.words], np.int64)[names.codes]
+        columns = {
+            ("symbol_id" if name == "symbol" else name): (numbers if name == "symbol" else column)
+            for name, column in columns.items()
+        }
+        return Batch(batch.table, columns, batch.rows)
+    wanted = np.unique(np.asarray(columns["symbol_id"])).tolist()
+    found: set[int] = set()
+    for first in range(0, len(wanted), 500):
+        part = wanted[first : first + 500]
+        query = sa.select(schema.symbols.c.id).where(schema.symbols.c.id.in_(part))
+        found.update((await connection.execute(query)).scalars())
+    unknown = [number for number in wanted if number not in found]
+    if unknown:
+        raise InputError(f"symbol_id of {batch.table.name}: no symbol has the number {unknown[0]}")
+    return batch
 
 
 def _insert(connection: AsyncConnection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-async def _unnest(
-    connection: AsyncConnection, table: sa.Table, arrays: dict[str, np.ndarray[Any, Any]]
-) -> None:
-    names = list(arrays)
+def _twice(table: sa.Table, error: Exception) -> InputError:
+    keys = ", ".join(conflict_keys(table))
+    return InputError(f"rows of {table.name} must be new, but a key ({keys}) is there already: {error}")
+
+
+def _names(batch: Batch) -> str:
+    return ", ".join(f'"{name}"' for name in batch.columns)
+
+
+def _on_conflict(batch: Batch) -> str:
+    keys = conflict_keys(batch.table)
+    kept = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in batch.columns if name not in keys)
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {kept}"
+
+
+async def _unnest(connection: AsyncConnection, batch: Batch, new: bool) -> None:
     parts = [
-        f"${place}::{_TYPES[str(table.c[name].type).split('(')[0]]}[]" for place, name in enumerate(names, 1)
+        f"${place}::{_TYPES[str(batch.table.c[name].type).split('(')[0]]}[]"
+        for place, name in enumerate(batch.columns, 1)
     ]
-    keys = [column.name for column in table.primary_key]
-    kept = [f'"{name}" = EXCLUDED."{name}"' for name in names if name not in keys]
-    quoted = ", ".join(f'"{name}"' for name in names)
     statement = (
-        f"INSERT INTO {table.name} ({quoted}) SELECT * FROM unnest({', '.join(parts)}) "
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(kept)}"
+        f"INSERT INTO {batch.table.name} ({_names(batch)}) SELECT * FROM unnest({', '.join(parts)}) "
+        f"{'' if new else _on_conflict(batch)}"
     )
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
-    await raw.driver_connection.execute(statement, *(array.tolist() for array in arrays.values()))
+    async with driver(connection) as raw:
+        await raw.execute(statement, *batch.lists())
 
 
-async def _many(
-    connection: AsyncConnection, table: sa.Table, arrays: dict[str, np.ndarray[Any, Any]]
-) -> None:
-    names = list(arrays)
-    keys = [column.name for column in table.primary_key]
-    kept = [f'"{name}" = excluded."{name}"' for name in names if name not in keys]
-    quoted = ", ".join(f'"{name}"' for name in names)
-    statement = (
-        f"INSERT INTO {table.name} ({quoted}) VALUES ({', '.join('?' * len(names))}) "
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(kept)}"
-    )
-    rows = list(zip(*(array.tolist() for array in arrays.values()), strict=True))
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
-    # The driver's own call takes tuples, where SQLAlchemy's takes a dict per row; the transaction is one.
-    await raw.driver_connection.executemany(statement, rows)
+async def _copy(connection: AsyncConnection, batch: Batch, place: str) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in copy_data(batch):
+            yield piece
+
+    async with driver(connection) as raw:
+        try:
+            await raw.copy_to_table(place, source=pieces(), columns=list(batch.columns), format="binary")
+        except UniqueViolationError as error:
+            raise _twice(batch.table, error) from error
+
+
+async def _stage(connection: AsyncConnection, batch: Batch) -> None:
+    table, place = batch.table.name, f"new_{batch.table.name}"
+    async with driver(connection) as raw:
+        # Once for each connection: it is empty again after every commit.
+        await raw.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {place} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+        )
+        await raw.execute(f"TRUNCATE {place}")
+        await _copy(connection, batch, place)
+        await raw.execute(
+            f"INSERT INTO {table} ({_names(batch)}) SELECT {_names(batch)} FROM {place} {_on_conflict(batch)}"
+        )
+
+
+async def _many(connection: AsyncConnection, batch: Batch, new: bool) -> None:
+    marks = ", ".join("?" * len(batch.columns))
+    conflict = "" if new else _on_conflict(batch)
+    statement = f"INSERT INTO {batch.table.name} ({_names(batch)}) VALUES ({marks}) {conflict}"
+    async with driver(connection) as raw:
+        # The driver's own call takes tuples, where SQLAlchemy's takes a dict per row; the transaction is one.
+        await raw.executemany(statement, zip(*batch.lists(), strict=True))

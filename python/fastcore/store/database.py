@@ -19,6 +19,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from fastcore.errors import StoreError
 from fastcore.perf import Histogram
+from fastcore.store._errors import is_gone, reason, refusal
 from fastcore.store.breaker import Breaker
 from fastcore.store.settings import Pool, database_url, shown_url
 
@@ -52,7 +53,7 @@ class Database:
     ...         await database.upgrade()
     ...         return await database.revision(), database.stats()["pool"]["in_use"]
     >>> asyncio.run(main())
-    ('0002', 0)
+    ('0003', 0)
     """
 
     def __init__(self, url: str, *, pool: Pool | None = None) -> None:
@@ -116,13 +117,16 @@ class Database:
         connection = await self._check_out()
         try:
             yield connection
-        except DBAPIError as error:
-            if error.connection_invalidated:
+        except Exception as error:
+            # Of a caller's own I/O nothing is known here; of the driver's, the connection is of no more use.
+            if isinstance(error, OSError) and not connection.invalidated:
+                raise
+            refused = refusal(error, self.shown)
+            if refused is None or isinstance(error, StoreError):
+                raise
+            if is_gone(error):
                 self.breaker.fail(error)
-                raise StoreError(
-                    f"the database {self.shown} closed the connection: {_reason(error)}"
-                ) from error
-            raise
+            raise refused from error
         finally:
             await asyncio.shield(connection.close())
 
@@ -141,9 +145,9 @@ class Database:
             ) from error
         except UNREACHABLE as error:
             self.breaker.fail(error)
-            raise StoreError(f"the database {self.shown} cannot be reached: {_reason(error)}") from error
+            raise StoreError(f"the database {self.shown} cannot be reached: {reason(error)}") from error
         except DBAPIError as error:
-            raise StoreError(f"the database {self.shown} refuses: {_reason(error)}") from error
+            raise StoreError(f"the database {self.shown} refuses: {reason(error)}") from error
         finally:
             self.waits.record(time.perf_counter_ns() - began)
         self.breaker.succeed()
@@ -242,8 +246,3 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return next(iter(str(cause).splitlines()), "").strip() or type(cause).__name__

@@ -1,0 +1,78 @@
+"""What drivers raise, as sentences: which of it means that the database is away, full, or gone."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from asyncpg.exceptions import InterfaceError as DriverError
+from asyncpg.exceptions import PostgresConnectionError, PostgresError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fastcore.errors import StoreError
+
+__all__ = ["driver", "is_gone", "reason", "refusal"]
+
+#: PostgreSQL's for: resources, limits, an operator's doing, its system's errors, deadlocks, rights.
+_STATES = ("53", "54", "57", "58", "25006", "40", "55P03", "42501", "28")
+_SQLITE = re.compile(r"full|locked|readonly|malformed|not a database|disk I/O|unable to open", re.IGNORECASE)
+_GONE = ("57P01", "57P02", "57P03", "08")
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what the driver says; without a password."""
+    cause = getattr(error, "orig", None) or error
+    line = next(iter(str(cause).splitlines()), "").strip() or type(cause).__name__
+    line = re.sub(r"^<class '[^']*'>: ", "", line)
+    return re.sub(r"(//[^:/@\s]*):[^@\s]*@", r"\1:***@", line)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's own error, below what SQLAlchemy has put around it."""
+    found: Any = getattr(error, "orig", None) or error
+    return found.__cause__ if isinstance(found.__cause__, PostgresError | DriverError | OSError) else found
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether the connection is of no more use."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = _cause(error)
+    if isinstance(cause, PostgresError):
+        state = str(getattr(cause, "sqlstate", "") or "")
+        return isinstance(cause, PostgresConnectionError) or state.startswith(_GONE)
+    if isinstance(cause, DriverError):
+        return "closed" in str(cause) or "connection" in str(cause)
+    return isinstance(cause, OSError) and not isinstance(cause, TimeoutError)
+
+
+def refusal(error: BaseException, shown: str) -> StoreError | None:
+    """The `StoreError` for what is the database's matter; None for what is the caller's."""
+    if is_gone(error):
+        return StoreError(f"the database {shown} closed the connection: {reason(error)}")
+    cause = _cause(error)
+    if isinstance(cause, PostgresError) and str(getattr(cause, "sqlstate", "") or "").startswith(_STATES):
+        return StoreError(f"the database {shown} refuses: {reason(error)}")
+    if isinstance(cause, sqlite3.DatabaseError) and _SQLITE.search(str(cause)):
+        return StoreError(f"the database {shown} refuses: {reason(error)}")
+    return None
+
+
+@asynccontextmanager
+async def driver(connection: AsyncConnection) -> AsyncIterator[Any]:
+    """The driver's own connection, for what SQLAlchemy has no call for; one that dies is not used again.
+
+    SQLAlchemy begins a transaction with the first statement that goes through it: one must have gone before.
+    """
+    raw = await connection.get_raw_connection()
+    assert raw.driver_connection is not None
+    try:
+        yield raw.driver_connection
+    except BaseException as error:
+        if is_gone(error):
+            await connection.invalidate()
+        raise
