@@ -422,12 +422,21 @@ def without(module: str, args: list[str]) -> str:
 
 def test_an_interrupt_is_told_in_one_word() -> None:
     args = [sys.executable, "-m", "fastcore", "run", "--ticks", "1000000000", "--no-report"]
-    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    # A test run in a shell's background ignores SIGINT, and so would its children.
+    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    try:
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(timeout=2)
         running.send_signal(signal.SIGINT)
         assert running.communicate(timeout=60) == ("", "interrupted\n")
         assert running.returncode == 130
+    finally:
+        running.kill()
+        running.communicate()
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:
