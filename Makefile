@@ -69,7 +69,7 @@ asan: $(STAMPS)/requirements-build $(STAMPS)/debian ## Run the C++ tests under A
 	@$(call preset,asan)
 
 .PHONY: pytest
-pytest: $(STAMPS)/package $(STAMPS)/requirements-test ## Run the Python tests
+pytest: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the Python tests
 	@echo "== Python tests"
 	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
@@ -146,6 +146,7 @@ $(STAMPS)/package: $(STAMPS)/requirements-build $(STAMPS)/sources $(SOURCES)
 
 $(STAMPS)/debian: $(STAMPS)/venv
 	@sh tools/setup.sh debian doctest-dev:doctest/doctest.h libbenchmark-dev:benchmark/benchmark.h
+	@sh tools/setup.sh programs prometheus:promtool
 	@touch $@
 
 $(STAMPS)/sources: $(STAMPS)/venv FORCE

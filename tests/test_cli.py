@@ -478,11 +478,15 @@ def test_a_run_needs_neither_pyarrow_nor_matplotlib_for_numbers() -> None:
     assert json.loads(done.stdout)["ledger"]["received"] == 1_000
 
 
+#: The modules of distributions whose name is another.
+MODULES = {"nats-py": "nats", "prometheus-client": "prometheus_client"}
+
+
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     for extra, modules in EXTRAS.items():
         required = {re.split(r"[>\[]", text)[0] for text in project["optional-dependencies"][extra]}
-        required = {{"nats-py": "nats"}.get(name, name) for name in required}  # its module's name
+        required = {MODULES.get(name, name) for name in required}
         assert required == set(modules)
 
 

@@ -6,6 +6,7 @@
 #   setup.sh venv FOLDER           make an environment of $PYTHON, or of the newest Python on PATH, unless there is one
 #   setup.sh compiler              check that there is a C++17 compiler
 #   setup.sh debian NAME:HEADER... install the packages whose header the compiler does not find
+#   setup.sh programs NAME:PROGRAM install the packages whose program is not on PATH
 set -eu
 
 say() { echo "make: $*" >&2; }
@@ -115,11 +116,20 @@ debian() {
   say "CMake will download what these Debian packages hold: $missing (apt-get install $missing)"
 }
 
+programs() {
+  missing=$(for pair in "$@"; do command -v "${pair#*:}" >/dev/null 2>&1 || echo "${pair%%:*}"; done | one_line)
+  [ -n "$missing" ] || return 0
+  # shellcheck disable=SC2086  # a list
+  if can_install && install $missing; then return 0; fi
+  say "tests that need them will fail until these Debian packages are there: $missing (apt-get install $missing)"
+}
+
 command=$1
 shift
 case $command in
   venv) make_venv "$1" ;;
   compiler) check_compiler ;;
   debian) debian "$@" ;;
+  programs) programs "$@" ;;
   *) fail "setup.sh has no command $command" ;;
 esac

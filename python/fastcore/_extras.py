@@ -15,6 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "loop": ("uvloop",),
     "feeds": ("websockets", "msgspec"),
     "brokers": ("msgspec", "redis", "nats"),
+    "perf": ("prometheus_client",),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
     "ray": ("ray",),

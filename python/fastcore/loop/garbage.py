@@ -11,6 +11,8 @@ import gc
 import time
 from typing import Any, Self
 
+from fastcore.perf import Histogram
+
 __all__ = ["Garbage"]
 
 #: Objects between two looks at the youngest; and how many such looks between two at the next.
@@ -35,6 +37,7 @@ class Garbage:
 
     def __init__(self, tune: bool = True) -> None:
         self._tune = tune
+        self.pauses = Histogram()
         self._begun = 0
         self.collections = 0
         self.pause_ns = 0
@@ -62,6 +65,7 @@ class Garbage:
             self._begun = time.perf_counter_ns()
         else:
             taken = time.perf_counter_ns() - self._begun
+            self.pauses.record(taken)
             self.collections += 1
             self.pause_ns += taken
             self.longest_ns = max(self.longest_ns, taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickArray, TickBatch
+from fastcore.perf import Histogram
 
 __all__ = ["Intake", "conflated"]
 
@@ -85,6 +87,9 @@ class Intake:
         self._held = 0  # received, and in the hands of `put` until there is room
         self._fresh = 0  # of these, what has come since the last conflation
         self._received = self._dropped = self._conflated = self._high_water = 0
+        self.waits = Histogram()  # ns that the oldest of what was taken at once had waited
+        self.since = 0  # by perf_counter_ns, when that came
+        self._came: deque[tuple[int, int]] = deque()  # what was received up to there, and when
         self._room = asyncio.Event()
         self._notify: Callable[[], None] = lambda: None
 
@@ -118,6 +123,7 @@ class Intake:
         if size == 0:
             return
         self._received += size
+        self._came.append((self._received, time.perf_counter_ns()))
         if self._pending + size > self.capacity:
             if self.when_full == "drop_oldest":
                 batch = self._drop(batch)
@@ -162,6 +168,11 @@ class Intake:
             if size > most:  # one large batch: the rest keeps its place
                 self._waiting.appendleft(TickBatch(first.ticks[most:], first.symbols))
                 parts, size = [TickBatch(first.ticks[:most], first.symbols)], most
+        came, gone = self._came, self.gone
+        while came[0][0] <= gone:
+            came.popleft()
+        self.since = came[0][1]
+        self.waits.record(time.perf_counter_ns() - self.since)
         self._pending -= size
         self._room.set()
         return parts[0] if len(parts) == 1 else _joined(parts)

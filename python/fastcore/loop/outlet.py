@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import tempfile
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import numpy as np
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Event, Rows
 from fastcore.loop.failures import Failures
+from fastcore.perf import Histogram
 
 __all__ = ["Outlet", "Sink"]
 
@@ -90,6 +92,7 @@ class Outlet:
         self.capacity = capacity
         self.wants = frozenset(getattr(sink, "wants", ("rows",)))
         self.failures = Failures(self.name, failures, "sink")
+        self.times = Histogram()  # ns of each write
         self._folder = folder
         self._waiting: deque[Event | _Spilled] = deque()
         self._pending = self._in_memory = self._high_water = 0
@@ -178,7 +181,9 @@ class Outlet:
         size = 1 if isinstance(item, tuple) else len(item)
         try:
             event = await asyncio.to_thread(item.load) if isinstance(item, _Spilled) else item
+            began = time.perf_counter_ns()
             await self.sink.write(event)
+            self.times.record(time.perf_counter_ns() - began)
         except asyncio.CancelledError:
             self._lost += size
             raise

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from fastcore.perf import Histogram
+
 __all__ = ["Stall", "StallWatch"]
 
 log = logging.getLogger("fastcore.loop")
@@ -49,14 +51,15 @@ class StallWatch:
         self.seconds = 0.0
         self.longest = 0.0
         self.stalls: deque[Stall] = deque(maxlen=keep)
-        self._turn = 0.0
+        self.lag = Histogram()
+        self._turn = self._due = 0.0
         self._stop = threading.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> StallWatch:
         loop = asyncio.get_running_loop()
-        self._turn = time.monotonic()
+        self._turn, self._due = time.monotonic(), 0.0
         self._beat(loop)
         self._thread = threading.Thread(
             target=self._watch, args=(loop, threading.get_ident()), name="fastcore-stalls", daemon=True
@@ -77,6 +80,9 @@ class StallWatch:
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         self._turn = time.monotonic()
+        if self._due:
+            self.lag.record(max(0.0, self._turn - self._due) * 1e9)
+        self._due = self._turn + self.threshold / 4
         self._timer = loop.call_later(self.threshold / 4, self._beat, loop)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:

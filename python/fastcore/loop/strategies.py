@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Row, Rows, Signal
 from fastcore.loop.failures import Failures
 from fastcore.loop.outlet import Outlet
+from fastcore.perf import Histogram
 
 __all__ = ["HOOKS", "Strategy"]
 
@@ -66,6 +68,7 @@ class Strategy:
         self.is_async = all(kinds.values())
         self.hooks = hooks
         self.failures = Failures(self.name, failures, "strategy")
+        self.times = Histogram()  # ns of what is done in one go: the rows of a batch, one event
         self.calls = 0
         self.signals = 0
         self.outlet: Outlet | None = None
@@ -91,6 +94,7 @@ class Strategy:
         """Call `on_row` with one row after the other; signals go to `out`."""
         call, failures = self.hooks["on_row"], self.failures
         calls = 0
+        began = time.perf_counter_ns()
         for row in rows:
             calls += 1
             try:
@@ -105,10 +109,12 @@ class Strategy:
                 elif failures.stopped:
                     break
         self.calls += calls
+        self.times.record(time.perf_counter_ns() - began)
 
     def once(self, hook: str, event: Rows | BarEvent | Signal, out: list[Signal]) -> None:
         """Call one hook with one event."""
         self.calls += 1
+        began = time.perf_counter_ns()
         try:
             said = self.hooks[hook](event)
         except Exception as error:
@@ -116,10 +122,12 @@ class Strategy:
         else:
             if said is None or self._collect(said, out):
                 self.failures.succeeded()
+        self.times.record(time.perf_counter_ns() - began)
 
     async def once_async(self, hook: str, event: Any, out: list[Signal]) -> None:
         """Await one hook with one event."""
         self.calls += 1
+        began = time.perf_counter_ns()
         try:
             said = await self.hooks[hook](event)
         except Exception as error:
@@ -127,6 +135,7 @@ class Strategy:
         else:
             if said is None or self._collect(said, out):
                 self.failures.succeeded()
+        self.times.record(time.perf_counter_ns() - began)
 
     def _collect(self, said: Any, out: list[Signal]) -> bool:
         for one in said if isinstance(said, (list, tuple)) and not isinstance(said, Signal) else (said,):

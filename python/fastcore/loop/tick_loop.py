@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Self
@@ -14,7 +15,7 @@ import numpy as np
 
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
-from fastcore.errors import ConfigError, FastcoreError, InputError
+from fastcore.errors import BusyError, ConfigError, FastcoreError, InputError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import TOLD, ClosedBars
 from fastcore.loop.delivery import Delivery
@@ -25,6 +26,7 @@ from fastcore.loop.outlet import Outlet, Sink
 from fastcore.loop.stalls import StallWatch
 from fastcore.loop.strategies import Strategy
 from fastcore.loop.timers import Timers
+from fastcore.perf import Histogram
 
 __all__ = ["TickLoop"]
 
@@ -128,6 +130,9 @@ class TickLoop:
         self._batch, self._save, self._drain_seconds = batch, save, drain_seconds
         self._save_every, self._saved_at = save_every, 0.0
         self._timers = Timers()
+        self._asked, self._told = False, threading.Event()
+        self._engine_stats: dict[str, Any] = engine.stats()
+        self._engine_times, self._response_times = Histogram(), Histogram()
         self._quiet = Quiet(log)
         self._counts = {"refused": 0, "batches": 0}
         self._timer_failures = 0
@@ -255,6 +260,31 @@ class TickLoop:
             "gc": self.garbage.counts(),
         }
 
+    def engine_stats(self) -> dict[str, Any]:
+        """`Engine.stats`, for any thread: in the middle of a batch, those after it."""
+        try:
+            return dict(self.engine.stats())
+        except BusyError:
+            self._told.clear()
+            self._asked = True
+            self._told.wait(0.1)
+            return self._engine_stats
+
+    def stages(self) -> dict[str, Histogram]:
+        """Where a batch spends its time, in ns by stage; each grows while the loop runs.
+
+        ``"wait FEED"`` is from when its oldest tick came until the engine takes it, ``"engine"`` the
+        native call, ``"strategy NAME"`` and ``"sink NAME"`` what those take; ``"response"`` is from when
+        the oldest tick came until strategies have seen all, and sinks have it in their queues.
+        """
+        return {
+            **{f"wait {intake.name}": intake.waits for intake in self.intakes},
+            "engine": self._engine_times,
+            **{f"strategy {strategy.name}": strategy.times for strategy in self.strategies},
+            **{f"sink {outlet.name}": outlet.times for outlet in self.outlets},
+            "response": self._response_times,
+        }
+
     # ---- in ----
 
     async def _read(self, intake: Intake) -> None:
@@ -288,6 +318,10 @@ class TickLoop:
                     await self._ticks(batch)
                 else:
                     await self._bar_batch(batch)
+                self._response_times.record(time.perf_counter_ns() - intake.since)
+                if self._asked:
+                    self._engine_stats, self._asked = self.engine.stats(), False
+                    self._told.set()
             if came and (self._holding or self._save_every):
                 self._make_safe()
             if self._stopping:
@@ -324,6 +358,7 @@ class TickLoop:
             await self._delivery.rows(rows, self._bars.since(rows))
 
     def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
+        began = time.perf_counter_ns()
         try:
             return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
         except InputError as error:
@@ -337,6 +372,8 @@ class TickLoop:
             self._counts["refused"] += len(ticks)
             self._quiet.warn("%s", error)
             return None
+        finally:
+            self._engine_times.record(time.perf_counter_ns() - began)
 
     async def _bar_batch(self, batch: BarBatch) -> None:
         for name, bar in zip(batch.names, batch.bars[TOLD].tolist(), strict=True):
