@@ -45,6 +45,7 @@ AROUND = (
     "serve",
     "sinks",
     "store",
+    "serve_commands",
     "shm_commands",
 )
 #: Packages that the tick process does without until it asks for them.

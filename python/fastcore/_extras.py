@@ -17,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "brokers": ("msgspec", "redis", "nats"),
     "perf": ("prometheus_client",),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
+    "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
     "ray": ("ray",),
     "dask": ("distributed",),

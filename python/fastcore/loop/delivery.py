@@ -51,6 +51,10 @@ class Delivery:
             hook in strategy.hooks for strategy in self._inline for hook in ("on_row", "on_rows", "on_bar")
         )
 
+    def use(self, columns: list[str]) -> None:
+        """From here on rows have these columns."""
+        self._columns, self._row = columns, row_type(columns)
+
     def start(self) -> None:
         """Start the tasks behind the queues."""
         self._writers = {

@@ -137,6 +137,7 @@ class TickLoop:
         self._counts = {"refused": 0, "batches": 0}
         self._timer_failures = 0
         self._arrived = asyncio.Event()
+        self._change: tuple[Callable[[Engine], Engine], Sequence[str], asyncio.Future[Engine]] | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         for intake in self.intakes:
@@ -171,6 +172,8 @@ class TickLoop:
                 await self._work(readers)
             finally:
                 await _ended(readers)
+                if self._change is not None and not self._change[2].done():
+                    self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
                 self.engine.flush()
                 await self._delivery.drain(self._drain_seconds)
                 self._make_safe(at_the_end=True)
@@ -285,6 +288,54 @@ class TickLoop:
             "response": self._response_times,
         }
 
+    async def change(self, make: Callable[[Engine], Engine], *, bars: Sequence[str] = ()) -> Engine:
+        """Between two batches, go on with another engine: one that was restored under another plan, say.
+
+        Parameters
+        ----------
+        make : callable
+            Of the engine so far; returns the next one. What it raises is raised here, and all stays as
+            it was.
+        bars : sequence of str
+            As of `TickLoop`, for the new plan.
+
+        Raises
+        ------
+        ConfigError
+            If a sink cannot go on with other columns: one that can has an attribute ``any_columns`` that is
+            true. Also if the loop does not run.
+        """
+        fixed = [one.name for one in self.outlets if not getattr(one.sink, "any_columns", False)]
+        if fixed:
+            raise ConfigError(f"the sink {fixed[0]} cannot go on with other columns than it was opened with")
+        if self._task is None or self._task.done() or self._stopping:
+            raise ConfigError("the loop does not run: there is nothing to change")
+        while self._change is not None:
+            await asyncio.wait([self._change[2]])
+        done: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
+        self._change = make, bars, done
+        self._arrived.set()
+        return await done
+
+    def _changed(self) -> None:
+        """Do what `change` has asked for; here no batch is under way."""
+        if self._change is None:
+            return
+        make, bars, done = self._change
+        self._change = None
+        try:
+            engine = make(self.engine)
+            closed = ClosedBars(engine, bars)
+        except Exception as error:
+            if not done.done():
+                done.set_exception(error)
+            return
+        self.engine, self._bars, self.columns = engine, closed, list(engine.columns)
+        self._delivery.use(self.columns)
+        self._needs_rows = self._delivery.needs_rows or bool(closed.spans)
+        if not done.done():
+            done.set_result(engine)
+
     # ---- in ----
 
     async def _read(self, intake: Intake) -> None:
@@ -308,6 +359,7 @@ class TickLoop:
         """Take what has arrived, until there is and will be no more."""
         while True:
             came = False
+            self._changed()
             for intake in self.intakes:
                 batch = intake.take(self._batch)
                 if batch is None:
@@ -332,7 +384,7 @@ class TickLoop:
             if all(intake.ended for intake in self.intakes):
                 return
             self._arrived.clear()
-            if all(intake.pending == 0 for intake in self.intakes):
+            if self._change is None and all(intake.pending == 0 for intake in self.intakes):
                 await self._arrived.wait()
 
     # ---- through the engine ----

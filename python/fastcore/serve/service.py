@@ -1,0 +1,352 @@
+"""The service: an engine in its loop, and the API in front of it, in one process and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fastcore._extras import require
+from fastcore.engine import Engine
+from fastcore.errors import ConfigError, FastcoreError
+from fastcore.journal import Journal
+from fastcore.loop import Intake, Sink, Strategy, TickLoop
+from fastcore.loop.runner import run
+from fastcore.policy import Policy
+from fastcore.serve.hub import Hub
+from fastcore.serve.ingest import Ingest, Repeats
+from fastcore.serve.plans import clocks_of, read_plan, written
+from fastcore.serve.settings import Settings
+
+__all__ = ["Service"]
+
+log = logging.getLogger("fastcore.serve")
+
+
+class Service:
+    """An engine in its loop, with an HTTP API, a live stream and a dashboard.
+
+    Parameters
+    ----------
+    plan : mapping of str to Indicator
+        What the engine computes. Where the folder of the settings holds a plan, that one goes on.
+    feeds : feed or sequence of feeds
+        As of `fastcore.TickLoop`; ticks that clients send are a further feed.
+    settings : Settings, optional
+    policy : Policy, optional
+    strategies, sinks : sequence
+        As of `fastcore.TickLoop`.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is impossible, or the plan in the folder cannot be read.
+    JournalError
+        If the journal in the folder is damaged, or has a writer.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import fastcore as fc
+    >>> service = Service({"ema": fc.EMA(20), "rsi": fc.RSI(14).on("1m")})
+    >>> service.clocks
+    {'ema': '', 'rsi': '1m'}
+
+    ``service.run_blocking()`` then serves until Ctrl-C or SIGTERM.
+    """
+
+    def __init__(
+        self,
+        plan: Mapping[str, Any],
+        feeds: Any = (),
+        *,
+        settings: Settings | None = None,
+        policy: Policy | None = None,
+        strategies: Sequence[Any] = (),
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        self.settings = settings or Settings()
+        self.plan = dict(plan)
+        self._journal_folder = self._plan_file = None
+        if self.settings.data is not None:
+            folder = Path(self.settings.data)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._journal_folder, self._plan_file = folder / "journal", folder / "plan.json"
+        engine = self._begun(policy)
+        self.hub = Hub(self.settings.history)
+        for name in engine.symbols:
+            self.hub.trail(name).ts = engine.symbol(name).last_ts
+        self.ingest = Ingest(
+            self.settings.waiting, self.settings.max_symbols, lambda: self.loop._counts["refused"]
+        )
+        self.repeats = Repeats()
+        given = list(feeds) if isinstance(feeds, (list, tuple)) else [feeds]
+        self.loop = TickLoop(
+            engine,
+            [*given, Intake(self.ingest, name="api", capacity=self.settings.waiting)],
+            strategies=[*strategies, Strategy(self.hub, failures=2**31, name="service")],
+            sinks=sinks,
+            bars=self._spans(engine),
+            drain_seconds=self.settings.drain_seconds,
+        )
+        self.started = time.time()
+        self.draining = False
+        self._stop = asyncio.Event()
+        self._closing: list[Callable[[], Any]] = []
+
+    # ---- what is served ----
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this moment: a change of the plan brings another."""
+        return self.loop.engine
+
+    @property
+    def clocks(self) -> dict[str, str]:
+        """Of each column the spec of the bars it runs on; empty for those that run on ticks."""
+        return clocks_of(self.plan, self.engine.columns)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"http://{host}:{self.settings.port}"
+
+    def reasons(self) -> list[str]:
+        """Why it is not ready; empty when it is."""
+        found = []
+        if self.draining:
+            found.append("the service is stopping")
+        task = self.loop._task
+        if task is None:
+            found.append("the loop has not started")
+        elif task.done() and not self.draining:
+            found.append("the loop has ended")
+        for intake in self.loop.intakes:
+            if intake.error and not self.draining:
+                found.append(f"the feed {intake.name} ended: {intake.error}")
+        if self.ingest.waiting > self.settings.waiting // 2:
+            found.append(f"{self.ingest.waiting:,} ticks wait for the engine, which is behind")
+        journal = self.engine.journal
+        if journal is not None and journal.closed:
+            found.append("the journal is closed")
+        return found
+
+    async def change_plan(self, plan: Mapping[str, Any]) -> dict[str, str]:
+        """Go on under another plan: what computes the same as before keeps its state.
+
+        Returns
+        -------
+        dict
+            The columns that begin anew, and why.
+
+        Raises
+        ------
+        PlanError
+            If the plan is none; all stays as it was.
+        """
+        wanted = dict(plan)
+
+        def make(before: Engine) -> Engine:
+            after = Engine.restore(before.snapshot(history=True), plan=wanted)
+            if before.journal is None:
+                return after
+            before.journal.close()
+            try:
+                after.attach(self._journal())
+            except BaseException:
+                before.attach(self._journal())
+                raise
+            return after
+
+        spans = sorted({clock for clock in clocks_of(wanted, list(wanted)).values() if clock})
+        engine = await self.loop.change(make, bars=spans)
+        self.plan = wanted
+        self._keep_plan()
+        self.hub.begin()
+        return dict(engine.cold)
+
+    def save(self) -> str:
+        """Write the state beside the journal; where that is.
+
+        Raises
+        ------
+        ConfigError
+            If there is no folder to write to.
+        """
+        if self.engine.journal is None:
+            raise ConfigError("there is no folder for snapshots: start with --data FOLDER")
+        return os.path.basename(self.engine.checkpoint(history=True))
+
+    # ---- life ----
+
+    def on_close(self, call: Callable[[], Any]) -> None:
+        """Have something called, and awaited, when the service stops, before the server does."""
+        self._closing.append(call)
+
+    def stop(self) -> None:
+        """Take no more, answer what is under way, drain, save; `run` then returns."""
+        self.draining = True
+        self._stop.set()
+
+    async def run(self, ready: Callable[[], Any] | None = None) -> None:
+        """Serve until `stop`.
+
+        Parameters
+        ----------
+        ready : callable, optional
+            Called once clients can connect.
+
+        Raises
+        ------
+        ConfigError
+            If the address cannot be listened at.
+        """
+        from fastcore.serve.app import make_app
+
+        app = make_app(self)
+        server = _server(app, self.settings)
+        async with self.loop:
+            serving = asyncio.create_task(server.serve(), name="fastcore http")
+            saving = asyncio.create_task(self._save_now_and_then(), name="fastcore checkpoints")
+            stopping = asyncio.create_task(self._stop.wait())
+            running = self.loop._task
+            assert running is not None
+            try:
+                await _listening(self.settings, serving)
+                if ready is not None:
+                    ready()
+                await asyncio.wait({serving, stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+                self.draining = True
+                for call in self._closing:
+                    with contextlib.suppress(Exception):
+                        await call()
+            finally:
+                for task in (saving, stopping):
+                    task.cancel()
+                server.stop()
+                await asyncio.wait({serving}, timeout=self.settings.drain_seconds)
+                serving.cancel()
+        if not self._stop.is_set() and not serving.cancelled() and serving.exception() is not None:
+            raise ConfigError(f"the server ended: {serving.exception()}")
+        if self.engine.journal is not None:
+            self.engine.checkpoint(history=True)
+            self.engine.journal.close()
+
+    def run_blocking(self, ready: Callable[[], Any] | None = None) -> None:
+        """Serve in an event loop of its own; Ctrl-C and SIGTERM stop gracefully."""
+        import signal
+
+        async def main() -> None:
+            here = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                here.add_signal_handler(number, self.stop)
+            await self.run(ready)
+
+        run(main())
+
+    # ---- parts ----
+
+    def _begun(self, policy: Policy | None) -> Engine:
+        """The engine of the folder, or a new one."""
+        kept = self._kept_plan()
+        if kept is not None:
+            self.plan = kept
+        if self._journal_folder is not None and self._journal_folder.exists():
+            engine = Engine.recover(self._journal())
+            if kept is None:
+                self._keep_plan()
+            return engine
+        engine = Engine(
+            self.plan,
+            history=self.settings.history,
+            max_symbols=self.settings.max_symbols,
+            policy=policy,
+            journal=self._journal() if self._journal_folder is not None else None,
+        )
+        self._keep_plan()
+        return engine
+
+    def _journal(self) -> Journal:
+        assert self._journal_folder is not None
+        return Journal(self._journal_folder, keep_bytes=4 << 30)
+
+    def _kept_plan(self) -> dict[str, Any] | None:
+        if self._plan_file is None or not self._plan_file.exists():
+            return None
+        try:
+            return read_plan(msgspec.json.decode(self._plan_file.read_bytes(), type=dict[str, str]))
+        except (msgspec.MsgspecError, FastcoreError) as error:
+            raise ConfigError(f"{self._plan_file} cannot be read as a plan: {error}") from error
+
+    def _keep_plan(self) -> None:
+        if self._plan_file is None:
+            return
+        part = self._plan_file.with_suffix(".part")
+        with part.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(written(self.plan)), indent=2) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._plan_file)
+
+    def _spans(self, engine: Engine) -> list[str]:
+        return sorted({clock for clock in clocks_of(self.plan, engine.columns).values() if clock})
+
+    async def _save_now_and_then(self) -> None:
+        while self.engine.journal is not None:
+            await asyncio.sleep(self.settings.checkpoint_seconds)
+            try:
+                self.engine.checkpoint(history=True)
+            except (FastcoreError, OSError) as error:
+                log.error("the state could not be saved: %s", error)
+
+
+def _server(app: Any, settings: Settings) -> Any:
+    """Granian, in this process and its event loop."""
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, settings.port))
+        except OSError as error:
+            raise ConfigError(f"cannot listen at {host}:{settings.port}: {error.strerror or error}") from None
+    embed = require("granian.server.embed", "serve", "the service")
+    constants = require("granian.constants", "serve", "the service")
+    http = require("granian.http", "serve", "the service")
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    return embed.Server(
+        app,
+        address=host,
+        port=settings.port,
+        interface=constants.Interfaces.ASGINL,
+        http=constants.HTTPModes.http1,
+        websockets=True,
+        backlog=4_096,
+        backpressure=65_536,
+        http1_settings=http.HTTP1Settings(header_read_timeout=10_000, max_buffer_size=1 << 16),
+        log_enabled=False,
+    )
+
+
+async def _listening(settings: Settings, serving: asyncio.Task[None]) -> None:
+    """Wait until a client can connect."""
+    host = settings.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        return
+    raise ConfigError(f"the server ended before it listened: {serving.exception()}")

@@ -1,0 +1,164 @@
+"""Starting, stopping and starting again: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import fastcore as fc
+import httpx
+import pytest
+from fastcore.errors import ConfigError
+from fastcore.serve import Service, Settings
+from servers import wait_until
+from services import MINUTE, T0, Served, problem, walk
+
+EMA = ("--indicator", "ema=EMA(3)")
+
+
+def ema(ticks: int) -> float:
+    return float(fc.ema([tick["price"] for tick in walk("", ticks)], period=3)[-1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_was_acknowledged_outlasts_the_process(tmp_path: Path, number: int) -> None:
+    """The signal comes while four clients send; each tick that was acknowledged is there afterwards."""
+    state = ("--data", str(tmp_path / "state"))
+    acknowledged = [0] * 4
+    with Served(*EMA, *state) as service:
+        stopped = threading.Event()
+
+        def run(place: int) -> None:
+            ticks = walk(f"S{place}", 100_000)
+            with httpx.Client(base_url=service.url, trust_env=False) as client:
+                while not stopped.is_set():
+                    at = acknowledged[place]
+                    try:
+                        answer = client.post("/v1/ticks", json=ticks[at : at + 3])
+                    except httpx.HTTPError:
+                        return
+                    if answer.status_code == 503:
+                        return
+                    assert answer.status_code == 200, answer.text
+                    acknowledged[place] += 3
+                    if acknowledged[place] >= 150 and place == 0:
+                        stopped.set()
+
+        threads = [threading.Thread(target=run, args=(place,)) for place in range(4)]
+        for thread in threads:
+            thread.start()
+        while not stopped.wait(0.001) and any(thread.is_alive() for thread in threads):
+            pass
+        stopped.clear()
+        status = service.stop(number)
+        assert status == (0 if number == signal.SIGTERM else -9)
+        stopped.set()
+        for thread in threads:
+            thread.join()
+    assert min(acknowledged) > 0
+    with Served(*EMA, *state) as again:
+        for place, count in enumerate(acknowledged):
+            told = again.get(f"/v1/symbols/S{place}")
+            taken = told["ledger"]["accepted"]
+            assert count <= taken <= count + 3  # the last request may have been taken and not answered
+            assert told["values"]["ema"] == ema(taken)
+
+
+def test_the_plan_outlasts_the_process(tmp_path: Path) -> None:
+    state = ("--data", str(tmp_path / "state"))
+    with Served(*EMA, *state) as service:
+        service.send(walk("A", 50))
+        added = service.client.post("/v1/plan", json={"name": "rsi", "indicator": "RSI", "on": "1m"})
+        assert added.status_code == 201
+        service.send(walk("A", 10, start=T0 + 10 * MINUTE))
+        plan, row = service.get("/v1/plan"), service.get("/v1/symbols/A")
+        history = service.get("/v1/symbols/A/bars", span="1m")
+        service.stop()
+    assert json.loads((tmp_path / "state" / "plan.json").read_text()) == plan["plan"]
+    with Served(*EMA, *state) as again:
+        assert again.get("/v1/plan") == plan
+        told = again.get("/v1/symbols/A")
+        assert told["values"] == row["values"] and told["ledger"] == row["ledger"] and told["ts"] == row["ts"]
+        assert again.get("/v1/symbols/A/bars", span="1m") == history
+        again.stop(signal.SIGKILL)
+    with Served(*EMA, *state) as third:
+        assert third.get("/v1/plan") == plan
+
+
+def test_a_snapshot_is_written_when_asked(tmp_path: Path) -> None:
+    with Served(*EMA, "--data", str(tmp_path)) as service:
+        service.send(walk("A", 5))
+        answer = service.client.post("/v1/snapshots")
+        assert answer.status_code == 201
+        assert (tmp_path / "journal" / answer.json()["file"]).is_file()
+
+
+def test_a_folder_has_one_service(tmp_path: Path) -> None:
+    with Served(*EMA, "--data", str(tmp_path)), pytest.raises(RuntimeError, match="journal"):
+        Served(*EMA, "--data", str(tmp_path)).start()
+
+
+def test_a_port_has_one_service() -> None:
+    with Served(*EMA) as service:
+        command = [sys.executable, "-m", "fastcore", "serve", "--port", str(service.port)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 2 and "cannot listen" in done.stderr
+
+
+def test_a_damaged_plan_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"ema": "EMA(')
+    with pytest.raises(ConfigError, match=r"plan\.json"):
+        Service({"ema": fc.EMA(3)}, settings=Settings(data=tmp_path))
+
+
+def test_it_stops_when_the_engine_can_go_no_further(tmp_path: Path) -> None:
+    """A feed that fails is a reason not to be ready, and no reason to stop answering."""
+    program = (
+        "import sys, fastcore as fc\n"
+        "from fastcore.serve import Service, Settings\n"
+        "async def feed():\n"
+        "    raise RuntimeError('the venue is gone')\n"
+        "    yield\n"
+        "Service({'ema': fc.EMA(3)}, feed(), settings=Settings(port=int(sys.argv[1]))).run_blocking()\n"
+    )
+    with Served(program=program) as service:
+        answer = service.client.get("/ready")
+        assert answer.status_code == 503 and answer.headers["retry-after"]
+        assert "the venue is gone" in answer.json()["reasons"][0]
+        service.send(walk("A", 3))
+        service.errors = ""
+
+
+def test_a_full_disk_is_not_acknowledged(tmp_path: Path) -> None:
+    """Where the journal cannot take ticks, they are refused, and the client is told."""
+    program = (
+        "import sys, fastcore as fc\n"
+        "from fastcore.serve import Service, Settings\n"
+        f"settings = Settings(port=int(sys.argv[1]), data={str(tmp_path)!r})\n"
+        "service = Service({'ema': fc.EMA(3)}, settings=settings)\n"
+        "service.engine.journal.close()  # takes nothing from here on\n"
+        "service.run_blocking()\n"
+    )
+    with Served(program=program) as service:
+        answer = service.client.post("/v1/ticks", json=walk("A", 3))
+        assert problem(answer, 503)["detail"].startswith("the engine refused")
+        assert service.client.get("/ready").json()["reasons"] == ["the journal is closed"]
+        service.process.kill()
+        service.errors = ""
+
+
+def test_the_demo_market_runs_now() -> None:
+    with Served("--demo", "3", "--demo-speed", "50") as service:
+
+        def is_now() -> bool:
+            rows = service.get("/v1/symbols")["symbols"]
+            return len(rows) == 3 and all(abs(row["ts"] - time.time_ns()) < 30 * MINUTE for row in rows)
+
+        wait_until(is_now, "the market has come to now")
+        received = service.get("/v1/stats")["engine"]["received"]
+        wait_until(lambda: service.get("/v1/stats")["engine"]["received"] > received, "the market goes on")
