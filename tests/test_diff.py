@@ -239,7 +239,7 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
             fc.diff(*pair)
     with pytest.raises(FileNotFoundError, match=r"diff: cannot read '.*absent': No such file"):
         fc.diff(good, tmp_path / "absent")
-    with pytest.raises(IsADirectoryError, match="Is a directory"):
+    with pytest.raises(fc.InputError, match=r"good is a snapshot and .* is a journal: only"):
         fc.diff(good, tmp_path)
 
 
@@ -401,6 +401,123 @@ def test_long_files_are_compared_in_little_memory(tmp_path: Path) -> None:
     assert (tick, field, indicator) == (str(rows * parts - 1), "value", "x4")
     assert os.path.getsize(tmp_path / "one") > 75e6
     assert int(kilobytes) < 27_000
+
+
+# --------------------------------------------------------------------------------------------- journals
+Act = Callable[[fc.Engine, int], object]
+
+
+def journal_of(folder: Path, change: Act | None = None, **options: Any) -> Path:
+    """What an engine with every kind of record leaves; `change` is called before tick 150."""
+    with fc.Journal(folder, **options) as journal:
+        engine = fc.Engine({"sma": fc.SMA(3), "bar": fc.EMA(2).on("1m")}, journal=journal)
+        engine.symbol("own", policy=fc.Policy("accept"))
+        for i in range(300):
+            if i == 150 and change is not None:
+                change(engine, i)
+            engine.symbol("ab"[i % 2]).on_tick(T0 + i * SECOND, 100.0 + i / 8, 1.0, side=1, id=i)
+            if i % 50 == 49:
+                engine.symbol("a").on_quote(T0 + i * SECOND, 99.0, 101.0)
+                engine.symbol("c").on_bar("1m", T0 + i * SECOND, 1.0, 2.0, 0.5, 1.5, 10.0)
+        engine.flush()
+        engine.drop("b")
+    return folder
+
+
+def test_journals_of_the_same_calls_are_equal(tmp_path: Path) -> None:
+    """Cut into other segments, synced otherwise, with notes in one of them."""
+    one = journal_of(tmp_path / "one")
+    other = journal_of(
+        tmp_path / "other", lambda e, _: e.journal.note("here"), segment_bytes=65_536, fsync="os"
+    )
+    assert fc.diff(one, other) is None
+    assert fc.diff(str(one), fc.Journal(other)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "symbol", "field", "a", "b"),
+    [
+        (lambda e, i: e.symbol("a").on_tick(T0 + i * SECOND, 100.0, 1.0), "a", "price", 118.75, 100.0),
+        (lambda e, i: e.symbol("b").on_tick(T0 + i * SECOND, 118.75, 1.0), "a", "symbol", "a", "b"),
+        (lambda e, i: e.symbol("a").on_quote(T0 + i * SECOND, 1.0, 2.0), "a", "record", "tick", "quote"),
+        (lambda e, _: e.symbol("new"), "a", "record", "tick", "make"),
+        (lambda e, _: e.flush(), "a", "record", "tick", "flush"),
+        (lambda e, _: e.drop("b"), "a", "record", "tick", "drop"),
+        (
+            lambda e, i: e.symbol("a").on_tick(T0 + i * SECOND, 118.75, 1.0, side=-1, id=i),
+            "a",
+            "side",
+            1,
+            -1,
+        ),
+    ],
+)
+def test_the_record_of_a_journal_is_named(
+    tmp_path: Path, change: Act, symbol: str, field: str, a: object, b: object
+) -> None:
+    """The 150th tick, by what is another one there."""
+    one, other = journal_of(tmp_path / "one"), journal_of(tmp_path / "other", change)
+    difference = fc.diff(one, other)
+    assert difference is not None
+    assert (difference.kind, difference.symbol, difference.indicator) == ("journal", symbol, None)
+    assert (difference.field, difference.a, difference.b) == (field, a, b)
+    assert (difference.tick, difference.ts) == (153, T0 + 150 * SECOND)  # three quotes came before it
+
+
+def test_journals_of_other_quotes_bars_policies_and_lengths(tmp_path: Path) -> None:
+    """Each by its own fields."""
+
+    def made(name: str, act: Callable[[fc.Engine], object]) -> Path:
+        with fc.Journal(tmp_path / name) as journal:
+            act(fc.Engine({"sma": fc.SMA(3), "bar": fc.EMA(2).on("1m")}, journal=journal))
+        return tmp_path / name
+
+    def bar(close: float, span: str = "1m") -> Callable[[fc.Engine], object]:
+        return lambda e: e.symbol("a").on_bar(span, T0, 1.0, 2.0, 0.5, close, 10.0)
+
+    for number, (one, other, field, a, b) in enumerate(
+        [
+            (bar(1.5), bar(1.25), "close", 1.5, 1.25),
+            (
+                lambda e: e.symbol("a").on_quote(T0, 1.0, 2.0, 3.0, 4.0),
+                lambda e: e.symbol("a").on_quote(T0, 1.0, 2.0, 3.0, 5.0),
+                "ask_size",
+                4.0,
+                5.0,
+            ),
+            (
+                lambda e: e.symbol("a", policy=fc.Policy("accept")),
+                lambda e: e.symbol("a", policy=fc.Policy("reject")),
+                "policy.order",
+                "accept",
+                "reject",
+            ),
+            (bar(1.5), lambda _: None, "record", "make", None),
+        ]
+    ):
+        difference = found(made(f"{number} a", one), made(f"{number} b", other))
+        assert (difference.symbol, difference.field, difference.a, difference.b) == ("a", field, a, b)
+
+
+def test_journals_that_cannot_be_told_apart_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is damaged, and a folder that holds none; by the command: 0, 1, 2."""
+    one, other = journal_of(tmp_path / "one"), journal_of(tmp_path / "other")
+    assert main(["diff", str(one), str(other)]) == 0
+    longer = journal_of(tmp_path / "longer", lambda e, _: e.symbol("a").on_tick(T0, 7.0))
+    assert main(["diff", str(one), str(longer), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out.removeprefix("equal\n"))["difference"]["field"] == "ts"
+    segment = next(other.glob("*.fcj"))
+    data = bytearray(segment.read_bytes())
+    data[4000] ^= 1
+    segment.write_bytes(data)
+    with pytest.raises(fc.JournalError, match=r"other: .*missing"):
+        fc.diff(one, other)
+    assert main(["diff", str(one), str(other)]) == 2
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(fc.JournalError, match="empty holds no journal"):
+        fc.diff(one, tmp_path / "empty")
 
 
 # ------------------------------------------------------------------------------------- the command line

@@ -47,6 +47,9 @@ def catalogue() -> list[Row]: ...
 
 def anchors(plan: dict[str, Any]) -> set[str]: ...
 
+def journal_difference(
+    a: str, b: str, /
+) -> tuple[int, int, str, str, int | float | str | None, int | float | str | None] | None: ...
 def snapshot_difference(
     a: bytes, b: bytes, /
 ) -> (

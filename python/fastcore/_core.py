@@ -42,6 +42,7 @@ anchors = _native.anchors
 catalogue = _native.catalogue
 install = _native.install
 outcomes = _native.outcomes
+journal_difference = _native.journal_difference
 snapshot_difference = _native.snapshot_difference
 shm_names = _native.shm_names
 shm_remove = _native.shm_remove

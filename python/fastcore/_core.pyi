@@ -21,6 +21,9 @@ def catalogue() -> list[Row]:
 def anchors(plan: dict[str, Any]) -> set[str]:
     """Names of the time zones and calendars that a plan's bar specs name."""
 
+def journal_difference(
+    a: str, b: str, /
+) -> tuple[int, int, str, str, int | float | str | None, int | float | str | None] | None: ...
 def snapshot_difference(
     a: bytes, b: bytes, /
 ) -> (

@@ -279,11 +279,14 @@ def _example(row: dict[str, Any]) -> str:
 
 @app.command("diff")
 def diff_command(
-    a: Annotated[Path, typer.Argument(help="A snapshot, or a Parquet, Arrow or CSV file of outputs.")],
+    a: Annotated[
+        Path,
+        typer.Argument(help="A snapshot, a file of outputs (Parquet, Arrow, CSV), or a journal."),
+    ],
     b: Annotated[Path, typer.Argument(help="Another one of the same kind.")],
     as_json: Json = False,
 ) -> None:
-    """Name the first difference of two snapshots or outputs; 0: equal, 1: different, 2: an error."""
+    """Name the first difference of two snapshots, outputs or journals; 0: equal, 1: different, 2: error."""
     found = fastcore.diff(a, b)
     if as_json:
         difference = None if found is None else found.to_json()

@@ -1,4 +1,4 @@
-"""Where two snapshots or two outputs part: the first tick, symbol, indicator and field, and how far apart."""
+"""Where two snapshots, outputs or journals part: the first tick, symbol, indicator and field."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Difference:
 
     Attributes
     ----------
-    kind : {"snapshot", "output"}
+    kind : {"snapshot", "output", "journal"}
         What was compared.
     tick : int or None
-        Of outputs, the number of the row, from 0. Of snapshots, how many ticks the symbol had taken in the
-        first one. None for what concerns no tick.
+        Of outputs, the number of the row, from 0; of journals, that of the tick or quote. Of snapshots, how
+        many ticks the symbol had taken in the first one. None for what concerns no tick.
     ts : int or None
         Time of that tick, nanoseconds since 1970 UTC.
     symbol : str or None
@@ -35,7 +35,8 @@ class Difference:
         Its name in the plan, or ``"bars 1m"`` for bars.
     field : str
         What differs: an output, ``"value"`` where there is but one, a part of a state such as
-        ``"state.average.values[3]"``, or ``"rows"`` where one of two outputs ends before the other.
+        ``"state.average.values[3]"``, ``"price"`` of a journal's tick, or ``"rows"`` and ``"record"`` where
+        one of two outputs or journals ends before the other.
     a, b : int, float, str or None
         What the field holds in the first and in the second; None where it is not there.
     ulps : int or None
@@ -92,14 +93,15 @@ class Difference:
 
 
 def diff(a: Any, b: Any) -> Difference | None:
-    """The first difference of two snapshots or two outputs; None where there is none.
+    """The first difference of two snapshots, outputs or journals; None where there is none.
 
     Parameters
     ----------
-    a, b : path, bytes, Engine, Symbol, Indicator or frame
+    a, b : path, bytes, Engine, Symbol, Indicator, Journal or frame
         Two snapshots: files, bytes, or what they are made of. Or two outputs: Parquet, Arrow or CSV files,
         or frames of pandas, Polars or pyarrow, with one row for each tick. Columns ``ts`` and ``symbol`` say
-        of which tick a row is; ``"macd.signal"`` is the output ``signal`` of ``macd``.
+        of which tick a row is; ``"macd.signal"`` is the output ``signal`` of ``macd``. Or two journals: their
+        folders.
 
     Returns
     -------
@@ -108,7 +110,9 @@ def diff(a: Any, b: Any) -> Difference | None:
     Raises
     ------
     InputError
-        If one is a snapshot and the other an output, or one is neither.
+        If they are not of one kind, or one is of none.
+    JournalError
+        If a journal is damaged, or of a newer version.
     SnapshotError
         If a snapshot is damaged, cut short or newer.
     FileFeedError
@@ -120,7 +124,7 @@ def diff(a: Any, b: Any) -> Difference | None:
     -----
     Numbers are equal if their bits are, so 0.0 is not -0.0, and NaN is NaN. Parquet and Arrow files are read
     in step, in constant memory. History is compared where both snapshots hold it; engines and symbols are
-    taken without.
+    taken without. Of journals, how they are cut into segments does not matter, nor do notes.
 
     Examples
     --------
@@ -136,6 +140,8 @@ def diff(a: Any, b: Any) -> Difference | None:
     side_a, side_b = _side(a), _side(b)
     if isinstance(side_a, bytes) and isinstance(side_b, bytes):
         return _of_snapshots(side_a, side_b, a, b)
+    if isinstance(side_a, str) and isinstance(side_b, str):
+        return _of_journals(side_a, side_b)
     if isinstance(side_a, Rows) and isinstance(side_b, Rows):
         with side_a, side_b:
             found = first_difference(side_a, side_b)
@@ -163,8 +169,16 @@ def _of_snapshots(data_a: bytes, data_b: bytes, a: Any, b: Any) -> Difference | 
     return Difference("snapshot", tick, time, symbol or None, indicator or None, field, value_a, value_b)
 
 
-def _side(source: Any) -> bytes | Rows:
-    """The bytes of a snapshot, or rows of outputs."""
+def _of_journals(a: str, b: str) -> Difference | None:
+    found = _core.journal_difference(a, b)
+    if found is None:
+        return None
+    tick, ts, symbol, field, value_a, value_b = found
+    return Difference("journal", tick, ts or None, symbol or None, None, field, value_a, value_b)
+
+
+def _side(source: Any) -> bytes | Rows | str:
+    """The bytes of a snapshot, rows of outputs, or a journal's folder."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
     if isinstance(source, _core.Engine):
@@ -173,13 +187,16 @@ def _side(source: Any) -> bytes | Rows:
         return source.snapshot()
     if isinstance(source, _core.Indicator):
         return source._snapshot()
+    if isinstance(source, _core.Journal):
+        return source.folder
     if isinstance(source, (str, os.PathLike)):
-        return _file(os.fspath(source))
+        path = os.fspath(source)
+        return os.path.abspath(path) if os.path.isdir(path) else _file(path)
     if hasattr(source, "__arrow_c_stream__"):
         return Rows.of_frame(source)
     raise InputError(
-        "diff compares snapshots and outputs: a path, bytes, an engine, a symbol, an indicator or a frame, "
-        f"not {type(source).__name__}"
+        "diff compares snapshots, outputs and journals: a path, bytes, an engine, a symbol, an indicator, "
+        f"a journal or a frame, not {type(source).__name__}"
     )
 
 
@@ -194,8 +211,10 @@ def _file(path: str) -> bytes | Rows:
     return Rows.of_file(path, head)
 
 
-def _kind(side: bytes | Rows) -> str:
-    return "a snapshot" if isinstance(side, bytes) else "an output"
+def _kind(side: bytes | Rows | str) -> str:
+    if isinstance(side, bytes):
+        return "a snapshot"
+    return "a journal" if isinstance(side, str) else "an output"
 
 
 def _name(source: Any) -> str:
