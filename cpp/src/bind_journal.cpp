@@ -1,6 +1,8 @@
 // Journals in Python: the writer, an engine's use of it, and the way back.
 #include "bind_journal.hpp"
 
+#include <pybind11/numpy.h>
+
 #include "bind.hpp"
 #include "errors.hpp"
 #include "fastcore/engine/log.hpp"
@@ -108,6 +110,22 @@ std::unique_ptr<PyEngine> recovered(const py::object& journal, bool skip, bool c
   return self;
 }
 
+/// Writes messages of a ring that lie side by side, all or none; the first has that sequence.
+void log_messages(PyJournal& self, std::uint64_t first, const py::array& messages) {
+  if (messages.ndim() != 1 || (messages.flags() & py::array::c_style) == 0)
+    throw InputError("a journal takes messages as a contiguous array with one dimension");
+  const auto bytes = static_cast<std::size_t>(messages.itemsize());
+  const auto count = static_cast<std::size_t>(messages.size());
+  const char* const data = static_cast<const char*>(messages.data());
+  const auto put = [&](JournalWriter& writer) {
+    if (!writer.reserve({count, sizeof first + bytes, 0, 0})) return false;
+    for (std::size_t i = 0; i < count; ++i)
+      if (!writer.remark(RecordKind::message, first + i, {data + i * bytes, bytes})) return false;
+    return writer.commit();
+  };
+  require(self.apart(put), *self.writer);
+}
+
 }  // namespace
 
 void bind_journal(py::module_& m) {
@@ -129,6 +147,14 @@ void bind_journal(py::module_& m) {
             require(self.apart([&](JournalWriter& w) { return w.note(text) && w.commit(); }), *self.writer);
           },
           py::arg("text"), "Write a line for people, of at most 16,384 bytes; it changes nothing.")
+      .def("_log_messages", &log_messages, py::arg("first"), py::arg("messages"))
+      .def(
+          "_log_row",
+          [](PyJournal& self, std::uint64_t number, const std::string& name) {
+            const auto put = [&](JournalWriter& w) { return w.remark(RecordKind::row, number, name) && w.commit(); };
+            require(self.apart(put), *self.writer);
+          },
+          py::arg("number"), py::arg("name"))
       .def(
           "sync", [](PyJournal& self) { require(self.apart([](JournalWriter& w) { return w.sync(); }), *self.writer); },
           "Bring all records to the disk, and return when they are there.")

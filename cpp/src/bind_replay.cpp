@@ -2,6 +2,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <map>
+
 #include "bind_journal.hpp"
 #include "errors.hpp"
 #include "fastcore/engine/replay.hpp"
@@ -40,6 +42,7 @@ struct PyReader {
   JournalReader reader;
   JournalReader::Step step = JournalReader::Step::end;
   bool waiting = false;
+  std::map<std::uint64_t, std::string> rows;  // of a ring's table: names by number
 };
 
 template <class Record>
@@ -54,6 +57,9 @@ py::object name_of(const JournalReader& reader) {
 }
 
 py::str text_of(const char* from, std::size_t bytes) { return {from, bytes}; }
+
+/// Of a ring's message or a row of its table.
+std::uint64_t number_of(const JournalRecord& record) noexcept { return read<std::uint64_t>(record); }
 
 /// What a record says, by name.
 py::dict fields_of(const JournalReader& reader) {
@@ -88,6 +94,12 @@ py::dict fields_of(const JournalReader& reader) {
     all["volume"] = b.volume;
   } else if (record.kind == RecordKind::note) {
     all["text"] = text_of(record.payload, record.bytes);
+  } else if (record.kind == RecordKind::message) {
+    all["number"] = number_of(record);
+    all["bytes"] = record.bytes - sizeof(std::uint64_t);
+  } else if (record.kind == RecordKind::row) {
+    all["number"] = number_of(record);
+    all["name"] = text_of(record.payload + sizeof(std::uint64_t), record.bytes - sizeof(std::uint64_t));
   }
   return all;
 }
@@ -133,6 +145,49 @@ py::array ticks(PyReader& self, const py::object& dtype, std::size_t most) {
   }
   return py::array(py::dtype::from_args(dtype), std::vector<py::ssize_t>{static_cast<py::ssize_t>(run.size())},
                    run.data());
+}
+
+/// Passes over all that is no message of a ring but for noting rows' names; false at the end.
+bool to_message(PyReader& self) {
+  bool asked = false;  // again: at the end a reader has forgotten what it read ahead
+  for (;;) {
+    if (self.look() == JournalReader::Step::end) {
+      if (asked) return false;
+      asked = true;
+      continue;
+    }
+    const JournalRecord& record = self.reader.record();
+    if (self.step == JournalReader::Step::record && record.kind == RecordKind::message) return true;
+    if (self.step == JournalReader::Step::record && record.kind == RecordKind::row)
+      self.rows[number_of(record)].assign(record.payload + sizeof(std::uint64_t), record.bytes - sizeof(std::uint64_t));
+    self.waiting = false;
+  }
+}
+
+/// Messages of a ring whose sequences follow each other, but for those before `from`: the first one's sequence and
+/// all their bytes. None at the end.
+py::object messages(PyReader& self, std::uint64_t from, std::size_t bytes, std::size_t most) {
+  std::string run;
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  {
+    const py::gil_scoped_release release;
+    for (; count < most && to_message(self); self.waiting = false) {
+      const JournalRecord& record = self.reader.record();
+      if (record.bytes - sizeof from != bytes) {
+        throw JournalError("the journal " + self.reader.folder() + " holds messages of " +
+                           std::to_string(record.bytes - sizeof from) + " bytes, and the ring's have " +
+                           std::to_string(bytes));
+      }
+      const std::uint64_t number = number_of(record);
+      if (number < from) continue;
+      if (count == 0) first = number;
+      if (number != first + count) break;
+      run.append(record.payload + sizeof from, bytes);
+      ++count;
+    }
+  }
+  return count == 0 ? py::object(py::none()) : py::make_tuple(first, py::bytes(run));
 }
 
 /// All records to the end, counted: {"records", "ticks", ...}, and the damage through `tell`.
@@ -219,6 +274,12 @@ void bind_replay(py::module_& m) {
       .def("next", &next, "The next record or place of damage as a dict; None at the end.")
       .def("ticks", &ticks, py::arg("dtype"), py::arg("most"),
            "Ticks up to the next record of another kind, at most so many; `symbol` indexes `names`.")
+      .def(
+          "messages", &messages, py::arg("start"), py::arg("bytes"), py::arg("most"),
+          "Messages of a ring from a sequence on, at most so many, as (sequence of the first, bytes); None at the end.")
+      .def_property_readonly(
+          "rows", [](const PyReader& self) { return self.rows; },
+          "The names of rows of a ring's table that `messages` has come by.")
       .def("count", &count, py::arg("tell"),
            "Read to the end and count; `tell` is called with each damage, and with None now and then.")
       .def_property_readonly(

@@ -41,21 +41,18 @@ class PyRingWriter {
   }
 
   std::uint64_t publish(const void* messages, std::size_t count) {
-    RingWriter<>& open = ring();
-    if (!open.keys_fit(messages, count)) {
-      throw InputError("the ring '" + name_ + "': a message's key is outside the table of latest rows, which has " +
-                       std::to_string(segment_.spec.rows) + " rows");
-    }
+    RingWriter<>& open = fit(messages, count);
     const std::uint64_t first = open.next();
     open.publish(messages, count);
     return first;
   }
 
   std::uint64_t publish_many(const py::array& messages) {
-    if (!messages.dtype().equal(dtype_) || messages.ndim() != 1 || (messages.flags() & py::array::c_style) == 0)
-      throw InputError("the ring '" + name_ + "' takes a contiguous array of its dtype with one dimension");
-    return publish(messages.data(), static_cast<std::size_t>(messages.size()));
+    return publish(row_of(messages), static_cast<std::size_t>(messages.size()));
   }
+
+  /// Throws what publish_many would.
+  void check(const py::array& messages) { fit(row_of(messages), static_cast<std::size_t>(messages.size())); }
 
   void skip(std::uint64_t to) {
     if (to < ring().next()) {
@@ -90,8 +87,24 @@ class PyRingWriter {
   const py::dtype& dtype() const noexcept { return dtype_; }
   const OwnedSegment& segment() const noexcept { return segment_; }
   std::uint64_t next() const noexcept { return ring_.next(); }
+  std::uint64_t names() const noexcept { return ring_.names(); }
 
  private:
+  /// The ring, for messages whose rows it has.
+  RingWriter<>& fit(const void* messages, std::size_t count) {
+    RingWriter<>& open = ring();
+    if (!open.keys_fit(messages, count)) {
+      throw InputError("the ring '" + name_ + "': a message's key is outside the table of latest rows, which has " +
+                       std::to_string(segment_.spec.rows) + " rows");
+    }
+    return open;
+  }
+  const void* row_of(const py::array& messages) const {
+    if (!messages.dtype().equal(dtype_) || messages.ndim() != 1 || (messages.flags() & py::array::c_style) == 0)
+      throw InputError("the ring '" + name_ + "' takes a contiguous array of its dtype with one dimension");
+    return messages.data();
+  }
+
   std::string folder_;
   std::string name_;
   py::dtype dtype_;
@@ -248,6 +261,8 @@ void bind_writer(py::module_& m) {
                py::arg("folder"), py::arg("name"), py::arg("dtype"), py::arg("capacity"), py::arg("rows"),
                py::arg("key_at"), py::arg("schema"), py::arg("mode"))
           .def("_publish_many", &PyRingWriter::publish_many)
+          .def("_check", &PyRingWriter::check)
+          .def_property_readonly("_names", &PyRingWriter::names)
           .def("_name_row", &PyRingWriter::name_row)
           .def("skip", &PyRingWriter::skip, py::arg("to"), py::pos_only(),
                "Leave out the sequences up to this one: readers are told that they missed them.")

@@ -50,6 +50,9 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
     case RecordKind::event:
       return record.bytes == sizeof(EventRecord) ? at(offsetof(EventRecord, symbol)) : symbol_unread;
     case RecordKind::note: return is_utf8({record.payload, record.bytes}) ? no_symbol : symbol_unread;
+    case RecordKind::message: return record.bytes > 8 ? no_symbol : symbol_unread;
+    case RecordKind::row:
+      return record.bytes > 8 && is_utf8({record.payload + 8, record.bytes - 8}) ? no_symbol : symbol_unread;
     case RecordKind::none: return symbol_unread;
   }
   return no_symbol;  // of a later version: who reads it decides

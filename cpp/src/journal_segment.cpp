@@ -32,6 +32,8 @@ const char* kind_name(RecordKind kind) noexcept {
     case RecordKind::live: return "live";
     case RecordKind::event: return "event";
     case RecordKind::note: return "note";
+    case RecordKind::message: return "message";
+    case RecordKind::row: return "row";
     case RecordKind::none: break;
   }
   return nullptr;

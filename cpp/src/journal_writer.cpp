@@ -121,6 +121,14 @@ bool JournalWriter::note(std::string_view text) noexcept {
   return put(RecordKind::note, no_symbol, text.data(), text.size());
 }
 
+bool JournalWriter::remark(RecordKind kind, std::uint64_t number, std::string_view bytes) noexcept {
+  if (bytes.empty() || bytes.size() > longest_payload - sizeof number) {
+    return refuse("a journal's message has from 1 to " + std::to_string(longest_payload - sizeof number) +
+                  " bytes, not " + std::to_string(bytes.size()));
+  }
+  return put(kind, no_symbol, &number, sizeof number, bytes);
+}
+
 bool JournalWriter::reserve(const Need& need) noexcept {
   const std::size_t record = record_bytes(need.payload);
   const std::size_t name = need.symbols == 0 ? 0 : record_bytes(sizeof(std::uint32_t) + need.longest_name);

@@ -157,6 +157,8 @@ class Journal:
     ) -> None: ...
     def note(self, text: str) -> None:
         """Write a line for people, of at most 16,384 bytes; it changes nothing."""
+    def _log_messages(self, first: int, messages: npt.NDArray[Any]) -> None: ...
+    def _log_row(self, number: int, name: str) -> None: ...
     def sync(self) -> None:
         """Bring all records to the disk, and return when they are there."""
     def close(self) -> None:
@@ -209,6 +211,13 @@ class JournalReader:
         """The next record or place of damage as a dict; None at the end."""
     def ticks(self, dtype: np.dtype[np.void], most: int) -> npt.NDArray[np.void]:
         """Ticks up to the next record of another kind, at most so many; `symbol` indexes `names`."""
+    def messages(self, start: int, bytes: int, most: int) -> tuple[int, bytes] | None:
+        """Messages of a ring from a sequence on, at most so many, as (sequence of the first, bytes); None
+        at the end.
+        """
+    @property
+    def rows(self) -> dict[int, str]:
+        """The names of rows of a ring's table that `messages` has come by."""
     def count(self, tell: Callable[[dict[str, Any] | None], object]) -> dict[str, Any]:
         """Read to the end and count; `tell` is called with each damage, and with None now and then."""
     @property
@@ -364,6 +373,9 @@ class RingWriter:
     def publish(self, message: Any, /) -> int:
         """Publish one message and return its sequence: an array of one, a record, a tuple or a"""
     def _publish_many(self, messages: npt.NDArray[Any], /) -> int: ...
+    def _check(self, messages: npt.NDArray[Any], /) -> None: ...
+    @property
+    def _names(self) -> int: ...
     def _name_row(self, name: str, /) -> int: ...
     def skip(self, to: int, /) -> None:
         """Leave out the sequences up to this one: readers are told that they missed them."""

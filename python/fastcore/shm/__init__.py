@@ -24,10 +24,25 @@ import numpy.typing as npt
 
 from fastcore import _core
 from fastcore.errors import ShmError, ShmMissingError
+from fastcore.journal import Journal
+from fastcore.shm._log import LoggedWriter
 from fastcore.shm._reader import CatchUp, Messages, Reader, View
+from fastcore.shm._replica import Replica
 from fastcore.shm._writer import Writer
 
-__all__ = ["CatchUp", "Messages", "Reader", "View", "Writer", "attach", "clean", "create", "inspect", "names"]
+__all__ = [
+    "CatchUp",
+    "Messages",
+    "Reader",
+    "Replica",
+    "View",
+    "Writer",
+    "attach",
+    "clean",
+    "create",
+    "inspect",
+    "names",
+]
 
 _STATES = {1: "open", 2: "closed", 3: "replaced"}
 
@@ -43,6 +58,7 @@ def create(
     capacity: int = 65_536,
     key: str | None = None,
     rows: int = 0,
+    journal: Journal | str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] | None = None,
     mode: int = 0o600,
 ) -> Writer:
@@ -61,6 +77,10 @@ def create(
         A field of dtype ``<u4`` that numbers the rows of a table with the latest message of each.
     rows : int
         Rows of that table.
+    journal : Journal or path, optional
+        Log each message there before it is published: then readers that missed some, or come later, take them
+        from the journal on their own, and a ring that is lost goes on with its sequence. The journal is for
+        this ring alone, and a message may have up to 16,376 bytes. A Journal that is given stays open.
     folder : path, optional
         By default what FASTCORE_SHM_FOLDER says, or /dev/shm.
     mode : int
@@ -79,7 +99,10 @@ def create(
     InputError
         If the name, the dtype or a number cannot be.
     """
-    return Writer(name, dtype, folder=_folder(folder), capacity=capacity, key=key, rows=rows, mode=mode)
+    options: dict[str, Any] = {"folder": _folder(folder), "capacity": capacity, "key": key, "rows": rows}
+    if journal is None:
+        return Writer(name, dtype, mode=mode, **options)
+    return LoggedWriter(name, dtype, journal=journal, mode=mode, **options)
 
 
 def attach(
@@ -105,10 +128,10 @@ def attach(
         How to wait for a message: looking all the time (the fastest, takes a processor), giving way to others
         between two looks, or asleep.
     on_lap : "raise" or "skip"
-        What to do when messages were missed and there is no `catch_up`.
+        What to do when messages were missed that neither the ring's journal nor `catch_up` has.
     catch_up : callable, optional
-        ``catch_up(first, end)`` gives the messages of these sequences, as an array or several in order: from
-        a journal, as a rule. With it no reader misses anything.
+        ``catch_up(first, end)`` gives the messages of these sequences, as an array or several in order,
+        instead of the ring's journal. With either no reader misses anything.
     patience : float
         Seconds to wait for a new writer after the old one died.
     timeout : float

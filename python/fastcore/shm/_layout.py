@@ -9,18 +9,20 @@ import numpy as np
 
 from fastcore.errors import InputError, ShmError
 
-__all__ = ["dtype_of", "schema_of"]
+__all__ = ["dtype_of", "journal_of", "schema_of"]
 
 DType = np.dtype[Any]
 
 
-def schema_of(dtype: DType) -> str:
-    """The text of a dtype: its fields with their places, or one kind of number.
+def schema_of(dtype: DType, journal: str | None = None) -> str:
+    """The text of a dtype: its fields with their places, or one kind of number; and where its journal lies.
 
     Parameters
     ----------
     dtype : numpy.dtype
         Of fixed size, without Python objects.
+    journal : str, optional
+        Folder of the journal that has the messages, too.
 
     Returns
     -------
@@ -41,7 +43,10 @@ def schema_of(dtype: DType) -> str:
         raise InputError(f"shared memory cannot carry Python objects, which {dtype} holds")
     if dtype.itemsize == 0:
         raise InputError(f"shared memory carries messages of one byte or more, not {dtype}")
-    return json.dumps(_described(dtype), separators=(",", ":"))
+    described = _described(dtype)
+    if journal is not None:
+        described = {"messages": described, "journal": journal}
+    return json.dumps(described, separators=(",", ":"))
 
 
 def _described(dtype: DType) -> Any:
@@ -68,12 +73,29 @@ def dtype_of(schema: str, name: str) -> DType:
     dtype([('ts', '<i8'), ('price', '<f8')])
     """
     try:
-        made = _made(json.loads(schema))
+        made = _made(_messages_of(json.loads(schema)))
         if made.hasobject:
             raise ValueError("it holds Python objects")
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
         raise ShmError(f"the segment '{name}' does not say what its messages are: {error}") from error
     return made
+
+
+def journal_of(schema: str) -> str | None:
+    """The folder of the journal that a text of `schema_of` names; None where it names none.
+
+    Examples
+    --------
+    >>> journal_of(schema_of(np.dtype("<f8"), "/data/prices"))
+    '/data/prices'
+    """
+    described = json.loads(schema)
+    journal = described.get("journal") if isinstance(described, dict) else None
+    return journal if isinstance(journal, str) else None
+
+
+def _messages_of(described: Any) -> Any:
+    return described["messages"] if isinstance(described, dict) and "messages" in described else described
 
 
 def _made(described: Any) -> DType:

@@ -12,13 +12,16 @@ import numpy.typing as npt
 
 from fastcore import _core
 from fastcore.errors import InputError, LappedError, UnknownNameError, WriterLostError
-from fastcore.shm._layout import dtype_of
+from fastcore.shm._layout import dtype_of, journal_of
+from fastcore.shm._log import MessageLog
 
 __all__ = ["CatchUp", "Messages", "Reader", "View"]
 
 Messages = npt.NDArray[Any]
+#: Messages that follow each other, and where they do not begin where the last ones end, with their sequence.
+Run = Messages | tuple[int, Messages]
 #: Gives the messages from one sequence up to another, as one array or several in order.
-CatchUp = Callable[[int, int], Messages | Iterable[Messages]]
+CatchUp = Callable[[int, int], Messages | Iterable[Run]]
 
 _WAITING = {"spin": 0, "yield": 1, "sleep": 2}
 _OPEN = 1
@@ -30,7 +33,8 @@ class Reader(_core.RingReader):
     """A reader of a ring in shared memory; made by `fastcore.shm.attach`.
 
     It never writes to the ring, and the writer never waits for it. When the writer comes round, the messages
-    that were missed come from `catch_up`; without one, `on_lap` says whether reading raises or goes on.
+    that were missed come from the ring's journal or from `catch_up`; `on_lap` says whether reading raises or
+    goes on where they do not have them.
 
     Examples
     --------
@@ -62,6 +66,9 @@ class Reader(_core.RingReader):
         self._how = _WAITING[wait]
         self._on_lap = on_lap
         self._catch_up = catch_up
+        journal = journal_of(self._schema)
+        if catch_up is None and journal is not None:
+            self._catch_up = MessageLog(journal, self.dtype)
         self._patience = patience
         self._behind: _Gap | None = None
         #: Messages missed for good.
@@ -249,14 +256,15 @@ class Reader(_core.RingReader):
         """The next messages of a gap; None when it is closed."""
         assert self._behind is not None
         gap = self._behind
-        rows = gap.take(most)
-        if rows is None:
+        found = gap.take(most)
+        if gap.next == gap.end:
             self._behind = None
-            if gap.next < gap.end:
-                raise self._lapped(gap.next, gap.end - gap.next)
-        elif gap.next == gap.end:
-            self._behind = None
-        return rows
+        if not isinstance(found, int):
+            return found
+        if self._on_lap == "raise":
+            raise self._lapped(gap.next - found, found)
+        self.lost += found
+        return self._from_behind(most) if self._behind is not None else None
 
     def __enter__(self) -> Self:
         return self
@@ -296,30 +304,38 @@ class View:
 class _Gap:
     """Messages that were missed, as somebody else gives them."""
 
-    def __init__(
-        self, first: int, end: int, given: Messages | Iterable[Messages], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, first: int, end: int, given: Messages | Iterable[Run], dtype: np.dtype[Any]) -> None:
         self.next = first
         self.end = end
         self._given = iter([given] if isinstance(given, np.ndarray) else given)
         self._dtype = dtype
         self._rows = np.empty(0, dtype)
 
-    def take(self, most: int) -> Messages | None:
-        """Up to so many, in order; None when there are no more."""
+    def take(self, most: int) -> Messages | int:
+        """Up to so many, in order; or how many there are not."""
         while len(self._rows) == 0:
             more = next(self._given, None)
             if more is None:
-                return None
-            self._rows = np.asarray(more)
+                return self._pass(self.end)
+            start, rows = more if isinstance(more, tuple) else (self.next, more)
+            self._rows = np.asarray(rows)
             if self._rows.dtype != self._dtype:
                 raise InputError(f"catch_up must give messages of {self._dtype}, not of {self._rows.dtype}")
+            if start < self.next or start + len(self._rows) > self.end:
+                raise InputError(
+                    f"catch_up was asked for the sequences from {self.next} up to {self.end}, "
+                    f"and gave some from {start} up to {start + len(self._rows)}"
+                )
+            if start > self.next:
+                return self._pass(start)
         count = min(most, len(self._rows))
-        if self.next + count > self.end:
-            raise InputError(f"catch_up was asked for the sequences up to {self.end}, and gave more")
         rows, self._rows = self._rows[:count], self._rows[count:]
         self.next += count
         return rows
+
+    def _pass(self, to: int) -> int:
+        missing, self.next = to - self.next, to
+        return missing
 
 
 def _at_least_one(limit: int) -> int:

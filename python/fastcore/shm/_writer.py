@@ -44,9 +44,10 @@ class Writer(_core.RingWriter):
         key: str | None = None,
         rows: int = 0,
         mode: int = 0o600,
+        journal: str | None = None,
     ) -> None:
         layout = np.dtype(dtype)
-        schema = schema_of(layout)
+        schema = schema_of(layout, journal)
         if isinstance(capacity, bool) or not isinstance(capacity, int | np.integer):
             raise TypeError(f"shm.create: capacity must be a whole number, not {capacity!r}")
         if not 1 <= capacity <= _MOST:
@@ -62,14 +63,18 @@ class Writer(_core.RingWriter):
         messages : array_like
             One dimension, of the ring's dtype or what becomes it.
         """
-        array = np.ascontiguousarray(messages, dtype=self.dtype)
-        if array.ndim != 1:
-            raise InputError(f"publish_many takes an array of one dimension, not of {array.ndim}")
-        return self._publish_many(array)
+        return self._publish_many(self._array(messages))
 
     def name_rows(self, names: Sequence[str]) -> dict[str, int]:
         """Name the next rows of the table of latest messages; returns the number of each."""
         return {name: self._name_row(name) for name in names}
+
+    def _array(self, messages: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Messages as the core takes them."""
+        array = np.ascontiguousarray(messages, dtype=self.dtype)
+        if array.ndim != 1:
+            raise InputError(f"publish_many takes an array of one dimension, not of {array.ndim}")
+        return array
 
     def _packed(self, message: Any) -> npt.NDArray[Any]:
         """One message as an array, from a record, a tuple or a mapping of its fields."""

@@ -36,6 +36,8 @@ enum class RecordKind : std::uint8_t {
   live = 10,   ///< and live from here on
   event = 11,  ///< EventRecord
   note = 128,  ///< text of the user's
+  message = 129,  ///< of a ring in shared memory: its sequence there, and its bytes
+  row = 130,      ///< of such a ring's table: its number, of 64 bits as well, and its name
 };
 inline constexpr std::uint8_t first_remark = 128;
 /// What a kind is called; null for one that is not known.

@@ -61,6 +61,9 @@ class JournalWriter {
   /// Appends a text of the user's, UTF-8. False as for `put`.
   bool note(std::string_view text) noexcept;
 
+  /// Appends a message of a ring, or a row of its table, with its number there. False as for `put`.
+  bool remark(RecordKind kind, std::uint64_t number, std::string_view bytes) noexcept;
+
   /// What a batch will put: so many records of so many bytes of payload, about so many symbols, with names
   /// of at most so many bytes.
   struct Need {
