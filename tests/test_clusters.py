@@ -14,8 +14,9 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+import pandas as pd
 import pytest
-from fastcore.scale import ShardedEngine, backfill
+from fastcore.scale import Outputs, ShardedEngine, backfill
 from fastcore.scale._partitions import open_job, state_path
 from fastcore.scale.ray import Actor
 from test_backfill import PLAN, equal, files, one_engine, rows_of
@@ -116,3 +117,37 @@ def test_a_backfill_on_dask_has_the_rows_of_one_engine(dask: Any, files: list[Pa
     assert killed
     equal(rows_of(tmp_path / "dask"), expected)
     assert state_path(tmp_path / "dask", 0).exists()
+
+
+def frame_of(count: int) -> pd.DataFrame:
+    ticks = market(count, 8)
+    ticks = ticks[ticks["symbol"] < len(NAMES)]
+    fields = {"ts": ticks["ts"], "symbol": [NAMES[i] for i in ticks["symbol"]], "price": ticks["price"]}
+    return pd.DataFrame({**fields, "size": ticks["size"]})
+
+
+def ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by symbol, those of one symbol as they come; clusters have types of their own for columns."""
+    rows = rows.sort_values("symbol", kind="stable").reset_index(drop=True)
+    return rows.astype(
+        {"symbol": object} | {column: "float64" for column in rows.columns[2:]} | {"ts": "int64"}
+    )
+
+
+def test_a_map_over_a_ray_data_set_has_the_rows_of_one_engine(ray: Any) -> None:
+    frame = frame_of(2_000)
+    one = ordered(fc.Engine(PLAN).run(frame))
+    set_ = importlib.import_module("ray.data").from_pandas(frame).repartition(4)
+    rows = set_.groupby("symbol").map_groups(Outputs(PLAN), batch_format="pandas").to_pandas()
+    pd.testing.assert_frame_equal(ordered(rows), one, check_exact=True)
+
+
+def test_a_map_over_a_dask_frame_has_the_rows_of_one_engine(dask: Any) -> None:
+    frame = frame_of(2_000)
+    one = ordered(fc.Engine(PLAN).run(frame))
+    outputs = Outputs(PLAN)
+    parts = importlib.import_module("dask.dataframe").from_pandas(frame, npartitions=4)
+    rows = parts.groupby("symbol", group_keys=False)[list(frame.columns)].apply(
+        outputs, meta=outputs(frame[:0])
+    )
+    pd.testing.assert_frame_equal(ordered(rows.compute()), one, check_exact=True)
