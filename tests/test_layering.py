@@ -40,6 +40,7 @@ AROUND = (
     "jobs",
     "loop",
     "perf",
+    "perf_commands",
     "report",
     "results",
     "serve",

@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "feeds": ("websockets", "msgspec"),
     "brokers": ("msgspec", "redis", "nats"),
     "perf": ("prometheus_client",),
+    "alerts": ("apprise",),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
     "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),

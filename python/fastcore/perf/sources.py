@@ -188,6 +188,7 @@ def _queue(kind: str, name: str, waiting: int, capacity: int) -> Iterator[Sample
     labels = {"kind": kind, "queue": name}
     yield Sample("fastcore_queue_waiting", "gauge", "What waits in a queue.", waiting, labels)
     yield Sample("fastcore_queue_capacity", "gauge", "What a queue holds at most.", capacity, labels)
+    yield Sample("fastcore_queue_share", "gauge", "How full a queue is, 0 to 1.", waiting / capacity, labels)
 
 
 def cache_source(cache: Any) -> Source:

@@ -1,0 +1,102 @@
+"""`fastcore alerts`: the rules file, checked, shown, written for Prometheus, tried out on its receivers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastcore import console
+from fastcore.errors import FastcoreError
+
+__all__ = ["alerts_app"]
+
+alerts_app = typer.Typer(
+    name="alerts",
+    help="Look after the rules of objectives and alerts.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Rules = Annotated[Path | None, typer.Argument(help="The rules file, TOML; by default the presets.")]
+
+
+@alerts_app.command("presets")
+def presets_command() -> None:
+    """Print the rules that hold by default: a file to begin with."""
+    from fastcore.perf.presets import PRESETS
+
+    typer.echo(PRESETS, nl=False)
+
+
+@alerts_app.command("check")
+def check_command(file: Rules = None, as_json: Json = False) -> None:
+    """Check a rules file, and list what it says."""
+    from fastcore.perf.receivers import receiver_of
+    from fastcore.perf.rules import load, presets
+
+    rules = presets() if file is None else load(file)
+    receivers = [receiver_of(table) for table in rules.receivers]
+    rows = [
+        {
+            "name": rule.name,
+            "severity": rule.severity,
+            "when": f"{'above' if rule.above else 'below'} {rule.limit:g}",
+            "for": rule.hold,
+            "query": rule.expression.promql(),
+        }
+        for rule in rules.all_rules()
+    ]
+    if as_json:
+        console.show_json({"rules": rows, "receivers": [receiver.name for receiver in receivers]})
+        return
+    for row in rows:
+        typer.echo(f"{row['severity']:8} {row['name']}: {row['query']} {row['when']} for {row['for']:g} s")
+    typer.echo(f"{len(rows)} rules, {len(receivers)} receivers")
+
+
+@alerts_app.command("prometheus")
+def prometheus_command(file: Rules = None) -> None:
+    """Print the same rules for Prometheus."""
+    from fastcore.perf.prometheus_rules import prometheus_rules
+    from fastcore.perf.rules import load, presets
+
+    typer.echo(prometheus_rules(presets() if file is None else load(file)), nl=False)
+
+
+@alerts_app.command("test")
+def test_command(file: Rules = None) -> None:
+    """Send one alert to each receiver of a rules file, and say what became of it."""
+    from fastcore.perf.alerts import Notification
+    from fastcore.perf.receivers import receiver_of
+    from fastcore.perf.rules import load, presets
+
+    rules = presets() if file is None else load(file)
+    now = time.time()
+    alert = {
+        "id": "00000000",
+        "name": "Test",
+        "state": "firing",
+        "severity": "info",
+        "labels": {},
+        "value": 0.0,
+        "summary": "this is a test: nothing is wrong",
+        "since": now,
+        "fired": now,
+        "ended": 0.0,
+    }
+    wrong = 0
+    for table in rules.receivers:
+        receiver = receiver_of(table)
+        try:
+            receiver.send(Notification("test", now, (alert,)))
+        except Exception as error:  # each is tried
+            wrong += 1
+            typer.echo(f"{receiver.name}: {type(error).__name__}: {error}")
+        else:
+            typer.echo(f"{receiver.name}: it has it")
+    if wrong:
+        raise FastcoreError(f"{wrong} of {len(rules.receivers)} receivers did not take the test alert")
