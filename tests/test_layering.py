@@ -35,6 +35,7 @@ AROUND = (
     "cli",
     "commands",
     "console",
+    "db_commands",
     "doctor",
     "feeds",
     "jobs",

@@ -11,7 +11,16 @@ from typing import Annotated, Any
 import typer
 
 import fastcore
-from fastcore import config, console, jobs, journal_files, perf_commands, serve_commands, shm_commands
+from fastcore import (
+    config,
+    console,
+    db_commands,
+    jobs,
+    journal_files,
+    perf_commands,
+    serve_commands,
+    shm_commands,
+)
 from fastcore._extras import require
 from fastcore._machine import version
 from fastcore.doctor import examine
@@ -32,6 +41,7 @@ app.add_typer(shm_commands.app)
 app.add_typer(serve_commands.keys_app, name="keys")
 app.command("serve")(serve_commands.serve_command)
 app.add_typer(perf_commands.alerts_app)
+app.add_typer(db_commands.app)
 
 journal_app = typer.Typer(
     help="Look into a journal: its files, their soundness, its records.", no_args_is_help=True

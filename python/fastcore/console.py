@@ -27,16 +27,19 @@ __all__ = [
     "note",
     "progress",
     "show_backfill",
+    "show_database",
     "show_difference",
     "show_doctor",
     "show_indicator",
     "show_indicators",
     "show_journal",
     "show_json",
+    "show_plan",
     "show_records",
     "show_run",
     "show_segment",
     "show_segments",
+    "show_slow",
     "show_verdict",
 ]
 
@@ -368,3 +371,60 @@ def show_segment(one: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) 
         for message in messages:
             table.add_row(*(escape(MISSING if value is None else str(value)) for value in message.values()))
         out.print("", table)
+
+
+# ---- the database ---------------------------------------------------------------------------------
+
+
+def show_database(about: Mapping[str, Any]) -> None:
+    """A database as a whole, its tables, and what should be done about them."""
+    out = _out()
+    revision = about["revision"] or "no tables"
+    out.print(f"[bold]{escape(about['url'])}[/bold]  {about['kind']} {about['version']}, revision {revision}")
+    line = f"[dim]size[/dim] {size(about['bytes'])}"
+    if "connections" in about:
+        hits = MISSING if about["hit_ratio"] is None else f"{about['hit_ratio']:.1%}"
+        line += f"  [dim]connections[/dim] {about['connections']} of {about['max_connections']}"
+        line += f"  [dim]read from memory[/dim] {hits}"
+    else:
+        line += f"  [dim]free[/dim] {size(about['free_bytes'])}  [dim]journal[/dim] {about['journal_mode']}"
+    out.print(line)
+    sizes = {"bytes": "size", "index_bytes": "indexes"}
+    keys = [key for key in about["tables"][0] if key != "name"] if about["tables"] else []
+    table = _table("", "table", *(sizes.get(key, key.replace("_", " ")) for key in keys))
+    for one in about["tables"]:
+        figures = (size(one[key]) if key in sizes else count(one[key]) for key in keys)
+        table.add_row(escape(one["name"]), *figures)
+    out.print(table)
+    for sentence in about["pool"]["advice"]:
+        out.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
+    _show_advice(about["advice"])
+
+
+def _show_advice(advice: Sequence[Mapping[str, Any]]) -> None:
+    for one in advice:
+        _out().print(f"[yellow]{escape(one['sentence'])}[/yellow]", soft_wrap=True)
+        _out().print(f"  {escape(one['statement'])}", soft_wrap=True)
+
+
+def show_plan(about: Mapping[str, Any]) -> None:
+    """A plan, a line for each step, and advice."""
+    for line in about["lines"]:
+        _out().print(escape(line), soft_wrap=True)
+    _show_advice(about["advice"])
+
+
+def show_slow(found: Sequence[Mapping[str, Any]]) -> None:
+    """Statements, those that took most time first; what is known of where they come from below each."""
+    out = _out()
+    if not found:
+        out.print("nothing was slow")
+    for one in found:
+        times = f"{count(one['calls'])} calls, {duration(one['total_ns'])} in all"
+        times += f", {duration(one['mean_ns'])} each, {duration(one['max_ns'])} at most"
+        out.print(f"[bold]{times}[/bold]")
+        out.print(f"  {escape(one['statement'])}", soft_wrap=True)
+        if "site" in one:
+            out.print(f"  [dim]{escape(one['site'])}[/dim]", soft_wrap=True)
+        for line in one.get("plan") or ():
+            out.print(f"    [dim]{escape(line)}[/dim]", soft_wrap=True)

@@ -15,6 +15,7 @@ The tree::
     ├── LappedError             (RuntimeError) a reader of shared memory was too slow
     ├── ParameterError          (ValueError)   a parameter outside its range
     ├── PlanError               (ValueError)   indicators that do not make a plan
+    ├── RepeatedQueryError      (RuntimeError) one query for each of many, where a watch refuses that
     ├── ShardError              (RuntimeError) a shard was given a command out of turn
     │   └── ShardLostError                     it has died, and dies again where it is started anew
     ├── ShmError                (OSError)      shared memory that cannot be made, opened or trusted
@@ -47,6 +48,7 @@ __all__ = [
     "MissingExtraError",
     "ParameterError",
     "PlanError",
+    "RepeatedQueryError",
     "ShardError",
     "ShardLostError",
     "ShmBusyError",
@@ -126,6 +128,10 @@ class ParameterError(FastcoreError, ValueError):
 
 class PlanError(FastcoreError, ValueError):
     """Indicators that do not make a plan: a cycle, an unknown name, a bar spec that is none."""
+
+
+class RepeatedQueryError(FastcoreError, RuntimeError):
+    """One query for each of many things, where one for all would do, and a watch was told to refuse that."""
 
 
 class ShardError(FastcoreError, RuntimeError):

@@ -11,23 +11,42 @@ Needs the extra ``store``.
 from __future__ import annotations
 
 from fastcore.store import schema
+from fastcore.store.advice import Advice, advise
 from fastcore.store.bulk import append, symbol_ids, upsert
 from fastcore.store.database import Database
+from fastcore.store.observer import Observer, Slow, Statement
+from fastcore.store.plans import Plan, explain
 from fastcore.store.queries import aggregate_bars, as_of, latest_bars, scan, to_arrow
+from fastcore.store.repeats import BatchLoader, Repeat, watch_queries
 from fastcore.store.settings import Pool
+from fastcore.store.statistics import pool_size, sizing, slowest, statistics
 from fastcore.store.writer import Writer
 
 __all__ = [
+    "Advice",
+    "BatchLoader",
     "Database",
+    "Observer",
+    "Plan",
     "Pool",
+    "Repeat",
+    "Slow",
+    "Statement",
     "Writer",
+    "advise",
     "aggregate_bars",
     "append",
     "as_of",
+    "explain",
     "latest_bars",
+    "pool_size",
     "scan",
     "schema",
+    "sizing",
+    "slowest",
+    "statistics",
     "symbol_ids",
     "to_arrow",
     "upsert",
+    "watch_queries",
 ]

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fastcore.errors import InputError
 from fastcore.store import schema
 from fastcore.store._columns import Batch, Texts, conflict_keys
-from fastcore.store._errors import driver
 from fastcore.store._wire import copy_data
+from fastcore.store.observer import measured
 from fastcore.store.partitions import make_partitions
 
 __all__ = ["append", "symbol_ids", "upsert", "write"]
@@ -164,7 +164,7 @@ async def _unnest(connection: AsyncConnection, batch: Batch, new: bool) -> None:
         f"INSERT INTO {batch.table.name} ({_names(batch)}) SELECT * FROM unnest({', '.join(parts)}) "
         f"{'' if new else _on_conflict(batch)}"
     )
-    async with driver(connection) as raw:
+    async with measured(connection, statement) as raw:
         await raw.execute(statement, *batch.lists())
 
 
@@ -173,7 +173,7 @@ async def _copy(connection: AsyncConnection, batch: Batch, place: str) -> None:
         for piece in copy_data(batch):
             yield piece
 
-    async with driver(connection) as raw:
+    async with measured(connection, f"COPY {place} ({_names(batch)}) FROM STDIN") as raw:
         try:
             await raw.copy_to_table(place, source=pieces(), columns=list(batch.columns), format="binary")
         except UniqueViolationError as error:
@@ -182,22 +182,21 @@ async def _copy(connection: AsyncConnection, batch: Batch, place: str) -> None:
 
 async def _stage(connection: AsyncConnection, batch: Batch) -> None:
     table, place = batch.table.name, f"new_{batch.table.name}"
-    async with driver(connection) as raw:
-        # Once for each connection: it is empty again after every commit.
-        await raw.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS {place} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-        )
-        await raw.execute(f"TRUNCATE {place}")
-        await _copy(connection, batch, place)
-        await raw.execute(
-            f"INSERT INTO {table} ({_names(batch)}) SELECT {_names(batch)} FROM {place} {_on_conflict(batch)}"
-        )
+    like = f"(LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+    # Once for each connection: it is empty again after every commit.
+    await connection.execute(sa.text(f"CREATE TEMP TABLE IF NOT EXISTS {place} {like}"))
+    await connection.execute(sa.text(f"TRUNCATE {place}"))
+    await _copy(connection, batch, place)
+    names = _names(batch)
+    moved = f"INSERT INTO {table} ({names}) SELECT {names} FROM {place} {_on_conflict(batch)}"
+    async with measured(connection, moved) as raw:
+        await raw.execute(moved)
 
 
 async def _many(connection: AsyncConnection, batch: Batch, new: bool) -> None:
     marks = ", ".join("?" * len(batch.columns))
     conflict = "" if new else _on_conflict(batch)
     statement = f"INSERT INTO {batch.table.name} ({_names(batch)}) VALUES ({marks}) {conflict}"
-    async with driver(connection) as raw:
+    async with measured(connection, statement) as raw:
         # The driver's own call takes tuples, where SQLAlchemy's takes a dict per row; the transaction is one.
         await raw.executemany(statement, zip(*batch.lists(), strict=True))

@@ -17,10 +17,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from fastcore.errors import StoreError
+from fastcore.errors import FastcoreError, StoreError
 from fastcore.perf import Histogram
 from fastcore.store._errors import is_gone, reason, refusal
 from fastcore.store.breaker import Breaker
+from fastcore.store.observer import Observer
 from fastcore.store.settings import Pool, database_url, shown_url
 
 __all__ = ["Database"]
@@ -38,6 +39,8 @@ class Database:
         ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST:PORT/NAME``.
     pool : Pool, optional
         Its connections.
+    observer : Observer, optional
+        Counts and times its queries, and keeps the slow ones; by default those over 0.1 s.
 
     Raises
     ------
@@ -56,14 +59,18 @@ class Database:
     ('0003', 0)
     """
 
-    def __init__(self, url: str, *, pool: Pool | None = None) -> None:
+    def __init__(self, url: str, *, pool: Pool | None = None, observer: Observer | None = None) -> None:
         self.url = database_url(url)
         self.shown = shown_url(url)
         self.pool = pool or Pool()
         self.waits = Histogram()
+        self.held = Histogram()
         self.timeouts = 0
         self.breaker = Breaker(self.shown)
         self.engine = self._make_engine()
+        self.observer = observer or Observer()
+        self.observer.attach(self)
+        self._since = time.monotonic()
 
     def _make_engine(self) -> AsyncEngine:
         pool = self.pool
@@ -93,7 +100,8 @@ class Database:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, when the plans that were asked for are there."""
+        await self.observer.settled()
         await self.engine.dispose()
 
     # ---- connections ----
@@ -115,20 +123,24 @@ class Database:
             trying while it was just seen to be away.
         """
         connection = await self._check_out()
+        began = time.perf_counter_ns()
         try:
             yield connection
+        except FastcoreError:
+            raise
         except Exception as error:
             # Of a caller's own I/O nothing is known here; of the driver's, the connection is of no more use.
             if isinstance(error, OSError) and not connection.invalidated:
                 raise
             refused = refusal(error, self.shown)
-            if refused is None or isinstance(error, StoreError):
+            if refused is None:
                 raise
             if is_gone(error):
                 self.breaker.fail(error)
             raise refused from error
         finally:
             await asyncio.shield(connection.close())
+            self.held.record(time.perf_counter_ns() - began)
 
     async def _check_out(self) -> AsyncConnection:
         self.breaker.check()
@@ -225,6 +237,7 @@ class Database:
             "url": self.shown,
             "pool": {
                 "size": self.pool.size,
+                "open": pool.checkedin() + pool.checkedout(),
                 "in_use": pool.checkedout(),
                 "idle": pool.checkedin(),
                 "overflow": max(0, pool.overflow()),  # negative until the pool was full once
@@ -233,6 +246,15 @@ class Database:
                 "wait_ns": {**waits, "max": self.waits.max},
             },
             "breaker": self.breaker.state(),
+        }
+
+    def load(self) -> dict[str, Any]:
+        """Calls a second since it was opened, and how long in ns they held a connection."""
+        held, seconds = self.held, time.monotonic() - self._since
+        mean = held.sum / held.count if held.count else 0.0
+        return {
+            "rate": held.count / max(seconds, 1e-9),
+            "held_ns": {"mean": mean, **{f"p{percent}": held.percentile(percent) for percent in (50, 99)}},
         }
 
 
