@@ -146,7 +146,7 @@ $(STAMPS)/package: $(STAMPS)/requirements-build $(STAMPS)/sources $(SOURCES)
 
 $(STAMPS)/debian: $(STAMPS)/venv
 	@sh tools/setup.sh debian doctest-dev:doctest/doctest.h libbenchmark-dev:benchmark/benchmark.h
-	@sh tools/setup.sh programs prometheus:promtool
+	@sh tools/setup.sh programs prometheus:promtool chromium:chromium wrk:wrk
 	@touch $@
 
 $(STAMPS)/sources: $(STAMPS)/venv FORCE

@@ -11,10 +11,11 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from fastcore._quiet import Quiet
-from fastcore.serve.keys import Key
+from fastcore.serve.keys import SCOPES, Key
 from fastcore.serve.limits import Buckets
 from fastcore.serve.problems import MEDIA_TYPE, Problem, body_of
 from fastcore.serve.settings import Settings
@@ -53,6 +54,8 @@ def scope_of(method: str, path: str) -> str:
     """
     if path in _OPEN or path.startswith(("/assets/", "/hooks/")):
         return ""
+    if path == "/v1/stream":
+        return "any"  # what a message needs is asked message by message
     if method in ("GET", "HEAD"):
         return "admin" if path in ("/v1/snapshot", "/v1/webhooks") else "read"
     if path.startswith("/v1/ticks"):
@@ -66,11 +69,14 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
+        For HTTP.
+    sockets : ASGI application
+        For WebSockets at ``/v1/stream``.
     settings : Settings
     """
 
-    def __init__(self, app: Any, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: Any, sockets: Any, settings: Settings) -> None:
+        self._app, self._sockets, self._settings = app, sockets, settings
         self._names, self._origins = settings.names, frozenset(settings.origins)
         self._buckets = Buckets()
         self._quiet = Quiet(log)
@@ -89,9 +95,14 @@ class Guard:
         self.open += 1
         try:
             done = await self._admit(scope, headers, outgoing)
-            if not done:
-                incoming = Incoming(receive, self._settings) if scope["type"] == "http" else receive
-                await self._app(scope, incoming, outgoing)
+            if done:
+                pass
+            elif scope["type"] == "http":
+                await self._app(scope, Incoming(receive, self._settings), outgoing)
+            elif scope["path"] == "/v1/stream":
+                await self._sockets(scope, receive, outgoing)
+            else:
+                raise Problem(404, "there is no WebSocket at this path; /v1/stream is one")
         except Problem as problem:
             await outgoing.refuse(problem, scope["path"])
         except Exception as error:
@@ -114,9 +125,9 @@ class Guard:
             raise Problem(
                 414, f"the path and the query have {size:,} bytes; at most {self._settings.max_query:,}"
             )
-        name = _name(headers.get(b"host", b"").decode("latin-1"))
-        if name not in self._names:
-            raise Problem(421, f"Host is {name!r}, which is not a name of this service", field="Host")
+        host = _name(headers.get(b"host", b"").decode("latin-1"))
+        if host not in self._names:
+            raise Problem(421, f"Host is {host!r}, which is not a name of this service", field="Host")
         if self._is_foreign(headers):
             origin = headers.get(b"origin", b"other sites").decode("latin-1")
             raise Problem(403, f"pages of {origin} may not use this service", field="Origin")
@@ -135,12 +146,13 @@ class Guard:
         client = (scope.get("client") or ("?", 0))[0]
         key = self._key(scope, headers)
         scope["state"] = state = dict(scope.get("state") or {})
-        state["client"] = key.id if key else client
-        wait = self._buckets.take(state["client"], key.rate if key else self._settings.rate)
-        if wait:
+        name, rate = (key.id, key.rate) if key else (client, self._settings.rate)
+        state["client"], state["scopes"] = name, key.scopes if key else frozenset(SCOPES)
+        state["take"] = partial(self._buckets.take, name, rate)
+        if wait := state["take"]():
             raise Problem(
                 429,
-                f"more than {key.rate if key else self._settings.rate:g} requests a second",
+                f"more than {rate:g} requests a second",
                 headers={"retry-after": str(math.ceil(wait))},
             )
         return False
@@ -159,7 +171,7 @@ class Guard:
                 "the key is none of this service" if text else "a key is needed, as Authorization: Bearer"
             )
             raise Problem(401, detail, field="Authorization", headers={"www-authenticate": "Bearer"})
-        if needed and needed not in key.scopes:
+        if needed not in ("", "any") and needed not in key.scopes:
             raise Problem(403, f"the key {key.name!r} is not for {needed}", field="Authorization")
         return key
 

@@ -24,7 +24,7 @@ from fastcore.serve.problems import Problem, field_of
 from fastcore.serve.wire import ARROW, JSON, MSGPACK
 from fastcore.ticks import TICK
 
-__all__ = ["Ingest", "Repeats", "TickIn", "parsed", "unpacked"]
+__all__ = ["Ingest", "Repeats", "TickIn", "of_structs", "parsed", "unpacked"]
 
 _EARLIEST = 10**17  # ns; below, a time is in another unit
 _LONGEST_NAME = 64
@@ -88,10 +88,10 @@ def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
         if media in (MSGPACK, "application/x-msgpack", "application/vnd.msgpack"):
             return _of_msgpack(data)
         if media in _NDJSON:
-            return _of_structs(_one_json.decode_lines(data))
+            return of_structs(_one_json.decode_lines(data))
         if media == JSON:
             single = data.lstrip()[:1] == b"{"
-            return _of_structs([_one_json.decode(data)] if single else _many_json.decode(data), not single)
+            return of_structs([_one_json.decode(data)] if single else _many_json.decode(data))
     except msgspec.ValidationError as error:
         field, detail = field_of(error, "ticks")
         raise Problem(422, f"{field}: {detail}", field=field) from None
@@ -104,7 +104,8 @@ def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
     )
 
 
-def _of_structs(found: Sequence[TickIn], many: bool = True) -> tuple[Any, list[str]]:
+def of_structs(found: Sequence[TickIn]) -> tuple[Any, list[str]]:
+    """Ticks as an array, and the names that they index."""
     codes: dict[str, int] = {}
     ticks = np.zeros(len(found), TICK)
     ticks["symbol"] = [codes.setdefault(tick.symbol, len(codes)) for tick in found]
@@ -119,13 +120,13 @@ def _of_msgpack(data: bytes) -> tuple[Any, list[str]]:
     if first and (first[0] & 0xF0 == 0x80 or first[0] in (0xDE, 0xDF)):  # a map
         head = msgspec.msgpack.decode(data)
         if "kind" not in head:
-            return _of_structs([_one_pack.decode(data)], False)
+            return of_structs([_one_pack.decode(data)])
         try:
             batch = ticks_of_message(unpack(data))
         except InputError as error:
             raise Problem(422, str(error), field="body") from None
         return _checked(batch.ticks, batch.symbols)
-    return _of_structs(_many_pack.decode(data))
+    return of_structs(_many_pack.decode(data))
 
 
 def _of_arrow(data: bytes) -> tuple[Any, list[str]]:
@@ -210,10 +211,12 @@ class Ingest:
             429 if too many wait already, 503 if the service stops or the engine refused them, 422 if there
             would be too many symbols.
         """
+        await self.begin(ticks, names)
+
+    def begin(self, ticks: Any, names: Sequence[str]) -> asyncio.Future[None]:
+        """Hand over ticks; what is returned is done when the engine has taken them. Raises as `put` does."""
         if self._closed:
             raise stopping()
-        if len(ticks) == 0:
-            return
         if self.waiting and self.waiting + len(ticks) > self._most:
             raise Problem(
                 429,
@@ -225,7 +228,7 @@ class Ingest:
         self._come.set()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append((self._put, done))
-        await done
+        return done
 
     def _numbered(self, ticks: Any, names: Sequence[str]) -> Any:
         """The ticks with the numbers that their symbols have in this feed."""

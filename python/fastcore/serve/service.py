@@ -21,14 +21,18 @@ from fastcore.journal import Journal
 from fastcore.loop import Intake, Sink, Strategy, TickLoop
 from fastcore.loop.runner import run
 from fastcore.policy import Policy
+from fastcore.serve.alerts import Board
 from fastcore.serve.hub import Hub
 from fastcore.serve.ingest import Ingest, Repeats
 from fastcore.serve.plans import clocks_of, read_plan, written
 from fastcore.serve.settings import Settings
+from fastcore.serve.stream import Streams
 
 __all__ = ["Service"]
 
 log = logging.getLogger("fastcore.serve")
+
+_LOOK = 0.25  # s between two looks at what may be out of order
 
 
 class Service:
@@ -81,9 +85,11 @@ class Service:
             folder.mkdir(parents=True, exist_ok=True)
             self._journal_folder, self._plan_file = folder / "journal", folder / "plan.json"
         engine = self._begun(policy)
+        self._closing: list[Callable[[], Any]] = []
         self.hub = Hub(self.settings.history)
         for name in engine.symbols:
             self.hub.trail(name).ts = engine.symbol(name).last_ts
+        self.board = Board(self.hub)
         self.ingest = Ingest(
             self.settings.waiting, self.settings.max_symbols, lambda: self.loop._counts["refused"]
         )
@@ -97,10 +103,12 @@ class Service:
             bars=self._spans(engine),
             drain_seconds=self.settings.drain_seconds,
         )
+        self.streams = Streams(self.hub, lambda: self.engine, self.settings.max_streams)
+        self.sockets: set[Any] = set()
+        self.on_close(self._leave)
         self.started = time.time()
         self.draining = False
         self._stop = asyncio.Event()
-        self._closing: list[Callable[[], Any]] = []
 
     # ---- what is served ----
 
@@ -120,24 +128,24 @@ class Service:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"http://{host}:{self.settings.port}"
 
-    def reasons(self) -> list[str]:
-        """Why it is not ready; empty when it is."""
-        found = []
+    def reasons(self) -> dict[str, str]:
+        """Why it is not ready, by what is out of order; empty when it is."""
+        found = {}
         if self.draining:
-            found.append("the service is stopping")
+            found["stopping"] = "the service is stopping"
         task = self.loop._task
         if task is None:
-            found.append("the loop has not started")
+            found["loop"] = "the loop has not started"
         elif task.done() and not self.draining:
-            found.append("the loop has ended")
+            found["loop"] = "the loop has ended"
         for intake in self.loop.intakes:
             if intake.error and not self.draining:
-                found.append(f"the feed {intake.name} ended: {intake.error}")
+                found[f"feed {intake.name}"] = f"the feed {intake.name} ended: {intake.error}"
         if self.ingest.waiting > self.settings.waiting // 2:
-            found.append(f"{self.ingest.waiting:,} ticks wait for the engine, which is behind")
+            found["backlog"] = f"{self.ingest.waiting:,} ticks wait for the engine, which is behind"
         journal = self.engine.journal
         if journal is not None and journal.closed:
-            found.append("the journal is closed")
+            found["journal"] = "the journal is closed"
         return found
 
     async def change_plan(self, plan: Mapping[str, Any]) -> dict[str, str]:
@@ -217,6 +225,7 @@ class Service:
         async with self.loop:
             serving = asyncio.create_task(server.serve(), name="fastcore http")
             saving = asyncio.create_task(self._save_now_and_then(), name="fastcore checkpoints")
+            watching = asyncio.create_task(self._watch(), name="fastcore watch")
             stopping = asyncio.create_task(self._stop.wait())
             running = self.loop._task
             assert running is not None
@@ -228,9 +237,9 @@ class Service:
                 self.draining = True
                 for call in self._closing:
                     with contextlib.suppress(Exception):
-                        await call()
+                        await asyncio.wait_for(call(), self.settings.drain_seconds)
             finally:
-                for task in (saving, stopping):
+                for task in (saving, watching, stopping):
                     task.cancel()
                 server.stop()
                 await asyncio.wait({serving}, timeout=self.settings.drain_seconds)
@@ -252,6 +261,14 @@ class Service:
             await self.run(ready)
 
         run(main())
+
+    async def _leave(self) -> None:
+        """Tell those who follow that it ends."""
+        self.streams.close()
+        for socket_ in list(self.sockets):
+            socket_.leave()
+        while self.sockets:
+            await asyncio.sleep(0.01)
 
     # ---- parts ----
 
@@ -299,6 +316,18 @@ class Service:
 
     def _spans(self, engine: Engine) -> list[str]:
         return sorted({clock for clock in clocks_of(self.plan, engine.columns).values() if clock})
+
+    async def _watch(self) -> None:
+        """Make alerts of the reasons not to be ready, while there are any."""
+        fired: set[str] = set()
+        while True:
+            reasons = self.reasons()
+            for name, text in reasons.items():
+                self.board.fire(name, text, "critical")
+            for name in fired - reasons.keys():
+                self.board.resolve(name)
+            fired = set(reasons)
+            await asyncio.sleep(_LOOK)
 
     async def _save_now_and_then(self) -> None:
         while self.engine.journal is not None:

@@ -45,6 +45,8 @@ class Settings:
         How long a body may take to arrive.
     rate : float
         Requests a second of one address, where there are no keys; 0 for any number.
+    max_streams : int
+        Subscribers of the live stream that there may be.
     waiting : int
         Ticks that may wait for the engine; more are refused with 429.
     checkpoint_seconds : float
@@ -77,6 +79,7 @@ class Settings:
     max_query: int = 4_096
     body_seconds: float = 20.0
     rate: float = 0.0
+    max_streams: int = 10_000
     waiting: int = 1_000_000
     checkpoint_seconds: float = 300.0
     drain_seconds: float = 10.0
@@ -90,6 +93,7 @@ class Settings:
             ("max_query", 256, 1 << 16),
             ("body_seconds", 0.1, 3_600),
             ("rate", 0, 1e9),
+            ("max_streams", 0, 1_000_000),
             ("waiting", 1, 100_000_000),
             ("checkpoint_seconds", 1, 86_400),
             ("drain_seconds", 0, 3_600),

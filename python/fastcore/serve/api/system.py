@@ -13,6 +13,7 @@ from litestar.params import FromQuery
 from fastcore import core_variant
 from fastcore._machine import version
 from fastcore.errors import FastcoreError
+from fastcore.perf import Histogram
 from fastcore.serve.api.common import Call, service_of
 from fastcore.serve.problems import Problem
 from fastcore.serve.wire import reply
@@ -58,7 +59,7 @@ async def health(request: Call) -> Response[Health]:
 @get("/ready", tags=["service"])
 async def ready(request: Call) -> Response[Ready]:
     """Say whether requests should come here; 503 with the reasons if not."""
-    reasons = service_of(request).reasons()
+    reasons = list(service_of(request).reasons().values())
     headers = {"retry-after": "1"} if reasons else None
     return await reply(request, Ready(not reasons, reasons), status=503 if reasons else 200, headers=headers)
 
@@ -80,12 +81,20 @@ async def stats(request: Call) -> Response[dict[str, Any]]:
         request,
         {
             **service.loop.stats(),
+            "streams": service.streams.counts(),
             "latency_ns": engine["latency_ns"],
+            "stages": {name: _percentiles(times) for name, times in service.loop.stages().items()},
             "memory_bytes": engine["memory_bytes"],
             "symbols": engine["symbols"],
             "columns": engine["columns"],
         },
     )
+
+
+def _percentiles(times: Histogram) -> dict[str, float]:
+    """What the engine tells of its own calls, of any."""
+    found = {"count": times.count, "mean": times.mean}
+    return found | {f"p{q:g}": times.percentile(q) for q in (50, 90, 95, 99, 99.9)} | {"max": times.max}
 
 
 @post("/v1/snapshots", tags=["service"])

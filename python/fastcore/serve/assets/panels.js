@@ -1,0 +1,244 @@
+// The tabs below the chart: values, ledger, latency, profile, objectives and alerts, tuner.
+
+import { ask } from "/assets/api.js";
+import { number } from "/assets/chart.js";
+
+const $ = (id) => document.getElementById(id);
+const ns = (value) => (value == null ? "–" : value < 1e3 ? `${Math.round(value)} ns` : value < 1e6 ? `${(value / 1e3).toPrecision(3)} µs`
+  : value < 1e9 ? `${(value / 1e6).toPrecision(3)} ms` : `${(value / 1e9).toPrecision(3)} s`);
+const whole = (value) => Number(value).toLocaleString("en-GB");
+
+function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+const table = (heads, rows) => make("div", { class: "scroll" }, make("table", {},
+  make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { class: head.startsWith("#") ? "n" : "", scope: "col" }, head.replace("#", ""))))),
+  make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, i) => make("td", { class: heads[i].startsWith("#") ? "n" : "" }, cell)))))));
+
+const card = (title, ...children) => make("section", {}, make("h3", {}, title), ...children);
+const empty = (text) => make("p", { class: "note" }, text);
+
+function meter(share, bad = false) {
+  const inner = make("b"), outer = make("meter-bar", bad ? { class: "bad" } : {}, inner);
+  inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+  return outer;
+}
+
+const TABS = ["Values", "Ledger", "Latency", "Profile", "Alerts", "Tuner"];
+
+export class Panels {
+  constructor(state, actions) {
+    this.state = state;
+    this.actions = actions;
+    this.at = 0;
+    this.alerts = new Map();
+    this.said = [];
+    this.cells = new Map();
+    TABS.forEach((name, place) => {
+      const tab = make("button", { type: "button", role: "tab", id: `tab-${place}`, "aria-controls": "panel", onclick: () => this.choose(place),
+        onkeydown: (event) => {
+          const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+          if (by) { event.stopPropagation(); this.choose((this.at + by + TABS.length) % TABS.length); $(`tab-${this.at}`).focus(); }
+        } }, name);
+      $("tabs").append(tab);
+    });
+    this.mark();
+    setInterval(() => document.hidden || this.show(), 2000);
+  }
+
+  mark() {
+    TABS.forEach((_, place) => {
+      $(`tab-${place}`).setAttribute("aria-selected", String(place === this.at));
+      $(`tab-${place}`).tabIndex = place === this.at ? 0 : -1;
+    });
+    $("panel").setAttribute("aria-labelledby", `tab-${this.at}`);
+  }
+
+  choose(place) {
+    this.at = place;
+    this.drawn = "";
+    this.cells.clear();
+    this.mark();
+    $("panel").replaceChildren();
+    this.show();
+  }
+
+  async show() {
+    const at = this.at;
+    try {
+      const stats = await ask("/v1/stats");
+      const { received, accepted } = stats.engine;
+      $("counts").textContent = `${whole(stats.symbols)} symbols · ${whole(stats.columns)} columns · ${whole(accepted)} of ${whole(received)} ticks accepted`;
+      this.board((await ask("/v1/alerts")).alerts);
+      const draw = [this.values, this.ledger, this.latency, this.profile, this.alarms, this.tuner][at];
+      const content = await draw.call(this, stats);
+      if (content && at === this.at) $("panel").replaceChildren(...[content].flat());
+    } catch (error) {
+      if (error.status !== 401 && at === this.at && !this.cells.size) $("panel").replaceChildren(empty(error.status ? error.message : "The service cannot be reached; what is shown is the last that came."));
+    }
+  }
+
+  // ---- values of the symbol, live ----
+
+  values() {
+    const { plan, symbol } = this.state;
+    if (!plan || !symbol) return empty("There is no symbol yet");
+    const shape = JSON.stringify(plan.plan) + symbol;
+    if (this.drawn === shape && this.cells.size) return this.row();
+    this.drawn = shape;
+    this.cells.clear();
+    const rows = Object.entries(plan.plan).map(([name, text]) => {
+      const values = make("td", { class: "n" });
+      for (const column of plan.columns.filter((one) => one.node === name)) {
+        const cell = make("span", {}, "–");
+        this.cells.set(column.name, cell);
+        values.append(column.name === name ? cell : make("span", {}, `${column.name.slice(name.length + 1)} `, cell));
+      }
+      const gone = make("button", { type: "button", class: "small", "aria-label": `Remove ${name}`, onclick: async (event) => {
+        event.target.disabled = true;
+        try { await this.actions.remove(name); } catch (error) { event.target.disabled = false; event.target.title = error.message; event.target.textContent = "cannot be removed"; }
+      } }, "Remove");
+      return make("tr", {}, make("td", {}, make("b", {}, name)), make("td", { class: "quiet text" }, text), values, make("td", { class: "n" }, gone));
+    });
+    const heads = make("tr", {}, ...["Name", "Indicator", "Now", ""].map((head, i) => make("th", { class: ["", "text", "n", "n"][i], scope: "col" }, head)));
+    $("panel").replaceChildren(make("div", { class: "scroll" }, make("table", {}, make("thead", {}, heads), make("tbody", {}, ...rows))));
+    this.row();
+    return null;
+  }
+
+  row() {
+    const row = this.state.rows.get(this.state.symbol);
+    if (this.at !== 0 || !row) return;
+    this.state.columns.forEach((name, place) => {
+      const cell = this.cells.get(name);
+      if (cell) cell.textContent = row[3][place] === null ? "warming up" : number(row[3][place]);
+    });
+  }
+
+  // ---- ledger ----
+
+  async ledger(stats) {
+    const { received, ...buckets } = stats.engine;
+    const own = this.state.symbol ? (await ask(`/v1/symbols/${encodeURIComponent(this.state.symbol)}`)).ledger : {};
+    const names = Object.keys(buckets);
+    const rows = names.map((name) => [name.replace("_", " "), whole(buckets[name]), whole(own[name] ?? 0), meter(received ? buckets[name] / received : 0, name !== "accepted" && buckets[name] > 0)]);
+    rows.push([make("b", {}, "received"), whole(received), whole(own.received ?? 0), ""]);
+    const feeds = Object.entries(stats.feeds).map(([name, feed]) => [name, whole(feed.received), whole(feed.dropped), whole(feed.conflated), whole(feed.pending)]);
+    return make("div", { class: "cards" },
+      card("Every tick ends in one bucket", table(["Bucket", "#All symbols", `#${this.state.symbol || "Symbol"}`, ""], rows)),
+      card("Feeds", table(["Feed", "#Received", "#Dropped", "#Conflated", "#Waiting"], feeds)));
+  }
+
+  // ---- latency ----
+
+  latency(stats) {
+    const found = [...Object.entries(stats.latency_ns), ...Object.entries(stats.stages || {})].filter(([, one]) => one.count);
+    if (!found.length) return empty("Nothing has been timed yet: no tick has come.");
+    const most = Math.log10(Math.max(...found.map(([, one]) => one["p99.9"] || one.max), 10));
+    const rows = found.map(([name, one]) => [name.replace("_", " "), whole(one.count), ns(one.p50), ns(one.p95), ns(one.p99), ns(one["p99.9"]), ns(one.max), meter(Math.log10(Math.max(1, one.p99)) / most)]);
+    return [card("How long it takes", table(["Stage", "#Count", "#p50", "#p95", "#p99", "#p99.9", "#Longest", "p99, logarithmic"], rows)),
+      make("p", { class: "quiet" }, `The event loop stood still ${whole(stats.stalls.count)} times, ${stats.stalls.seconds.toFixed(2)} s in all.`)];
+  }
+
+  // ---- profile: a flame graph ----
+
+  async profile() {
+    const told = await ask("/v1/profile");
+    if (!told.running) return empty(told.reason);
+    if (!told.samples) return empty("The profiler has no samples yet.");
+    const root = { name: "all", count: 0, children: new Map() };
+    for (const [stack, count] of Object.entries(told.folded)) {
+      root.count += count;
+      let here = root;
+      for (const name of stack.split(";")) {
+        if (!here.children.has(name)) here.children.set(name, { name, count: 0, children: new Map() });
+        here = here.children.get(name);
+        here.count += count;
+      }
+    }
+    let focus = root;
+    const box = make("div", { id: "flame", role: "img", "aria-label": "Flame graph: wider is more time" });
+    const about = make("p", { class: "quiet" });
+    const draw = () => {
+      box.replaceChildren();
+      let deepest = 0;
+      const put = (node, left, width, depth) => {
+        if (width < 0.0015) return;
+        deepest = Math.max(deepest, depth);
+        const share = ((node.count / root.count) * 100).toFixed(1);
+        const cell = make("div", { title: `${node.name}: ${share} % (${node.count} samples)`, onclick: () => { focus = focus === node ? root : node; draw(); } }, node.name);
+        let hue = 0;
+        for (const letter of node.name) hue = (hue * 31 + letter.charCodeAt(0)) % 40;
+        Object.assign(cell.style, { left: `${left * 100}%`, width: `${width * 100}%`, top: `${depth * 20}px`, background: `hsl(${18 + hue} 85% ${66 + (hue % 12)}%)` });
+        box.append(cell);
+        let at = left;
+        for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
+          put(child, at, (width * child.count) / node.count, depth + 1);
+          at += (width * child.count) / node.count;
+        }
+      };
+      put(focus, 0, 1, 0);
+      box.style.height = `${(deepest + 1) * 20}px`;
+      about.textContent = `${whole(root.count)} samples of Python's threads. Wider is more time; a click shows one part alone.`;
+    };
+    draw();
+    return [about, box];
+  }
+
+  // ---- objectives and alerts ----
+
+  alert(one) {
+    this.alerts.set(one.name, one);
+    this.pill();
+    if (this.at === 4) this.show();
+  }
+
+  signals(found) { this.said = [...found.reverse(), ...this.said].slice(0, 50); }
+
+  board(found) {
+    this.alerts = new Map(found.map((one) => [one.name, one]));
+    this.pill();
+  }
+
+  pill() {
+    const firing = [...this.alerts.values()].filter((one) => one.state === "firing");
+    $("alarm").hidden = !firing.length;
+    $("alarm").dataset.state = "firing";
+    $("alarm").textContent = firing.length === 1 ? firing[0].name : `${firing.length} alerts`;
+    $("alarm").title = firing.map((one) => one.text).join("\n");
+    $("tab-4").textContent = firing.length ? `Alerts (${firing.length})` : "Alerts";
+  }
+
+  async alarms() {
+    const { objectives } = await ask("/v1/objectives");
+    const rows = [...this.alerts.values()].map((one) => [
+      make("span", { class: one.state === "firing" ? "down" : "up" }, one.state === "firing" ? "● firing" : "● resolved"),
+      make("b", {}, one.name), one.text, new Date(one.since * 1000).toLocaleTimeString("en-GB")]);
+    const targets = objectives.map((one) => [one.name, one.text, one.value === null ? "–" : one.shown,
+      make("span", { class: one.met === false ? "down" : one.met ? "up" : "quiet" }, one.met === null ? "no data" : one.met ? "met" : "missed")]);
+    const said = this.said.map((one) => [new Date(one.ts / 1e6).toLocaleTimeString("en-GB"), one.symbol, one.strategy, JSON.stringify(one.value)]);
+    return make("div", { class: "cards" },
+      card("Alerts", rows.length ? table(["State", "Alert", "What", "Since"], rows) : make("p", { class: "quiet" }, "All is well: nothing has been out of order since the service started.")),
+      card("Objectives", targets.length ? table(["Objective", "Target", "#Now", ""], targets) : make("p", { class: "quiet" }, "No objectives are set.")),
+      said.length ? card("Signals", table(["Time", "Symbol", "Strategy", "Value"], said)) : null);
+  }
+
+  // ---- tuner ----
+
+  async tuner() {
+    const told = await ask("/v1/tuner");
+    if (!told.running) return empty(told.reason);
+    const knobs = Object.entries(told.knobs).map(([name, value]) => [name, String(value)]);
+    const steps = told.history.map((one) => [new Date(one.at * 1000).toLocaleTimeString("en-GB"), one.knob, `${one.before} → ${one.after}`, one.score, one.kept ? "kept" : "rolled back"]);
+    return make("div", { class: "cards" },
+      card("Knobs", table(["Knob", "#Value"], knobs)),
+      card("What was tried", steps.length ? table(["Time", "Knob", "Change", "#Gain", "Verdict"], steps) : make("p", { class: "quiet" }, "Nothing has been tried yet.")));
+  }
+}
