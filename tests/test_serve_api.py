@@ -401,3 +401,38 @@ def test_many_clients_at_once_lose_nothing() -> None:
             told = service.get(f"/v1/symbols/S{number}")
             assert told["ledger"]["accepted"] == 120
             assert told["values"]["ema"] == fc.ema([t["price"] for t in walk("", 120)], period=3)[-1]
+
+
+def test_what_is_measured_is_on_one_page(served: Served) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    served.send(walk("measured", 5))
+    served.client.get("/v1/nothing")
+    page = served.client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(page.text)
+        for sample in family.samples
+    }
+    assert samples["fastcore_http_requests_total", (("method", "GET"), ("status", "404"))] >= 1
+    assert samples["fastcore_ready", ()] == 1 and samples["fastcore_scale_wanted_replicas", ()] >= 1
+    assert samples["fastcore_operation_seconds_count", (("operation", "api"),)] > 1
+    names = {name for name, _ in samples}
+    assert {"fastcore_stage_seconds_bucket", "fastcore_stream_subscribers", "fastcore_scale_load"} <= names
+
+
+def test_it_watches_itself(served: Served) -> None:
+    from servers import wait_until
+
+    served.send(walk("watched", 5))
+    names = [one["name"] for one in served.get("/v1/objectives")["objectives"]]
+    assert "api" in names and "webhook" in names
+    wait_until(
+        lambda: any(one["met"] is not None for one in served.get("/v1/objectives")["objectives"]),
+        "the API's objective is judged",
+    )
+    wait_until(lambda: bool(served.get("/v1/profile")["folded"]), "the profiler has seen something")
+    told = served.get("/v1/profile")
+    assert told["running"] and told["samples"] > 0
+    assert sum(told["folded"].values()) > 0 and all(".py:" in stack for stack in told["folded"])

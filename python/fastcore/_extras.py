@@ -18,7 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "perf": ("prometheus_client",),
     "alerts": ("apprise",),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
-    "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop"),
+    "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop", "prometheus_client"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
     "ray": ("ray",),
     "dask": ("distributed",),

@@ -90,6 +90,10 @@ class Delivery:
         await self._queue("bars", event)
         await self._spread(said)
 
+    async def say(self, signals: list[Signal]) -> None:
+        """Deliver signals that come from outside."""
+        await self._spread(signals)
+
     async def drain(self, seconds: float) -> None:
         """Let out what waits, async strategies first: what they say goes to the sinks."""
         for group in (self._beside, self._outlets):

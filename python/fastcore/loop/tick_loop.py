@@ -19,7 +19,7 @@ from fastcore.errors import BusyError, ConfigError, FastcoreError, InputError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import TOLD, ClosedBars
 from fastcore.loop.delivery import Delivery
-from fastcore.loop.events import BarEvent, Rows
+from fastcore.loop.events import BarEvent, Rows, Signal
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
@@ -316,6 +316,10 @@ class TickLoop:
         self._change = make, bars, done
         self._arrived.set()
         return await done
+
+    async def say(self, signals: Sequence[Signal]) -> None:
+        """Give signals that come from outside to strategies and sinks, as if a strategy had said them."""
+        await self._delivery.say(list(signals))
 
     def _changed(self) -> None:
         """Do what `change` has asked for; here no batch is under way."""

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from fastcore._quiet import Quiet
+from fastcore.perf.operations import Operation
 from fastcore.serve.keys import SCOPES, Key
 from fastcore.serve.limits import Buckets
 from fastcore.serve.problems import MEDIA_TYPE, Problem, body_of
@@ -73,15 +74,17 @@ class Guard:
     sockets : ASGI application
         For WebSockets at ``/v1/stream``.
     settings : Settings
+    operation : Operation
+        In which the calls of the API are timed.
     """
 
-    def __init__(self, app: Any, sockets: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, sockets: Any, settings: Settings, operation: Operation) -> None:
         self._app, self._sockets, self._settings = app, sockets, settings
+        self._operation = operation
         self._names, self._origins = settings.names, frozenset(settings.origins)
         self._buckets = Buckets()
         self._quiet = Quiet(log)
         self.requests: dict[tuple[str, int], int] = {}
-        self.seconds = 0.0
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +92,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        begun = time.perf_counter()
+        begun = time.perf_counter_ns()
         headers = _headers(scope["headers"])
         outgoing = Outgoing(send, scope["type"], self._sharing(headers))
         self.open += 1
@@ -111,7 +114,8 @@ class Guard:
             await outgoing.refuse(Problem(500, "something went wrong here; the log says what"), scope["path"])
         finally:
             self.open -= 1
-            self.seconds += time.perf_counter() - begun
+            if outgoing.timed:
+                self._operation.record(time.perf_counter_ns() - begun, ok=outgoing.status < 500)
             counted = scope.get("method", "WEBSOCKET"), outgoing.status
             self.requests[counted] = self.requests.get(counted, 0) + 1
 
@@ -235,11 +239,13 @@ class Outgoing:
     def __init__(self, send: Send, kind: str, more: list[tuple[bytes, bytes]]) -> None:
         self._send, self._kind, self._more = send, kind, more
         self.status = 0
+        self.timed = False
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own = _headers(message["headers"])
+            self.timed = not own.get(b"content-type", b"").startswith(b"text/event-stream")
             added = [*_HEADERS, *self._more]
             if own.get(b"content-type", b"").startswith(b"text/html"):
                 added.append((b"content-security-policy", _CSP))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +95,7 @@ class Hub:
         self.trails: dict[str, Trail] = {}
         self.news: deque[News] = deque(maxlen=_KEPT)
         self.ticks = 0
+        self.listeners: list[Callable[[News], None]] = []
         self._keep = keep
         self._moved: asyncio.Future[None] | None = None
 
@@ -132,7 +134,10 @@ class Hub:
     def tell(self, kind: str, symbol: str, body: Any) -> None:
         """Something that happened once: it is kept for those who were away."""
         self.number += 1
-        self.news.append(News(self.number, kind, symbol, body))
+        news = News(self.number, kind, symbol, body)
+        self.news.append(news)
+        for listener in self.listeners:
+            listener(news)
         self._wake()
 
     def trail(self, symbol: str) -> Trail:

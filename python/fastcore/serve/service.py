@@ -22,9 +22,14 @@ from fastcore.loop import Intake, Sink, Strategy, TickLoop
 from fastcore.loop.runner import run
 from fastcore.policy import Policy
 from fastcore.serve.alerts import Board
+from fastcore.serve.guard import Guard
+from fastcore.serve.hooks import Hooks
 from fastcore.serve.hub import Hub
 from fastcore.serve.ingest import Ingest, Repeats
+from fastcore.serve.mailroom import Mailroom
+from fastcore.serve.observe import Observer
 from fastcore.serve.plans import clocks_of, read_plan, written
+from fastcore.serve.post import Post
 from fastcore.serve.settings import Settings
 from fastcore.serve.stream import Streams
 
@@ -106,6 +111,9 @@ class Service:
         self.streams = Streams(self.hub, lambda: self.engine, self.settings.max_streams)
         self.sockets: set[Any] = set()
         self.on_close(self._leave)
+        self.guard: Guard | None = None
+        self.hooks: Post | None = None
+        self.observer = Observer(self)
         self.started = time.time()
         self.draining = False
         self._stop = asyncio.Event()
@@ -223,6 +231,8 @@ class Service:
         app = make_app(self)
         server = _server(app, self.settings)
         async with self.loop:
+            self.observer.start()
+            await self._open_post()
             serving = asyncio.create_task(server.serve(), name="fastcore http")
             saving = asyncio.create_task(self._save_now_and_then(), name="fastcore checkpoints")
             watching = asyncio.create_task(self._watch(), name="fastcore watch")
@@ -244,6 +254,9 @@ class Service:
                 server.stop()
                 await asyncio.wait({serving}, timeout=self.settings.drain_seconds)
                 serving.cancel()
+        if self.hooks is not None:
+            await self.hooks.stop()
+        await asyncio.to_thread(self.observer.stop)
         if not self._stop.is_set() and not serving.cancelled() and serving.exception() is not None:
             raise ConfigError(f"the server ended: {serving.exception()}")
         if self.engine.journal is not None:
@@ -261,6 +274,15 @@ class Service:
             await self.run(ready)
 
         run(main())
+
+    async def _open_post(self) -> None:
+        if self.settings.data is None:
+            return
+        folder = Path(self.settings.data)
+        hooks = Hooks.load(folder / "hooks.toml")
+        if hooks.sources or hooks.targets:
+            self.hooks = Post(self, hooks, Mailroom(folder / "webhooks.db"))
+            await self.hooks.start()
 
     async def _leave(self) -> None:
         """Tell those who follow that it ends."""

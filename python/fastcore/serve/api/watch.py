@@ -1,7 +1,8 @@
-"""What watches over the engine, as clients see it: alerts, objectives, the profile, the tuner."""
+"""What watches over the engine, as clients see it: metrics, alerts, objectives, the profile, the tuner."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ class Objectives(msgspec.Struct):
 
 
 class Profile(msgspec.Struct):
-    """Samples by stack, outermost first, parted by ``;``; or why there are none."""
+    """Milliseconds by stack, outermost frame first, parted by ``;``; or why there are none."""
 
     running: bool
     reason: str
@@ -54,6 +55,13 @@ class Tuner(msgspec.Struct):
     history: list[dict[str, Any]]
 
 
+@get("/metrics", tags=["watch"], media_type="text/plain")
+async def metrics(request: Call) -> Response[bytes]:
+    """Give all that is measured, as Prometheus reads it."""
+    page = await asyncio.to_thread(service_of(request).observer.metrics.text)
+    return Response(content=page, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
 @get("/v1/alerts", tags=["watch"])
 async def alerts(request: Call) -> Response[Alerts]:
     """List what is out of order, and what was."""
@@ -63,13 +71,30 @@ async def alerts(request: Call) -> Response[Alerts]:
 @get("/v1/objectives", tags=["watch"])
 async def objectives(request: Call) -> Response[Objectives]:
     """List the objectives, with what they measure now."""
-    return await reply(request, Objectives([]))
+    found = []
+    for one in service_of(request).observer.objectives():
+        text = f"{one['percentile']:g} of 100 within {_seconds(one['threshold'])}, over {one['window']:g} s"
+        seconds = one["seconds"]
+        shown = "" if seconds is None else _seconds(seconds)
+        found.append(Objective(one["name"], text, seconds, shown, one["met"]))
+    return await reply(request, Objectives(found))
+
+
+def _seconds(value: float) -> str:
+    return (
+        f"{value:.3g} s"
+        if value >= 1
+        else f"{value * 1e3:.3g} ms"
+        if value >= 1e-3
+        else f"{value * 1e6:.3g} µs"
+    )
 
 
 @get("/v1/profile", tags=["watch"])
 async def profile(request: Call) -> Response[Profile]:
-    """Give the profile of this process as folded stacks."""
-    return await reply(request, Profile(False, "The profiler does not run in this service.", 0, {}))
+    """Give what the process did in the last hour as folded stacks: what flame graphs are drawn of."""
+    samples, folded = await asyncio.to_thread(service_of(request).observer.folded)
+    return await reply(request, Profile(True, "", samples, folded))
 
 
 @get("/v1/tuner", tags=["watch"])
@@ -78,4 +103,4 @@ async def tuner(request: Call) -> Response[Tuner]:
     return await reply(request, Tuner(False, "The tuner does not run in this service.", {}, []))
 
 
-handlers = [alerts, objectives, profile, tuner]
+handlers = [metrics, alerts, objectives, profile, tuner]
