@@ -74,7 +74,7 @@ def opened(browser: Browser, service: Served, *, quiet: bool = True, **options: 
     asked: list[str] = []
     page.on(
         "console",
-        lambda message: logged.append(message.text) if message.type in ("error", "warning") else None,
+        lambda message: logged.append(message.text) if message.type == "error" else None,
     )
     page.on("pageerror", lambda error: logged.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))

@@ -40,7 +40,8 @@ class LiveDemo:
     async def __aiter__(self) -> AsyncIterator[TickBatch]:
         begun = time.time_ns()
         shift = 0
-        for batch in demo_market(symbols=self._symbols, ticks=_ENDLESS, seed=self._seed):
+        market = demo_market(symbols=self._symbols, ticks=_ENDLESS, seed=self._seed)
+        while (batch := await asyncio.to_thread(next, market)) is not None:
             ticks = batch.ticks.copy()
             shift = shift or begun - int(self._past * 1e9) - int(ticks["ts"][0])
             ticks["ts"] += shift

@@ -281,7 +281,7 @@ class Service:
         folder = Path(self.settings.data)
         hooks = Hooks.load(folder / "hooks.toml")
         if hooks.sources or hooks.targets:
-            self.hooks = Post(self, hooks, Mailroom(folder / "webhooks.db"))
+            self.hooks = Post(self, hooks, await asyncio.to_thread(Mailroom, folder / "webhooks.db"))
             await self.hooks.start()
 
     async def _leave(self) -> None:

@@ -24,6 +24,7 @@ export async function openForm(current, then) {
     } catch (error) {
       return problem(`The catalogue cannot be loaded: ${error.message}`);
     }
+    pick(); // of what was typed meanwhile
     $("catalogue").replaceChildren(...catalogue.map((row) => new Option(row.doc.split(". ")[0], row.name)));
   }
   const clocks = new Set([...plan.columns.map((one) => one.clock).filter(Boolean), "1m", "5m", "1h"]);
