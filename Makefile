@@ -95,6 +95,10 @@ bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measur
 	@$(PY) -m bench.python $(ARGS)
 	@$(PY) -m bench.table
 
+.PHONY: load
+load: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Load a service with wrk and locust; ARGS="--seconds 30"
+	@$(PY) -m bench.load $(ARGS)
+
 .PHONY: format
 format: $(STAMPS)/requirements-test ## Format all sources
 	@$(PY) -m ruff check --quiet --fix .

@@ -24,7 +24,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import bar_ticks, batch, footprint, journal, loop, one_call, processes, state, tails
+from . import bar_ticks, batch, footprint, journal, loop, one_call, processes, serve, state, tails
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
 SECTIONS = {
@@ -37,6 +37,7 @@ SECTIONS = {
     "journal": journal,
     "processes": processes,
     "loop": loop,
+    "serve": serve,
 }
 
 

@@ -133,6 +133,27 @@ def test_the_form_is_the_one_that_is_asked_for(served: Served) -> None:
         problem(served.client.get(at, headers={"accept": accept}), 406)
 
 
+def test_the_fast_lane_tells_the_same(served: Served) -> None:
+    """A query that means nothing sends a request through the framework: the answers are the same bytes."""
+    for headers in ({}, {"accept": "application/msgpack"}, {"accept-encoding": "identity"}):
+        fast = served.client.get("/v1/symbols/BTC%2FUSD", headers=headers)
+        slow = served.client.get("/v1/symbols/BTC%2FUSD?", params={"x": "1"}, headers=headers)
+        assert fast.content == slow.content and fast.status_code == slow.status_code == 200
+        left_out = ("date",)
+        assert {k: v for k, v in fast.headers.items() if k not in left_out} == {
+            k: v for k, v in slow.headers.items() if k not in left_out
+        }
+        again = served.client.get(
+            "/v1/symbols/BTC%2FUSD", headers={**headers, "if-none-match": fast.headers["etag"]}
+        )
+        assert again.status_code == 304 and again.content == b""
+    problem(served.client.get("/v1/symbols/BTC%2FUSD", headers={"accept": "image/png"}), 406, "Accept")
+    problem(
+        served.client.get("/v1/symbols/BTC%2FUSD", headers={"accept": "application/vnd.apache.arrow.stream"}),
+        406,
+    )
+
+
 def test_what_has_not_changed_is_not_sent_again(served: Served) -> None:
     path = "/v1/symbols/BTC%2FUSD/ticks"
     first = served.client.get(path)

@@ -19,6 +19,7 @@ from fastcore.errors import BusyError, FastcoreError, MissingExtraError
 from fastcore.serve import sockets
 from fastcore.serve.api import catalogue, hooks, pages, symbols, system, ticks, watch
 from fastcore.serve.guard import SLASH, Guard
+from fastcore.serve.lane import FastLane
 from fastcore.serve.problems import MEDIA_TYPE, Problem, body_of
 from fastcore.serve.service import Service
 from fastcore.serve.wire import reply
@@ -58,7 +59,7 @@ def make_app(service: Service) -> Guard:
         request_max_body_size=None,
         state=State({"service": service}),
     )
-    guard = Guard(app, sockets.Sockets(service), service.settings, service.observer.api)
+    guard = Guard(FastLane(app, service), sockets.Sockets(service), service.settings, service.observer.api)
     service.guard = guard
     return guard
 

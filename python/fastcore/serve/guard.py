@@ -21,7 +21,7 @@ from fastcore.serve.limits import Buckets
 from fastcore.serve.problems import MEDIA_TYPE, Problem, body_of
 from fastcore.serve.settings import Settings
 
-__all__ = ["SLASH", "Guard", "scope_of"]
+__all__ = ["SLASH", "Guard", "headers_of", "scope_of"]
 
 log = logging.getLogger("fastcore.serve")
 
@@ -93,7 +93,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter_ns()
-        headers = _headers(scope["headers"])
+        headers = headers_of(scope["headers"])
         outgoing = Outgoing(send, scope["type"], self._sharing(headers))
         self.open += 1
         try:
@@ -244,7 +244,7 @@ class Outgoing:
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = _headers(message["headers"])
+            own = headers_of(message["headers"])
             self.timed = not own.get(b"content-type", b"").startswith(b"text/event-stream")
             added = [*_HEADERS, *self._more]
             if own.get(b"content-type", b"").startswith(b"text/html"):
@@ -275,7 +275,7 @@ class Outgoing:
         await self.plain(problem.status, headers, body)
 
 
-def _headers(pairs: Any) -> dict[bytes, bytes]:
+def headers_of(pairs: Any) -> dict[bytes, bytes]:
     """The last of each header; a name that comes twice where it must not is not believed."""
     return {name.lower(): value for name, value in pairs}
 

@@ -19,7 +19,19 @@ from fastcore._extras import require
 from fastcore.errors import MissingExtraError
 from fastcore.serve.problems import Problem
 
-__all__ = ["ARROW", "JSON", "MSGPACK", "Form", "form_of", "packed", "reply"]
+__all__ = [
+    "ARROW",
+    "JSON",
+    "MEDIA",
+    "MSGPACK",
+    "WORTH_PACKING",
+    "Form",
+    "form_of",
+    "packed",
+    "reply",
+    "tag_of",
+    "tagged",
+]
 
 Form = Literal["json", "msgpack", "arrow"]
 T = TypeVar("T")
@@ -36,8 +48,8 @@ _FORMS: dict[str, Form] = {
     "application/vnd.msgpack": "msgpack",
     ARROW: "arrow",
 }
-_MEDIA = {"json": JSON, "msgpack": MSGPACK, "arrow": ARROW}
-_WORTH_PACKING = 1_024  # bytes: below, the headers weigh more than what is saved
+MEDIA = {"json": JSON, "msgpack": MSGPACK, "arrow": ARROW}
+WORTH_PACKING = 1_024  # bytes: below, the headers weigh more than what is saved
 _WORTH_A_THREAD = 65_536  # bytes: compressing these takes longer than asking a thread to do it
 
 Columns = Callable[[], Mapping[str, Any]]
@@ -96,6 +108,16 @@ def packed(data: bytes, coding: str) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def tag_of(body: bytes, coding: str = "") -> str:
+    """The ``ETag`` of a body that is sent in a coding."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}{coding[:1]}"'
+
+
+def tagged(known: str, tag: str) -> bool:
+    """Whether an ``If-None-Match`` has the tag."""
+    return bool(known) and tag in [one.strip().removeprefix("W/") for one in known.split(",")]
+
+
 async def reply(
     request: Request[Any, Any, Any],
     value: T,
@@ -125,17 +147,17 @@ async def reply(
         raise Problem(406, f"this is no table: it comes as {JSON} or {MSGPACK}", field="Accept")
     else:
         body = await asyncio.to_thread(_table, arrow())
-    coding = _packing(asked.get("accept-encoding", "")) if len(body) >= _WORTH_PACKING else ""
+    coding = _packing(asked.get("accept-encoding", "")) if len(body) >= WORTH_PACKING else ""
     given = {"vary": "accept, accept-encoding", **(headers or {})}
     if request.method == "GET":
-        given["etag"] = tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}{coding[:1]}"'
-        if tag in [one.strip().removeprefix("W/") for one in asked.get("if-none-match", "").split(",")]:
+        given["etag"] = tag = tag_of(body, coding)
+        if tagged(asked.get("if-none-match", ""), tag):
             return Response(content=b"", status_code=304, headers=given)  # type: ignore[arg-type]
     if coding:
         given["content-encoding"] = coding
         large = len(body) >= _WORTH_A_THREAD
         body = await asyncio.to_thread(packed, body, coding) if large else packed(body, coding)
-    return Response(content=body, status_code=status, headers=given, media_type=_MEDIA[form])  # type: ignore[arg-type]
+    return Response(content=body, status_code=status, headers=given, media_type=MEDIA[form])  # type: ignore[arg-type]
 
 
 def _table(columns: Mapping[str, Any]) -> bytes:

@@ -19,7 +19,7 @@ from fastcore.serve.problems import Problem
 from fastcore.serve.service import Service
 from fastcore.serve.wire import reply
 
-__all__ = ["handlers"]
+__all__ = ["handlers", "latest_of"]
 
 _BAR_FIELDS = ("ts", "open", "high", "low", "close", "volume", "count")
 
@@ -118,12 +118,15 @@ async def symbols(
 @get("/v1/symbols/{symbol:str}", tags=["symbols"])
 async def latest(request: Call, symbol: Name) -> Response[Latest]:
     """Give the newest tick, every output after it by column name, and the symbol's ledger."""
-    service = service_of(request)
-    found = symbol_of(service, symbol)
+    return await reply(request, latest_of(service_of(request), symbol))
+
+
+def latest_of(service: Service, name: str) -> Latest:
+    """What is told of a symbol; 404 where it is not there."""
+    found = symbol_of(service, name)
     trail = service.hub.trails[found.name]
-    values = dict(zip(service.engine.columns, found.values(), strict=True))
-    told = Latest(found.name, trail.ts, trail.price, trail.size, values, found.ledger)
-    return await reply(request, told)
+    values = dict(zip(service.loop.columns, found.values(), strict=True))
+    return Latest(found.name, trail.ts, trail.price, trail.size, values, found.ledger)
 
 
 @get("/v1/symbols/{symbol:str}/history", tags=["symbols"])

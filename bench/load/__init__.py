@@ -1,0 +1,1 @@
+"""Load on a service: scenarios for locust, a script for wrk, and what `make load` runs."""
