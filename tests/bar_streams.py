@@ -133,6 +133,14 @@ def binance_trades(data_file: DataFile) -> dict[str, Ticks]:
     return {str(key): to_ticks(own) for key, own in frame.groupby("key")}
 
 
+def binance_quotes(data_file: DataFile) -> dict[str, Ticks]:
+    """Mids of the quotes of six instruments on three markets, by the time of receipt, without sizes."""
+    path = data_file("binance_ws_multi_20240808/quotes.csv.gz")
+    frame = read_ticks(path, "recv_ns", "(bid + ask) * 0.5", None)
+    assert frame["key"].nunique() == 6
+    return {f"quotes of {key}": to_ticks(own) for key, own in frame.groupby("key")}
+
+
 def real_sets(data_file: DataFile, rows: int) -> dict[str, Ticks]:
     """All sets of real ticks, the first rows of each."""
     sets = {
@@ -140,4 +148,8 @@ def real_sets(data_file: DataFile, rows: int) -> dict[str, Ticks]:
         "EURUSD": eurusd_mids(data_file, rows),
         "NZDUSD": nzdusd_mids(data_file, rows),
     }
-    return {name: ticks[:rows] for name, ticks in (sets | binance_trades(data_file)).items()}
+    sets |= binance_trades(data_file)
+    quotes = binance_quotes(data_file)
+    return {name: ticks[:rows] for name, ticks in sets.items()} | {
+        name: ticks[: rows // 10] for name, ticks in quotes.items()
+    }

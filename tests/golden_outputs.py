@@ -115,9 +115,54 @@ def engine_hash(policy: str) -> str:
     return sha.hexdigest()[:32]
 
 
+#: Every kind of bar, with the units that it may have.
+BARS = (
+    "1m", "7s@+3s", "90m@America/New_York", "1d@day",
+    "3tick", "25vol", "2e5value", "range:0.5", "renko:0.25",
+    "tick_imbalance:4", "vol_imbalance:9", "value_imbalance:8e4",
+    "tick_runs:7", "vol_runs:21", "value_runs:1e5",
+    "tick_imbalance:adaptive:9", "vol_runs:adaptive:5:3",
+    "5m from 1m", "10bar from 3tick", "60vol from 25vol",
+    "heikin_ashi from 1m", "heikin_ashi from 10bar from 3tick",
+)  # fmt: skip
+BAR_POLICIES = {
+    "whole": fc.Policy(),
+    "split and filled": fc.Policy(large_trades="split", fill="flat", silence="10s", sequence="id"),
+    "revised": fc.Policy("revise", revise_bars=40),
+}
+
+
+def bar_hash(spec: str) -> str:
+    """Bars, revisions and the forming bar of one kind under each policy, and a plan's columns on them."""
+    sha = hashlib.sha256()
+    made = ticks()
+    made["side"] = noise(71, len(made)) % 3 - 1
+    days = {
+        "day": fc.Calendar("Europe/London", "08:00", "16:30", days=fc.calendars._DAYS, years=(2023, 2024))
+    }
+    for policy in BAR_POLICIES.values():
+        engine = fc.Engine({"sma": fc.SMA(3).on(spec)}, policy=policy, history=2000, calendars=days)
+        engine.on_ticks(made[:2500], symbols=SYMBOLS)
+        engine.on_gap("feed")
+        engine.on_ticks(made[2500:], symbols=SYMBOLS)
+        engine.on_time(int(made["ts"].max()) + 10**12)
+        for name in engine.symbols:
+            symbol = engine.symbol(name)
+            shown = [symbol.bars(spec), symbol.forming(spec).reshape(1)]
+            shown += [symbol.revisions(spec)] if policy.order == "revise" else []
+            for bars in shown:
+                for field in fc.BAR.names or ():
+                    column = bars[field]
+                    sha.update((bits(column) if column.dtype == np.float64 else column).tobytes())
+            sha.update(bits(symbol.row).tobytes())
+            sha.update(json.dumps(symbol.gaps).encode())
+    return sha.hexdigest()[:32]
+
+
 HASHES: dict[str, Callable[[], str]] = {
     **{name: (lambda name=name: indicator_hash(name)) for name in NAMES},
     **{f"engine, {policy}": (lambda policy=policy: engine_hash(policy)) for policy in POLICIES},
+    **{f"bars, {spec}": (lambda spec=spec: bar_hash(spec)) for spec in BARS},
 }
 
 

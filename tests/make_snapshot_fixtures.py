@@ -7,6 +7,8 @@ ever, and the tests read it with every later version; so nothing here overwrites
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import json
 import pickle
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+from golden_outputs import BARS
 from samples import NAMES, ROWS, accepted, columns_of, make, rng_of, stacked
 from tick_streams import PLAN, walk_ticks
 
@@ -88,7 +91,25 @@ def stream(seed: str, count: int) -> Any:
     ticks["price"][5::23] = -1.0
     ticks["ts"][9::31] -= 3_000_000_000
     ticks["price"][17::53] = np.nan
+    ticks["id"] = np.arange(count) // 5 * 6 + np.arange(count) % 5 + 1
+    ticks["side"] = np.arange(count) % 3 - 1
     return ticks
+
+
+def every_bar() -> dict[str, fc.Indicator]:
+    """A column on each kind of bar."""
+    return {f"atr{i}": fc.ATR(2).on(spec) for i, spec in enumerate(BARS)}
+
+
+def bar_fixtures() -> dict[str, Any]:
+    """Engines with every kind of bar, under the policies that keep most."""
+    lost = fc.Policy(sequence="id", silence="5s", fill="flat", large_trades="split")
+    days = {"day": fc.Calendar("Europe/London", "08:00", "16:30", years=(2023, 2024))}
+    policies = {"bars": None, "bars with gaps": lost, "bars revised": fc.Policy("revise", revise_bars=9)}
+    return {
+        name: engine_fixture(every_bar(), 150, 60, history=8, policy=policy, calendars=days)
+        for name, policy in policies.items()
+    }
 
 
 def engine_fixture(plan: dict[str, fc.Indicator], before: int, after: int, **options: Any) -> dict[str, Any]:
@@ -111,6 +132,12 @@ def engine_fixture(plan: dict[str, fc.Indicator], before: int, after: int, **opt
             "history": {
                 column: packed(symbol.history(column), "<f8") for column in engine.columns if with_history
             },
+            "bars": {
+                spec: hashlib.sha256(symbol.bars(spec).tobytes()).hexdigest()
+                for spec in BARS
+                if plan.keys() == every_bar().keys()
+            },
+            "gaps": symbol.gaps,
         }
         for name, symbol in ((name, engine.symbol(name)) for name in engine.symbols)
     }
@@ -127,6 +154,8 @@ def engine_fixture(plan: dict[str, fc.Indicator], before: int, after: int, **opt
             "price": packed(rest["price"], "<f8"),
             "size": packed(rest["size"], "<f8"),
             "symbol": packed(rest["symbol"], "<u4"),
+            "id": packed(rest["id"], "<i8"),
+            "side": packed(rest["side"], "i1"),
         },
         "names": SYMBOLS,
         "rows": packed(rows, "<f8"),
@@ -169,6 +198,7 @@ def main(number: int) -> None:
         "chains": engine_fixture(chains(), 120, 40),
         "buffer": engine_fixture(dict(PLAN), 150, 40, policy=buffer),
         "guarded": engine_fixture(dict(PLAN), 150, 40, history=8, policy=guarded),
+        **bar_fixtures(),
     }
     indicators = [
         indicator_fixture(name, largest, before, 12)
@@ -177,10 +207,10 @@ def main(number: int) -> None:
         for before in (4, 61)
     ]
     for name, body in (("engines", engines), ("indicators", indicators)):
-        target = FOLDER / f"format_{number}_{name}.json"
-        with target.open("x") as file:
-            json.dump({"format": number, name: body}, file, indent=0, ensure_ascii=False)
-            file.write("\n")
+        target = FOLDER / f"format_{number}_{name}.json.gz"
+        text = json.dumps({"format": number, name: body}, indent=0, ensure_ascii=False)
+        with target.open("xb") as file:
+            file.write(gzip.compress(text.encode(), mtime=0))
         print(target.name, target.stat().st_size)
 
 

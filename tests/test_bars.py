@@ -28,6 +28,11 @@ from tick_streams import Ticks
 GRIDS = {"ES": 0.25, "EURUSD": 5e-6, "NZDUSD": 5e-6}
 
 
+def grid_of(name: str) -> float:
+    """The grid of a set; mids of quotes lie between two prices, too."""
+    return GRIDS.get(name, 0.005 if name.startswith("quotes") else 0.01)
+
+
 def steps_of(ticks: Ticks, grid: float) -> list[int]:
     """Prices as whole numbers of steps."""
     steps = np.rint(ticks["price"] / grid).astype(np.int64)
@@ -72,7 +77,7 @@ def test_bars_are_what_their_definitions_say(draw: int) -> None:
 def test_bars_of_real_ticks_are_what_their_definitions_say(data_file: DataFile) -> None:
     """Futures, currencies and six instruments of one venue."""
     for name, ticks in real_sets(data_file, scaled(20_000, 1_000_000)).items():
-        check_kinds(ticks, GRIDS.get(name, 0.01), name)
+        check_kinds(ticks, grid_of(name), name)
 
 
 # ------------------------------------------------------------------------------------------------- renko
@@ -111,7 +116,7 @@ def test_renko_bricks_are_what_their_definition_says(brick: int) -> None:
 def test_renko_bricks_of_real_ticks(data_file: DataFile) -> None:
     """On whole multiples of the brick, wherever the stream begins."""
     for name, ticks in real_sets(data_file, scaled(20_000, 1_000_000)).items():
-        check_renko(ticks, GRIDS.get(name, 0.01), 4 if name in GRIDS else 500, name)
+        check_renko(ticks, grid_of(name), 4 if name in GRIDS else 500, name)
 
 
 def test_a_jump_over_very_many_bricks_makes_the_last_thousand() -> None:

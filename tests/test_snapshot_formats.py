@@ -6,8 +6,11 @@ The fixtures were written by `make_snapshot_fixtures.py` when their format was n
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import json
 import pickle
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,20 @@ from samples import Array, assert_same_bits, make, stacked
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "snapshots"
 
 
+@cache
+def contents(kind: str) -> list[Any]:
+    """The files of a kind, by their format."""
+    found = []
+    for path in sorted(FOLDER.glob(f"format_*_{kind}.json*")):
+        data = path.read_bytes()
+        found.append(json.loads(gzip.decompress(data) if path.suffix == ".gz" else data))
+    return found
+
+
 def fixtures(kind: str) -> list[Any]:
     """All fixtures of a kind, each with its format and a name."""
     found = []
-    for path in sorted(FOLDER.glob(f"format_*_{kind}.json")):
-        content = json.loads(path.read_text())
+    for content in contents(kind):
         rows = content[kind]
         named = (
             rows.items()
@@ -46,8 +58,7 @@ def counts(ledger: dict[str, int]) -> dict[str, int]:
 def test_there_are_fixtures_of_every_format() -> None:
     """None has been lost."""
     for kind in ("engines", "indicators"):
-        formats = [json.loads(path.read_text())["format"] for path in FOLDER.glob(f"format_*_{kind}.json")]
-        assert sorted(formats) == [1]
+        assert [content["format"] for content in contents(kind)] == [1, 2]
 
 
 @pytest.mark.parametrize("fixture", fixtures("engines"))
@@ -65,17 +76,34 @@ def test_an_engine_of_an_earlier_format_goes_on(fixture: dict[str, Any]) -> None
         assert (symbol.outcome, symbol.last_ts) == (expected["outcome"], expected["last_ts"])
         for column, values in expected.get("history", {}).items():
             assert_same_bits(symbol.history(column), unpacked(values, "<f8"), column)
+        for spec, known in expected.get("bars", {}).items():
+            assert hashlib.sha256(symbol.bars(spec).tobytes()).hexdigest() == known, spec
+        assert symbol.gaps == expected.get("gaps", symbol.gaps)
     twin = fc.Engine.restore(engine.snapshot())
     fields = fixture["ticks"]
     ticks = np.zeros(len(unpacked(fields["ts"], "<i8")), fc.TICK)
-    for field, kind in (("ts", "<i8"), ("price", "<f8"), ("size", "<f8"), ("symbol", "<u4")):
-        ticks[field] = unpacked(fields[field], kind)
+    for field, packed in fields.items():
+        ticks[field] = unpacked(packed, fc.TICK[field].str)
     expected = unpacked(fixture["rows"], "<f8").reshape(len(ticks), len(engine.columns))
     for one in (engine, twin):
         rows = one.on_ticks(ticks, symbols=fixture["names"], rows="all")
         assert_same_bits(rows, expected, "rows")
         assert counts(one.ledger) == counts(fixture["ledger_after"])
     assert engine.snapshot() == twin.snapshot()
+
+
+@pytest.mark.parametrize("fixture", [one for one in fixtures("engines") if not one.id.startswith("1-")])
+def test_a_symbol_of_an_earlier_format_moves(fixture: dict[str, Any]) -> None:
+    """From its own snapshot, of which there are some since format 2, into an engine that has lost it."""
+    engine = fc.Engine.restore(base64.b64decode(fixture["snapshot"]))
+    for name, expected in fixture["symbols"].items():
+        before = engine.symbol(name).snapshot()
+        engine.drop(name)
+        symbol = engine.restore_symbol(base64.b64decode(expected["snapshot"]))
+        assert symbol.cold == {}
+        assert symbol.snapshot() == before
+        assert_same_bits(symbol.row, unpacked(expected["row"], "<f8"), name)
+        assert counts(symbol.ledger) == counts(expected["ledger"])
 
 
 @pytest.mark.parametrize("fixture", fixtures("indicators"))
