@@ -24,7 +24,20 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from . import bar_ticks, batch, footprint, journal, loop, one_call, processes, serve, state, tails
+from . import (
+    bar_ticks,
+    batch,
+    cache,
+    footprint,
+    journal,
+    loop,
+    one_call,
+    processes,
+    serve,
+    state,
+    store,
+    tails,
+)
 from .harness import RESULTS, Job, Row, Settings, keep_memory, write_results
 
 SECTIONS = {
@@ -38,6 +51,8 @@ SECTIONS = {
     "processes": processes,
     "loop": loop,
     "serve": serve,
+    "store": store,
+    "cache": cache,
 }
 
 

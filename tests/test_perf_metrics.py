@@ -28,6 +28,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loops import PLAN, TickLoop, cut, ran, stream
 from prometheus import Prometheus, promtool
+from sqlalchemy.exc import DBAPIError
 
 RECEIVED = ("fastcore_ticks_received_total", ())
 nanoseconds = st.lists(st.integers(0, 2**50), max_size=100)
@@ -170,8 +171,11 @@ def test_a_cache_and_a_database_are_gathered(tmp_path: Path) -> None:
 
             for _ in range(4):
                 await cache.get_or_load("bars", "x", load)
-            async with database.connect():
+            async with database.connect() as connection:
                 held = page(metrics)
+                await connection.exec_driver_sql("SELECT 1")
+                with pytest.raises(DBAPIError):
+                    await connection.exec_driver_sql("SELECT nothing")
             assert held["fastcore_pool_in_use"] == 1
             return page(metrics)
 
@@ -181,6 +185,9 @@ def test_a_cache_and_a_database_are_gathered(tmp_path: Path) -> None:
     assert lines['fastcore_cache_hit_ratio{kind="bars"}'] == 0.75
     assert lines["fastcore_pool_in_use"] == 0
     assert lines["fastcore_pool_wait_seconds_count"] == 1
+    assert lines["fastcore_query_seconds_count"] == 2
+    assert lines["fastcore_query_errors_total"] == 1
+    assert lines["fastcore_query_slow_total"] == 0
     assert lines["fastcore_database_up"] == 1
 
 

@@ -110,9 +110,15 @@ async def test_the_last_bars_of_many_symbols_come_in_one_answer(fresh_url: str) 
                 await upsert(connection, schema.bars, bar_columns(numbers[name], i, 40, "5m", seed=i))
         async with database.connect() as connection:
             found = await latest_bars(connection, [*names, "unknown"], "1m", 7)
+            few = await latest_bars(connection, [*names[:3], "unknown"], "1m", 2)
             with pytest.raises(fc.ParameterError, match="count must be 1 to 100000, not 0"):
                 await latest_bars(connection, names, "1m", 0)
         assert sorted(found) == sorted(names)
+        assert sorted(few) == sorted(names[:3])
+        for name, columns in few.items():
+            for column, values in columns.items():
+                np.testing.assert_array_equal(values, found[name][column][-2:])
+                assert values.dtype == found[name][column].dtype
         for i, name in enumerate(names):
             expected = bar_columns(0, i, 30, seed=i)
             for column in ("ts", "open", "high", "low", "close", "volume", "count"):

@@ -62,10 +62,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables
 def _with(url: str, ask: Callable[[Any], Awaitable[Answer]], *, must_be: bool = True) -> Answer:
     """Open a database, ask it, close it; a SQLite file is not made by being looked at."""
     require("sqlalchemy", "store", "fastcore db")
-    from fastcore.store import Database
+    from fastcore.store import Database, Observer
 
     async def main() -> Answer:
-        async with Database(url) as database:
+        # What is slow here is the command's own, and no news.
+        async with Database(url, observer=Observer(slow=3600)) as database:
             file = database.engine.url.database
             if must_be and database.is_sqlite and not Path(file or "").is_file():
                 raise StoreError(f"there is no database {database.shown}: fastcore db upgrade makes it")

@@ -264,6 +264,10 @@ def database_source(database: Any) -> Source:
             "Waits for a connection.",
             Distribution.of(database.waits),
         )
+        asked = database.observer
+        yield Sample("fastcore_query_seconds", "histogram", "Time of a query.", Distribution.of(asked.times))
+        yield Sample("fastcore_query_errors_total", "counter", "Queries that failed.", asked.errors)
+        yield Sample("fastcore_query_slow_total", "counter", "Queries that were slow.", asked.slow_calls)
         yield Sample(
             "fastcore_database_up",
             "gauge",

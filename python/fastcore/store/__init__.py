@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from fastcore.store import schema
 from fastcore.store.advice import Advice, advise
+from fastcore.store.aggregates import aggregate_bars
+from fastcore.store.arrow import to_arrow
 from fastcore.store.bulk import append, symbol_ids, upsert
 from fastcore.store.database import Database
 from fastcore.store.observer import Observer, Slow, Statement
 from fastcore.store.plans import Plan, explain
-from fastcore.store.queries import aggregate_bars, as_of, latest_bars, scan, to_arrow
+from fastcore.store.queries import as_of, latest_bars, scan
 from fastcore.store.repeats import BatchLoader, Repeat, watch_queries
 from fastcore.store.replicas import Replicated
 from fastcore.store.settings import Pool

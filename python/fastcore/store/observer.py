@@ -96,6 +96,17 @@ class Observer:
     file : path, optional
         Where slow calls are written too, a line of JSON each; begun anew at 16 MB, the last one is kept.
 
+    Attributes
+    ----------
+    times : Histogram
+        Of all calls, in ns.
+    errors, slow_calls : int
+    statements : dict of str to Statement
+        By fingerprint.
+    slow : deque of Slow
+    on_slow : list of callable
+        Called with each slow call.
+
     Raises
     ------
     ParameterError
@@ -120,6 +131,8 @@ class Observer:
             if not least <= value <= most:
                 raise ParameterError(f"Observer: {name} must be {least} to {most}, not {value}")
         self.slow_ns = int(slow * 1e9)
+        self.times = Histogram()
+        self.errors = self.slow_calls = 0
         self.slow: deque[Slow] = deque(maxlen=kept)
         self.statements: OrderedDict[str, Statement] = OrderedDict()
         self.on_slow: list[Callable[[Slow], object]] = []
@@ -160,6 +173,8 @@ class Observer:
         known.errors += failed
         known.total_ns += ns
         known.times.record(ns)
+        self.times.record(ns)
+        self.errors += failed
         counted(text)
         if ns >= self.slow_ns and not bulk and statement.startswith(EXPLAINED):
             self._slow(known, statement, ns, parameters)
@@ -170,6 +185,7 @@ class Observer:
             await asyncio.gather(*self._tasks)
 
     def _slow(self, known: Statement, statement: str, ns: int, parameters: Any) -> None:
+        self.slow_calls += 1
         site, now = call_site(), time.monotonic()
         due = now - known.explained_at >= self._explain_every
         if due and parameters is not None and self._database is not None:

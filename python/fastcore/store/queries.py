@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fastcore._extras import require
 from fastcore.errors import InputError, ParameterError
 from fastcore.store import schema
-from fastcore.store._reading import Columns, as_arrays, from_arrays, gather
+from fastcore.store._reading import Columns, as_arrays, ask, from_arrays, gather
 
-__all__ = ["aggregate_bars", "as_of", "latest_bars", "scan", "to_arrow"]
+__all__ = ["as_of", "latest_bars", "scan", "symbol_number"]
 
 _BAR = ("ts", "open", "high", "low", "close", "volume", "count")
 MOST = 100_000  # bars of each symbol
+FEW = 64  # rows that PostgreSQL sends faster as they are than as arrays
 
 
 async def latest_bars(
@@ -49,11 +50,12 @@ async def latest_bars(
     if not 1 <= count <= MOST:
         raise ParameterError(f"latest_bars: count must be 1 to {MOST}, not {count}")
     given = {"span": span, "count": count}
-    if connection.dialect.name == "postgresql":
-        rows = await connection.execute(_LATEST, {**given, "names": names})
-        return {name: from_arrays(_BAR_COLUMNS, values) for name, *values in rows if values[0] is not None}
-    encoded = sa.bindparam("names", names, type_=sa.JSON)
-    found = await gather(connection, _latest_on_sqlite(encoded), given)
+    few = len(names) * count <= FEW
+    if connection.dialect.name == "postgresql" and not few:
+        rows = await ask(connection, _LATEST, {**given, "names": names})
+        return {row[0]: from_arrays(_BAR_COLUMNS, row[1:]) for row in map(tuple, rows) if row[1] is not None}
+    query = _LATEST_ROWS if connection.dialect.name == "postgresql" else _LATEST_ON_SQLITE
+    found = await gather(connection, query, {**given, "names": names}, few=few)
     symbols = found.pop("name")
     if len(symbols) == 0:
         return {}
@@ -76,6 +78,20 @@ def _newest(*columns: str) -> sa.Select[Any]:
     )
 
 
+def _latest_rows() -> sa.Select[Any]:
+    symbols, newest = schema.symbols, _newest(*_BAR).lateral("newest")
+    return (
+        sa.select(symbols.c.name, *newest.columns)
+        .select_from(symbols.join(newest, sa.true()))
+        .where(_is_wanted())
+        .order_by(symbols.c.name, newest.c.ts)
+    )
+
+
+def _is_wanted() -> sa.ColumnElement[bool]:
+    return schema.symbols.c.name == sa.any_(sa.bindparam("names", type_=sa.ARRAY(sa.Text)))
+
+
 def _latest() -> sa.Select[Any]:
     newest = _newest(*_BAR).subquery("newest")
     oldest_first = sa.select(newest).order_by(newest.c.ts).subquery("rows")
@@ -84,19 +100,19 @@ def _latest() -> sa.Select[Any]:
     return (
         sa.select(symbols.c.name, *arrays.columns)
         .select_from(symbols.join(arrays, sa.true()))
-        .where(symbols.c.name == sa.any_(sa.bindparam("names", type_=sa.ARRAY(sa.Text))))
+        .where(_is_wanted())
     )
 
 
-_LATEST = _latest()
+_LATEST, _LATEST_ROWS = _latest(), _latest_rows()
 _BAR_COLUMNS = [schema.bars.c[name] for name in _BAR]
 
 
-def _latest_on_sqlite(names: sa.BindParameter[Any]) -> sa.Select[Any]:
+def _latest_on_sqlite() -> sa.Select[Any]:
     bars, symbols = schema.bars, schema.symbols
     newest = _newest("ts").subquery("newest")
     oldest = sa.select(sa.func.min(newest.c.ts)).scalar_subquery()
-    wanted = sa.func.json_each(names).table_valued("value")
+    wanted = sa.func.json_each(sa.bindparam("names", type_=sa.JSON)).table_valued("value")
     return (
         sa.select(symbols.c.name, *(bars.c[name] for name in _BAR))
         .join(symbols, symbols.c.id == bars.c.symbol_id)
@@ -104,6 +120,9 @@ def _latest_on_sqlite(names: sa.BindParameter[Any]) -> sa.Select[Any]:
         .where(bars.c.ts >= oldest)
         .order_by(symbols.c.name, bars.c.ts)
     )
+
+
+_LATEST_ON_SQLITE = _latest_on_sqlite()
 
 
 async def scan(
@@ -149,22 +168,31 @@ async def scan(
         raise InputError(
             f"scan: {table.name} has no column {unknown[0]!r}; it has {', '.join(table.c.keys())}"
         )
-    wanted = [column for column in table.columns if column.name != "symbol_id"]
-    asked = [column for column in wanted if column.name not in equal]
-    query = (
-        sa.select(*asked)
-        .join(schema.symbols, schema.symbols.c.id == table.c.symbol_id)
-        .where(schema.symbols.c.name == symbol, table.c.ts >= start, table.c.ts < end)
-        .where(*(table.c[column] == value for column, value in equal.items()))
-        .order_by(*(column for column in table.primary_key if column.name != "symbol_id"))
-        .limit(limit)
-    )
-    found = await gather(connection, query)
-    rows = len(found[asked[0].name])
+    wanted = [column.name for column in table.columns if column.name != "symbol_id"]
+    given = {"symbol": symbol, "start": start, "end": end, "most": limit}
+    given |= {f"equal_{column}": value for column, value in equal.items()}
+    found = await gather(connection, _range(table, tuple(equal), limit is not None), given)
+    rows = len(next(iter(found.values())))
     for column, value in equal.items():  # one object, however many rows
         is_text = isinstance(table.c[column].type, sa.Text)
         found[column] = np.full(rows, value, object if is_text else None)
-    return {column.name: found[column.name] for column in wanted}
+    return {column: found[column] for column in wanted}
+
+
+@lru_cache(maxsize=256)
+def _range(table: sa.Table, equal: tuple[str, ...], limited: bool) -> sa.Select[Any]:
+    """One symbol's rows of a time range, without the columns that are known beforehand."""
+    asked = [column for column in table.columns if column.name not in ("symbol_id", *equal)]
+    big = sa.BigInteger
+    query = (
+        sa.select(*asked)
+        .join(schema.symbols, schema.symbols.c.id == table.c.symbol_id)
+        .where(schema.symbols.c.name == sa.bindparam("symbol", type_=sa.Text))
+        .where(table.c.ts >= sa.bindparam("start", type_=big), table.c.ts < sa.bindparam("end", type_=big))
+        .where(*(table.c[name] == sa.bindparam(f"equal_{name}", type_=table.c[name].type) for name in equal))
+        .order_by(*(column for column in table.primary_key if column.name != "symbol_id"))
+    )
+    return query.limit(sa.bindparam("most", type_=big)) if limited else query
 
 
 async def as_of(
@@ -210,115 +238,24 @@ async def as_of(
 
 async def _known(connection: AsyncConnection, name: str, value: str, start: int, end: int) -> Columns:
     """The values of a range, and the last one before it."""
-    table, symbols = schema.values, schema.symbols
-    number = sa.select(symbols.c.id).where(symbols.c.name == name).scalar_subquery()
-    mine = (table.c.symbol_id == number, table.c.name == value)
+    return await gather(connection, _KNOWN, {"symbol": name, "name": value, "start": start, "end": end})
+
+
+def symbol_number() -> sa.ScalarSelect[int]:
+    """The number of the symbol that the parameter `symbol` names, as part of a query."""
+    symbols = schema.symbols
+    name = sa.bindparam("symbol", type_=sa.Text)
+    return sa.select(symbols.c.id).where(symbols.c.name == name).scalar_subquery()
+
+
+def _known_query() -> sa.Select[Any]:
+    table = schema.values
+    start, end = (sa.bindparam(name, type_=sa.BigInteger) for name in ("start", "end"))
+    mine = (table.c.symbol_id == symbol_number(), table.c.name == sa.bindparam("name", type_=sa.Text))
     last = sa.select(table.c.ts).where(*mine, table.c.ts <= start).order_by(table.c.ts.desc()).limit(1)
     first = sa.func.coalesce(last.scalar_subquery(), start)
-    query = (
-        sa.select(table.c.ts, table.c.value)
-        .where(*mine, table.c.ts >= first, table.c.ts < end)
-        .order_by(table.c.ts)
-    )
-    return await gather(connection, query)
+    query = sa.select(table.c.ts, table.c.value).where(*mine, table.c.ts >= first, table.c.ts < end)
+    return query.order_by(table.c.ts)
 
 
-async def aggregate_bars(
-    connection: AsyncConnection, name: str, span: str, every: int, start: int, end: int
-) -> Columns:
-    """Bars of a longer span out of those of a shorter one, made by the database.
-
-    Parameters
-    ----------
-    connection : AsyncConnection
-        Where.
-    name : str
-        The symbol.
-    span : str
-        Of the bars that are there, such as ``"1m"``.
-    every : int
-        Length of those wanted in ns, such as ``3_600_000_000_000``.
-    start, end : int
-        In ns, 0 or later; `start` is part of the range, `end` is not.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ts, open, high, low, close, volume and count, by time; a span without bars has no row.
-
-    Raises
-    ------
-    ParameterError
-        If `every` is not above 0, or `start` is below 0.
-    """
-    if every < 1 or start < 0:
-        raise ParameterError(
-            f"aggregate_bars: every must be above 0 ns and start 0 or later, not {every} and {start}"
-        )
-    bars, symbols, long = schema.bars, schema.symbols, sa.BigInteger
-    number = sa.select(symbols.c.id).where(symbols.c.name == name).scalar_subquery()
-    mine = (bars.c.symbol_id == number, bars.c.span == span, bars.c.ts >= start, bars.c.ts < end)
-    # A literal, not a parameter: PostgreSQL must see that it groups by what it selects.
-    length = sa.literal_column(str(int(every)), long)
-    begin = (bars.c.ts - bars.c.ts % length).label("begin")
-    groups = (
-        sa.select(
-            begin,
-            sa.func.min(bars.c.ts).label("first"),
-            sa.func.max(bars.c.ts).label("last"),
-            sa.func.max(bars.c.high).label("high"),
-            sa.func.min(bars.c.low).label("low"),
-            sa.func.sum(bars.c.volume).label("volume"),
-            sa.cast(sa.func.sum(bars.c.count), long).label("count"),
-        )
-        .where(*mine)
-        .group_by(begin)
-        .subquery("groups")
-    )
-    opening, closing = bars.alias("opening"), bars.alias("closing")
-
-    def at(which: sa.FromClause, time: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-        return sa.and_(which.c.symbol_id == number, which.c.span == span, which.c.ts == time)
-
-    query = (
-        sa.select(
-            groups.c.begin.label("ts"),
-            opening.c.open,
-            groups.c.high,
-            groups.c.low,
-            closing.c.close,
-            groups.c.volume,
-            groups.c.count,
-        )
-        .select_from(groups)
-        .join(opening, at(opening, groups.c.first))
-        .join(closing, at(closing, groups.c.last))
-        .order_by(groups.c.begin)
-    )
-    return await gather(connection, query)
-
-
-def to_arrow(columns: Columns | dict[str, Columns]) -> Any:
-    """Columns as a `pyarrow.Table`, without a copy of numbers; of many symbols one table with their names.
-
-    Examples
-    --------
-    >>> to_arrow({"BTC": {"close": np.array([1.0, 2.0])}, "ETH": {"close": np.array([3.0])}}).to_pydict()
-    {'symbol': ['BTC', 'BTC', 'ETH'], 'close': [1.0, 2.0, 3.0]}
-    """
-    pa = require("pyarrow", "frames", "to_arrow")
-
-    def array(values: Any) -> Any:
-        return (
-            pa.array(values, pa.string()).dictionary_encode() if values.dtype == object else pa.array(values)
-        )
-
-    first = next(iter(columns.values()), None)
-    if not isinstance(first, dict):
-        return pa.table({name: array(values) for name, values in columns.items()})
-    by_symbol: Any = columns
-    lengths = [len(next(iter(one.values()))) for one in by_symbol.values()]
-    codes = np.repeat(np.arange(len(by_symbol), dtype=np.int32), lengths)
-    names = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(list(by_symbol), pa.string()))
-    joined = {name: pa.chunked_array([array(one[name]) for one in by_symbol.values()]) for name in first}
-    return pa.table({"symbol": names, **joined})
+_KNOWN = _known_query()

@@ -1,0 +1,397 @@
+"""The store on real servers: bars in and out in bulk, what indexes, prepared statements and columns buy.
+
+PostgreSQL runs with fsync and all that keeps rows safe, beside the program on the same cores. Rows are
+one-minute bars of 500 symbols.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .harness import Job, Row, Settings, Target, compare, quiet, ratio_at_least
+from .servers import servers
+
+SYMBOLS = 500
+MINUTE = 60_000_000_000
+START = 1_701_388_800_000_000_000  # the first of a month
+NAMES = [f"S{i:03d}" for i in range(SYMBOLS)]
+SAFE = {
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "1GB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "1h",
+}
+Ask = Callable[[], Awaitable[Any]]
+
+
+def at_least(limit: float) -> Target:
+    return Target("value", ">=", limit)
+
+
+def at_most(limit: float) -> Target:
+    return Target("value", "<=", limit)
+
+
+def bars(first: int, minutes: int) -> dict[str, Any]:
+    """Bars of all symbols, as they come: minute by minute."""
+    from fastcore.store._columns import Texts
+
+    rows = minutes * SYMBOLS
+    rng = np.random.default_rng(first)
+    prices = 100 + rng.random((4, rows))
+    return {
+        "ts": START + MINUTE * (first + np.repeat(np.arange(minutes), SYMBOLS)),
+        "symbol": Texts(NAMES, np.tile(np.arange(SYMBOLS), minutes)),
+        "span": "1m",
+        "open": prices[0],
+        "high": prices.max(0),
+        "low": prices.min(0),
+        "close": prices[3],
+        "volume": rng.random(rows),
+        "count": np.ones(rows, np.int64),
+    }
+
+
+class Loop:
+    """An event loop for measurements that are not coroutines."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+
+    def __call__(self, work: Awaitable[Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def often(self, ask: Ask, times: int) -> Callable[[], None]:
+        """So many calls, one after the other, as one run."""
+
+        async def run() -> None:
+            for _ in range(times):
+                await ask()
+
+        return lambda: self(run())
+
+    def percentiles(self, ask: Ask, times: int) -> tuple[float, float]:
+        """p50 and p95 in ms of calls one after the other."""
+
+        async def run() -> list[int]:
+            taken = []
+            for _ in range(times):
+                began = time.perf_counter_ns()
+                await ask()
+                taken.append(time.perf_counter_ns() - began)
+            return taken
+
+        p50, p95 = np.percentile(self(run()), (50, 95)) / 1e6
+        return float(p50), float(p95)
+
+
+def filled(loop: Loop, database: Any, settings: Settings) -> Row:
+    """Fill the table by COPY, indexes in place; the rate is that of all of it."""
+    from fastcore.store import append, schema
+
+    minutes = settings.count(20_000)
+    parts = [bars(first, 1_000) for first in range(0, 2_000, 1_000)]  # making them is not what is measured
+    rows, taken = 0, 0
+
+    async def write(columns: dict[str, Any]) -> None:
+        async with database.begin() as connection:
+            await append(connection, schema.bars, columns)
+
+    for first in range(0, minutes, 1_000):
+        columns = parts[0] if first == 0 else {**parts[1], "ts": parts[1]["ts"] + MINUTE * (first - 1_000)}
+        began = time.perf_counter_ns()
+        loop(write(columns))
+        taken += time.perf_counter_ns() - began
+        rows += len(columns["ts"])
+    note = f"{rows:,} bars, a commit each 500,000, primary key and index kept up, months as partitions"
+    row = Row("store.copy", rows / taken * 1e6, "k rows/s", requirements=("Q6",), note=note)
+    return row.judged(at_least(500))
+
+
+def postgresql(fc: Any, settings: Settings) -> Iterator[Row]:
+    from fastcore.store import Database, Pool
+
+    loop = Loop()
+    with servers().Postgres(**SAFE) as server:
+        database = Database(server.url(), pool=Pool(size=16, overflow=0, timeout=10))
+        loop(database.upgrade())
+        with quiet():
+            yield filled(loop, database, settings)
+        loop(analyzed(database))
+        yield from reading(loop, database, server, settings)
+        yield from writing(loop, database, settings)
+        yield from crowd(loop, database, settings)
+        loop(database.close())
+
+
+async def analyzed(database: Any) -> None:
+    import sqlalchemy as sa
+
+    async with database.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(sa.text("VACUUM ANALYZE bars"))
+
+
+RAW = """
+    SELECT s.name, b.ts, b.open, b.high, b.low, b.close, b.volume, b.count
+    FROM symbols s CROSS JOIN LATERAL (
+        SELECT * FROM bars WHERE symbol_id = s.id AND span = $2 ORDER BY ts DESC LIMIT $3
+    ) b WHERE s.name = ANY ($1)
+"""
+
+
+def reading(loop: Loop, database: Any, server: Any, settings: Settings) -> Iterator[Row]:
+    import asyncpg
+    import sqlalchemy as sa
+    from fastcore.store import Database, latest_bars
+
+    rng = np.random.default_rng(3)
+    calls = settings.count(300)
+
+    async def latest() -> None:
+        names = rng.choice(NAMES, 50, replace=False).tolist()
+        async with database.connect() as connection:
+            assert len(await latest_bars(connection, names, "1m", 100)) == 50
+
+    loop.often(latest, 10)()
+    with quiet():
+        p50, p95 = loop.percentiles(latest, calls)
+    note = f"the last 100 bars of 50 symbols as NumPy columns, connection from the pool; p50 {p50:.3g} ms"
+    yield Row("store.latest.p95", p95, "ms", requirements=("P5", "Q3"), note=note).judged(at_most(10))
+
+    held = loop(database.engine.connect())
+
+    async def fifty() -> None:
+        await latest_bars(held, rng.choice(NAMES, 50, replace=False).tolist(), "1m", 100)
+
+    # Dropped in a transaction that is rolled back: the same table with and without.
+    with_index = loop.percentiles(fifty, 9)[0]
+    loop(held.rollback())
+    loop(held.execute(sa.text("DROP INDEX ix_bars_symbol_id_span_ts")))
+    without = loop.percentiles(fifty, 3)[0]
+    loop(held.rollback())
+    loop(held.close())
+    yield Row(
+        "store.latest.indexed",
+        with_index,
+        "ms",
+        "without the composite index",
+        without,
+        without / with_index,
+        requirements=("Q3",),
+        note="the same question; without it PostgreSQL 18 walks down the primary key",
+    ).judged(ratio_at_least(2))
+
+    raw = loop(asyncpg.connect(server.url().replace("+asyncpg", "")))
+    held = loop(database.engine.connect())
+    unprepared = Database(f"{server.url()}?prepared_statement_cache_size=0")
+    other = loop(unprepared.engine.connect())
+    for name, names, count, times in (("", NAMES[:50], 100, 10), (".small", NAMES[:1], 1, 200)):
+
+        async def by_driver(names: list[str] = names, count: int = count) -> None:
+            await raw.fetch(RAW, names, "1m", count)
+
+        def mine(connection: Any, names: list[str] = names, count: int = count) -> Ask:
+            return lambda: latest_bars(connection, names, "1m", count)
+
+        yield compare(
+            f"store.overhead{name}",
+            loop.often(mine(held), times),
+            loop.often(by_driver, times),
+            "asyncpg's fetch",
+            ratio_at_least(0.67),
+            ("Q1",),
+            repeats=settings.repeats,
+            n=times,
+            note=f"the last {count} bars of {len(names)} symbols; ours as NumPy columns, theirs as records",
+        )
+    yield compare(
+        "store.prepared",
+        loop.often(mine(held), 200),
+        loop.often(mine(other), 200),
+        "statements prepared anew",
+        ratio_at_least(1.1),
+        ("Q5",),
+        repeats=settings.repeats,
+        n=200,
+        note="the last bar of one symbol",
+    )
+    for one in (held, other, raw):
+        loop(one.close())
+    loop(unprepared.close())
+
+
+def writing(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
+    import sqlalchemy as sa
+    from fastcore.store import append, schema, upsert
+    from sqlalchemy.dialects.postgresql import insert
+
+    place = 1_000_000  # minutes from the start: other months
+
+    async def bulk(way: Any, first: int, minutes: int) -> None:
+        async with database.begin() as connection:
+            await way(connection, schema.bars, bars(first, minutes))
+
+    async def singles(first: int, overwrite: bool) -> None:
+        columns = bars(first, 1)
+        numbers = list(range(1, SYMBOLS + 1))
+        own = [columns[name].tolist() for name in ("ts", "open", "high", "low", "close", "volume", "count")]
+        names = ("symbol_id", "ts", "open", "high", "low", "close", "volume", "count")
+        statement = insert(schema.bars)
+        if overwrite:
+            kept = {name: statement.excluded[name] for name in names[2:]}
+            statement = statement.on_conflict_do_update(index_elements=["ts", "symbol_id", "span"], set_=kept)
+        async with database.begin() as connection:
+            for row in zip(numbers, *own, strict=True):
+                await connection.execute(statement, dict(zip(names, row, strict=True)) | {"span": "1m"})
+
+    minutes = 40  # 20,000 rows a transaction
+    rounds = 2 * settings.count(10)
+    loop(bulk(upsert, place, minutes))
+    with quiet():
+        began = time.perf_counter_ns()
+        for i in range(rounds):  # half of each batch is new
+            loop(bulk(upsert, place + i * minutes // 2, minutes))
+        taken = time.perf_counter_ns() - began
+    note = "20,000 bars a transaction, half of them there already; making the bars included"
+    rate = rounds * minutes * SYMBOLS / taken * 1e6
+    yield Row("store.upsert", rate, "k rows/s", requirements=("Q6",), note=note).judged(at_least(150))
+
+    counter = iter(range(2 * place, 10**9, minutes))
+    for name, way in (("insert", append), ("upsert", upsert)):
+        theirs = [lambda: loop(singles(next(counter), False)), lambda: loop(singles(place, True))][
+            way is upsert
+        ]
+        ours = [
+            lambda: loop(bulk(append, next(counter), minutes)),
+            lambda: loop(bulk(upsert, place, minutes)),
+        ][way is upsert]
+        yield compare(
+            f"store.bulk.{name}",
+            ours,
+            theirs,
+            "a statement for each row",
+            ratio_at_least(1.9),
+            ("Q6",),
+            repeats=3,
+            n=minutes * SYMBOLS,
+            n_theirs=SYMBOLS,
+            note="per row; 20,000 rows in one transaction, and 500 in one",
+        )
+
+    async def last() -> int:
+        async with database.connect() as connection:
+            return int(await connection.scalar(sa.select(sa.func.count()).select_from(schema.symbols)) or 0)
+
+    assert loop(last()) == SYMBOLS
+
+
+def crowd(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
+    """A thousand tasks that ask for the last bars of a symbol again and again, with and without the cache."""
+    from fastcore.cache import Cache, Kind
+    from fastcore.store import latest_bars
+
+    rng = np.random.default_rng(11)
+    weights = 1 / np.arange(1, SYMBOLS + 1) ** 1.1
+
+    async def load(name: str) -> Any:
+        async with database.connect() as connection:
+            return (await latest_bars(connection, [name], "1m", 100))[name]["close"].tolist()
+
+    async def run(ask: Callable[[str], Awaitable[Any]], requests: int) -> tuple[float, float]:
+        names = iter(rng.choice(NAMES, requests, p=weights / weights.sum()).tolist())
+        taken = []
+
+        async def client() -> None:
+            for name in names:
+                began = time.perf_counter_ns()
+                await ask(name)
+                taken.append(time.perf_counter_ns() - began)
+
+        began = time.perf_counter_ns()
+        await asyncio.gather(*(client() for _ in range(1_000)))
+        rate = requests / (time.perf_counter_ns() - began) * 1e9
+        return rate, float(np.percentile(taken, 95)) / 1e6
+
+    async def cached() -> tuple[float, float, float]:
+        async with Cache({"bars": Kind(ttl=60)}) as cache:
+            loads = 0
+
+            async def ask(name: str) -> Any:
+                async def loader() -> Any:
+                    nonlocal loads
+                    loads += 1
+                    return await load(name)
+
+                return await cache.get_or_load("bars", name, loader)
+
+            count = settings.count(200_000)
+            rate, p95 = await run(ask, count)
+            return rate, p95, 100 * (1 - loads / count)
+
+    rate, p95, saved = loop(cached())
+    note = f"1,000 tasks at once, symbols by Zipf's law; {saved:.2f} % of requests did not reach the database"
+    yield Row("store.retrieval.rate", rate, "requests/s", requirements=("N9", "C2"), note=note).judged(
+        at_least(1_000)
+    )
+    yield Row("store.retrieval.p95", p95, "ms", requirements=("N9",), note="the same run, from empty").judged(
+        at_most(20)
+    )
+    yield Row(
+        "store.retrieval.saved", saved, "%", requirements=("C2",), note="load taken off the database"
+    ).judged(at_least(90))
+    rate, p95 = loop(run(load, settings.count(5_000)))
+    note = "the same without the cache; a pool of 16"
+    yield Row("store.retrieval.uncached.rate", rate, "requests/s", requirements=("N9",), note=note)
+    yield Row("store.retrieval.uncached.p95", p95, "ms", requirements=("N9",), note=note).judged(at_most(200))
+
+
+def sqlite(fc: Any, settings: Settings) -> Iterator[Row]:
+    from fastcore.store import Database, append, latest_bars, schema, upsert
+
+    loop = Loop()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/store.db")
+        loop(database.upgrade())
+
+        async def write(way: Any, first: int, minutes: int) -> None:
+            async with database.begin() as connection:
+                await way(connection, schema.bars, bars(first, minutes))
+
+        for name, way, limit in (("bulk", append, 300), ("upsert", upsert, None)):
+            minutes = 100
+            rounds = settings.count(10)
+            loop(write(way, 0, 1)) if way is upsert else None
+            with quiet():
+                began = time.perf_counter_ns()
+                for i in range(rounds):
+                    loop(write(way, i * minutes, minutes))
+                taken = time.perf_counter_ns() - began
+            rate = rounds * minutes * SYMBOLS / taken * 1e6
+            note = "50,000 bars a transaction, primary key and index kept up; making the bars included"
+            row = Row(f"store.sqlite.{name}", rate, "k rows/s", requirements=("Q6",), note=note)
+            yield row.judged(at_least(limit) if limit else None)
+
+        async def latest() -> None:
+            async with database.connect() as connection:
+                await latest_bars(connection, NAMES[:50], "1m", 100)
+
+        p50, p95 = loop.percentiles(latest, settings.count(100))
+        note = f"the last 100 bars of 50 symbols; p50 {p50:.3g} ms"
+        yield Row("store.sqlite.latest.p95", p95, "ms", requirements=("P5",), note=note)
+        loop(database.close())
+
+
+def jobs(fc: Any, settings: Settings) -> list[Job]:
+    if fc is None:
+        return []
+    sections = (("store.postgresql", postgresql), ("store.sqlite", sqlite))
+    return [Job(name, lambda work=work: work(fc, settings)) for name, work in sections]  # type: ignore[misc]
