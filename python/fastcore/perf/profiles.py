@@ -103,6 +103,16 @@ class Profile:
         kept = {stack: pair for stack, pair in self.stacks.items() if stack and stack[-1].name not in names}
         return Profile(kept, self.start, self.end)
 
+    def outside(self, names: Iterable[str]) -> Profile:
+        """With innermost frames of these names taken off: their time is that of who called them."""
+        names, kept = set(names), dict[tuple[Frame, ...], tuple[float, float]]()
+        for stack, (wall, cpu) in self.stacks.items():
+            while stack and stack[-1].name in names:
+                stack = stack[:-1]
+            before = kept.get(stack, (0.0, 0.0))
+            kept[stack] = (before[0] + wall, before[1] + cpu)
+        return Profile(kept, self.start, self.end)
+
     def lines(self, by: Weight = "wall") -> list[Line]:
         """All lines, those with the largest share of their own first."""
         own: dict[Frame, float] = {}
