@@ -127,7 +127,7 @@ class TickLoop:
         self.stalls = StallWatch(stall_seconds or 1.0)
         self._watches = stall_seconds > 0
         self._bars = ClosedBars(engine, bars)
-        self._batch, self._save, self._drain_seconds = batch, save, drain_seconds
+        self.batch, self._save, self._drain_seconds = batch, save, drain_seconds
         self._save_every, self._saved_at = save_every, 0.0
         self._timers = Timers()
         self._asked, self._told = False, threading.Event()
@@ -365,7 +365,7 @@ class TickLoop:
             came = False
             self._changed()
             for intake in self.intakes:
-                batch = intake.take(self._batch)
+                batch = intake.take(self.batch)
                 if batch is None:
                     continue
                 came = True

@@ -6,6 +6,7 @@ and nothing is guessed: each finding is a rule with a reason, and says what it w
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,10 +30,6 @@ STRATEGY_SHARE, ENGINE_SHARE, GC_SHARE = 0.25, 0.7, 0.05
 #: Frames from which the loop calls what users have written.
 _HOOKS = ("Strategy.each_row", "Strategy.once", "Strategy.once_async")
 _INLINE = (" in Strategy.each_row", " in Strategy.once")
-
-
-#: What the collector calls: the line that set it off is the one below.
-_COLLECTOR = ("Garbage._see",)
 
 
 class Bottlenecks:
@@ -120,7 +117,7 @@ class Bottlenecks:
         passed = min(self.window, history.now - history.began)
         if found is None or passed < self.window / 2:
             return 0.0, found
-        return found.total / 1e9 / passed, found
+        return min(1.0, found.total / 1e9 / passed), found  # what ended now may have begun before
 
     def _stages(self, history: History) -> Iterator[Finding]:
         for key in history.keys("fastcore_stage_seconds"):
@@ -178,8 +175,8 @@ class Bottlenecks:
                     f"it takes {share:.0%} of the time in {found.count} pauses, the median "
                     f"{found.percentile(50) / 1e6:.3g} ms",
                     line,
-                    "make fewer objects that refer to each other, raise gc.set_threshold, gc.freeze what stays "
-                    "(TickLoop's tune_gc)",
+                    "make fewer objects that refer to each other, raise gc.set_threshold, gc.freeze what "
+                    "stays (TickLoop's tune_gc)",
                     share,
                     details=details,
                 )
@@ -223,7 +220,7 @@ class Bottlenecks:
                 yield Finding(
                     "thrashing cache",
                     kind,
-                    f"{missed / rate:.0%} of its {rate:.0f} requests/s miss, while {evicted:.0f} entries/s "
+                    f"{missed / rate:.0%} of {rate:.0f} requests/s miss, while {evicted:.0f} entries/s "
                     "have to make room",
                     "",
                     "give the cache more memory, or keep smaller values or fewer kinds in it",
@@ -309,7 +306,8 @@ class Bottlenecks:
         """The line with the largest share of its own."""
         profile = self._profile(self._now - self.window)
         if profile is not None:
-            profile = profile.outside(_COLLECTOR)
+            # What the collector calls is not what set it off.
+            profile = profile.outside(getattr(call, "__qualname__", "") for call in gc.callbacks)
         lines = [] if profile is None else profile.lines("cpu" if by == "cpu" else "wall")
         return (str(lines[0].frame) if lines else ""), [str(line) for line in lines[:5]]
 
