@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -76,7 +75,8 @@ class QueryWatch:
         """Note from where the next statements are sent: too dear to do always."""
         from sqlalchemy import event
 
-        tools = importlib.import_module("fastcore.store.fingerprints")
+        from fastcore.store.fingerprints import call_site, fingerprint
+
         self._sites.setdefault(text, Counter())
         if self._left:
             return
@@ -84,9 +84,9 @@ class QueryWatch:
         engine = self._database.engine.sync_engine
 
         def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-            counter = self._sites.get(tools.fingerprint(statement))
+            counter = self._sites.get(fingerprint(statement))
             if counter is not None:
-                counter[tools.call_site()] += 1
+                counter[call_site()] += 1
             self._left -= 1
             if self._left <= 0:
                 event.remove(engine, "after_cursor_execute", note)

@@ -20,7 +20,16 @@ _LITERALS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _LIST = re.compile(r"(?<=[(\[])\?(?:, \?)+(?=[)\]])")
-_OWN = ("sqlalchemy.", "asyncpg.", "aiosqlite.", "alembic.", "fastcore.store.", "contextlib", "asyncio.")
+_OWN = (
+    "sqlalchemy.",
+    "asyncpg.",
+    "aiosqlite.",
+    "alembic.",
+    "fastcore.store.",
+    "contextlib",
+    "asyncio.",
+    "fastcore.perf.",
+)
 
 
 @lru_cache(maxsize=2_000)

@@ -1,0 +1,53 @@
+"""Queries: a slow one and one in a loop are found, with the lines that send them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import sqlalchemy as sa
+from fastcore.perf.bottlenecks import Bottlenecks
+from fastcore.perf.findings import Finding
+from fastcore.perf.metrics import Metrics
+from fastcore.perf.monitor import Monitor
+from fastcore.perf.rules import parse
+from fastcore.store import Database
+
+HERE = Path(__file__)
+
+
+def line_with(mark: str) -> str:
+    """File and line of the one that ends with this comment."""
+    for number, line in enumerate(HERE.read_text().splitlines(), 1):
+        if line.endswith(f"# {mark}"):
+            return f"{HERE.name}:{number}"
+    raise AssertionError(mark)
+
+
+def test_a_slow_query_and_an_n_plus_1_are_found_with_their_lines(tmp_path: Path) -> None:
+    async def main() -> list[Finding]:
+        metrics, bottlenecks = Metrics(process=False), Bottlenecks(window=30.0)
+        async with Database(f"sqlite:///{tmp_path}/a.db") as database:
+            bottlenecks.watch_database(database)
+            monitor = Monitor(metrics, parse(""), [])
+            monitor.watchers.append(bottlenecks)
+            monitor.step()
+            for _ in range(3):
+                with metrics.operation("api").timed():
+                    async with database.connect() as connection:
+                        for i in range(20):
+                            await connection.execute(sa.text("SELECT :i + 1"), {"i": i})  # REPEATED
+                monitor.step()
+            async with database.connect() as connection:
+                count = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) "
+                await connection.execute(sa.text(count + "SELECT count(*) FROM n"))  # SLOW QUERY
+            await database.observer.settled()
+            monitor.step()
+            monitor.stop()
+        return bottlenecks.found
+
+    found = {one.kind: one for one in asyncio.run(main())}
+    assert line_with("REPEATED") in found["N+1"].line
+    assert "times for each call" in found["N+1"].much
+    assert line_with("SLOW QUERY") in found["slow query"].line
+    assert found["slow query"].what.startswith("WITH RECURSIVE")
