@@ -99,6 +99,12 @@ bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measur
 load: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Load a service with wrk and locust; ARGS="--seconds 30"
 	@$(PY) -m bench.load $(ARGS)
 
+BASE ?= HEAD~1
+
+.PHONY: gate
+gate: $(STAMPS)/package $(STAMPS)/requirements-test ## Hold the speed to that of a base commit, BASE=HEAD~1, in one run
+	@$(PY) -m bench.gate --base $(BASE) $(ARGS)
+
 .PHONY: format
 format: $(STAMPS)/requirements-test ## Format all sources
 	@$(PY) -m ruff check --quiet --fix .

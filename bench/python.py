@@ -32,6 +32,7 @@ from . import (
     journal,
     loop,
     one_call,
+    perf,
     processes,
     serve,
     state,
@@ -53,6 +54,7 @@ SECTIONS = {
     "serve": serve,
     "store": store,
     "cache": cache,
+    "perf": perf,
 }
 
 

@@ -1,17 +1,17 @@
-"""`fastcore alerts`: the rules file, checked, shown, written for Prometheus, tried out on its receivers."""
+"""`fastcore alerts`: rules checked, shown, written for Prometheus, tried out; `fastcore report`."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fastcore import console
 from fastcore.errors import FastcoreError
 
-__all__ = ["alerts_app"]
+__all__ = ["alerts_app", "report_command"]
 
 alerts_app = typer.Typer(
     name="alerts",
@@ -100,3 +100,44 @@ def test_command(file: Rules = None) -> None:
             typer.echo(f"{receiver.name}: it has it")
     if wrong:
         raise FastcoreError(f"{wrong} of {len(rules.receivers)} receivers did not take the test alert")
+
+
+def report_command(
+    file: Annotated[
+        Path | None, typer.Argument(help="A report as JSON; without one, a watched demo market is run.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another report as JSON, to say what differs from it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where it goes: .html or .json.")] = Path("fastcore-perf.html"),
+    ticks: Annotated[int, typer.Option(min=1, help="Length of the demo market.")] = 1_000_000,
+    title: Annotated[str, typer.Option(help="Of the report.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write a performance report: objectives, latencies, profile, bottlenecks, memory, capacity."""
+    from fastcore.perf.reports import load_report, write_report
+
+    other = None if against is None else load_report(against)
+    report = load_report(file) if file is not None else _demo_report(ticks, title or f"{ticks:,} demo ticks")
+    written = write_report(out, report, other)
+    if as_json:
+        console.show_json({"report": str(written), "findings": report["findings"]})
+        return
+    for finding in report["findings"]:
+        typer.echo(finding["sentence"])
+    console.note(f"report: {written}")
+
+
+def _demo_report(ticks: int, title: str) -> dict[str, Any]:
+    """A demo market through the default indicators, watched."""
+    import asyncio
+
+    import fastcore
+    from fastcore.config import default_plan
+    from fastcore.feeds.demo import demo_market
+    from fastcore.perf.watch import Watch
+
+    loop = fastcore.TickLoop(fastcore.Engine(default_plan()), demo_market(ticks=ticks))
+    with Watch(loop) as watch:
+        asyncio.run(loop.run())
+    return watch.report(title)

@@ -142,6 +142,15 @@ class History:
             before = 0.0  # it was not there, and began with nothing
         return (now if now < before else now - before) / passed
 
+    def numbers(self) -> dict[Key, float]:
+        """All numbers of the last moment."""
+        found = {key: self.value(key) for key in self._columns}
+        return {key: value for key, value in found.items() if not np.isnan(value)}
+
+    def last(self) -> dict[Key, Distribution]:
+        """All histograms at the last moment, since their start."""
+        return dict(self._last)
+
     def series(self, key: Key, seconds: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Moments and numbers of the last seconds, from the finest level that goes back so far."""
         level, first = self._at(self.now - seconds)
