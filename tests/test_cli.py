@@ -479,7 +479,12 @@ def test_a_run_needs_neither_pyarrow_nor_matplotlib_for_numbers() -> None:
 
 
 #: The modules of distributions whose name is another.
-MODULES = {"nats-py": "nats", "prometheus-client": "prometheus_client"}
+MODULES = {
+    "nats-py": "nats",
+    "prometheus-client": "prometheus_client",
+    "opentelemetry-sdk": "opentelemetry",
+    "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
+}
 
 
 def test_the_extras_are_those_of_the_distribution() -> None:

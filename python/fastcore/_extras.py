@@ -17,6 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "brokers": ("msgspec", "redis", "nats"),
     "perf": ("prometheus_client",),
     "alerts": ("apprise",),
+    "apm": ("opentelemetry",),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
     "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop", "prometheus_client"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
