@@ -482,6 +482,7 @@ def test_a_run_needs_neither_pyarrow_nor_matplotlib_for_numbers() -> None:
 MODULES = {
     "nats-py": "nats",
     "prometheus-client": "prometheus_client",
+    "py-spy": "py_spy",
     "opentelemetry-sdk": "opentelemetry",
     "opentelemetry-exporter-otlp-proto-http": "opentelemetry",
 }

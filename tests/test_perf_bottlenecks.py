@@ -154,7 +154,7 @@ def test_a_gc_storm_is_found_with_its_line() -> None:
             a.append(a)
         gc.collect()  # STORM
 
-    keep += [[i] for i in range(200_000)]  # what each collection walks
+    keep += [[i] for i in range(50_000)]  # what each collection walks
     found = Watched(strategies=[littering]).until("GC storm", "collector")
     assert line_with("STORM") in found.line
     assert "pauses" in found.much

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -12,18 +14,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import fastcore as fc
 import pytest
+from fastcore.cli import main
 from fastcore.errors import ConfigError, InputError
 from fastcore.loop import Row
 from fastcore.perf.flame import flame_page, flame_svg
 from fastcore.perf.profiler import IDLE, Profiler
 from fastcore.perf.profiles import Frame, Profile
+from fastcore.perf.spy import spy
 from hypothesis import given
 from hypothesis import strategies as st
 from loops import NAMES, PLAN, TickLoop, cut, stream
-from servers import wait_until
+from servers import die_with_parent, wait_until
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -320,3 +325,49 @@ def test_the_page_loads_nothing_and_escapes(tmp_path: Path) -> None:
     assert flame_svg(Profile({})).startswith("<svg")
     with pytest.raises(InputError, match="a profile is weighed by 'wall' or 'cpu', not 'both'"):
         profile.weights("both")  # type: ignore[arg-type]
+
+
+# ---- from outside
+
+PROGRAM = """
+def hot():
+    while True:
+        sum(range(1000))
+hot()
+"""
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process that computes in `hot`."""
+    (tmp_path / "busy.py").write_text(PROGRAM)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "busy.py")], preexec_fn=die_with_parent)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_process_is_looked_into(busy: subprocess.Popen[bytes], tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "busy.html"
+    wait_until(lambda: "python" in Path(f"/proc/{busy.pid}/cmdline").read_text(), "it does not start")
+    assert main(["profile", str(busy.pid), "--seconds", "1", "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert any(line.startswith("hot (busy.py:4)") for line, _ in said["lines"]), said
+    assert "hot (busy.py:4)" in out.read_text()
+
+
+def test_what_cannot_be_looked_into_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="spy: there is no process 999999999"):
+        spy(999_999_999)
+    with pytest.raises(ConfigError, match="seconds must be 1 to 3600"):
+        spy(1, 0)
+    forbidding = tmp_path / "py-spy"
+    forbidding.write_text(
+        "#!/bin/sh\necho 'Error: Permission Denied: Try running again with elevated' >&2; exit 1\n"
+    )
+    forbidding.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(
+        fc.FastcoreError, match=r"may not be looked into: run as its user with ptrace allowed"
+    ):
+        spy(os.getpid(), 1)

@@ -11,7 +11,7 @@ import typer
 from fastcore import console
 from fastcore.errors import FastcoreError
 
-__all__ = ["alerts_app", "report_command"]
+__all__ = ["alerts_app", "profile_command", "report_command"]
 
 alerts_app = typer.Typer(
     name="alerts",
@@ -141,3 +141,26 @@ def _demo_report(ticks: int, title: str) -> dict[str, Any]:
     with Watch(loop) as watch:
         asyncio.run(loop.run())
     return watch.report(title)
+
+
+def profile_command(
+    pid: Annotated[int, typer.Argument(help="The process.")],
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="For how long.")] = 10.0,
+    out: Annotated[
+        Path, typer.Option(help="Where it goes: .html, .svg, .json for speedscope, else collapsed.")
+    ] = Path("fastcore-profile.html"),
+    native: Annotated[bool, typer.Option(help="With frames of C and C++.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look into a running Python process: where its time goes, as a flame graph."""
+    from fastcore.perf.spy import spy
+
+    profile = spy(pid, seconds, native=native)
+    profile.save(out)
+    lines = profile.lines()[:10]
+    if as_json:
+        console.show_json({"profile": str(out), "lines": [[str(one.frame), one.own] for one in lines]})
+        return
+    for one in lines:
+        typer.echo(str(one))
+    console.note(f"profile: {out}")

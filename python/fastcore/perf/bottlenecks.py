@@ -258,7 +258,7 @@ class Bottlenecks:
     def _processor(self, history: History) -> Iterator[Finding]:
         rate = history.rate(("fastcore_cpu_seconds_total", ()), self.window)
         if rate > 0.95 and history.now - history.began >= self.window / 2:
-            line, details = self._busiest("cpu")
+            line, details = self._busiest()
             yield Finding(
                 "busy processor",
                 "process",
@@ -302,13 +302,13 @@ class Bottlenecks:
     def _profile(self, start: float, end: float = float("inf")) -> Profile | None:
         return None if self._profiler is None else self._profiler.window(start, end).without(IDLE)
 
-    def _busiest(self, by: str = "wall") -> tuple[str, list[str]]:
-        """The line with the largest share of its own."""
+    def _busiest(self) -> tuple[str, list[str]]:
+        """The line with the largest share of processor time of its own: what waits has none."""
         profile = self._profile(self._now - self.window)
         if profile is not None:
             # What the collector calls is not what set it off.
             profile = profile.outside(getattr(call, "__qualname__", "") for call in gc.callbacks)
-        lines = [] if profile is None else profile.lines("cpu" if by == "cpu" else "wall")
+        lines = [] if profile is None else profile.lines("cpu")
         return (str(lines[0].frame) if lines else ""), [str(line) for line in lines[:5]]
 
     def _line_below(self, hooks: tuple[str, ...]) -> tuple[str, list[str]]:
