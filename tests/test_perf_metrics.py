@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,16 +129,19 @@ def test_a_wait_counts_from_when_the_tick_came() -> None:
         batches = cut(stream(30), [10])
         intake = Intake(iter(()), capacity=20)
         began = time.perf_counter_ns()
-        await intake.put(batches[0])
-        await intake.put(batches[1])
+        moments = [began]
+        for batch in batches[:2]:
+            await intake.put(batch)
+            moments.append(time.perf_counter_ns())
         third = asyncio.create_task(intake.put(batches[2]))
         await asyncio.sleep(0)
         arrived = time.perf_counter_ns()
         while time.perf_counter_ns() < arrived + 2_000_000:
             pass
-        for count in (10, 10, 10):
-            assert len(intake.take(10) or ()) == count
-            assert began <= intake.since <= arrived
+        moments.append(arrived)
+        for before, after in pairwise(moments):
+            assert len(intake.take(10) or ()) == 10
+            assert before <= intake.since <= after
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         await third
