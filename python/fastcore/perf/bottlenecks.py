@@ -27,6 +27,9 @@ log = logging.getLogger("fastcore.perf")
 #: Of the loop's time, from which on a stage is too slow.
 STRATEGY_SHARE, ENGINE_SHARE, GC_SHARE = 0.25, 0.7, 0.05
 
+#: Seconds of samples that a line is named from, at least: on a busy machine the profiler may be held up.
+_SAMPLES = 10.0
+
 #: Frames from which the loop calls what users have written.
 _HOOKS = ("Strategy.each_row", "Strategy.once", "Strategy.once_async")
 _INLINE = (" in Strategy.each_row", " in Strategy.once")
@@ -304,7 +307,7 @@ class Bottlenecks:
 
     def _busiest(self) -> tuple[str, list[str]]:
         """The line with the largest share of processor time of its own: what waits has none."""
-        profile = self._profile(self._now - self.window)
+        profile = self._profile(self._now - max(self.window, _SAMPLES))
         if profile is not None:
             # What the collector calls is not what set it off.
             profile = profile.outside(getattr(call, "__qualname__", "") for call in gc.callbacks)
@@ -313,7 +316,7 @@ class Bottlenecks:
 
     def _line_below(self, hooks: tuple[str, ...]) -> tuple[str, list[str]]:
         """Where the time goes in what these call: the line of the outermost, and the innermost lines."""
-        profile = self._profile(self._now - self.window)
+        profile = self._profile(self._now - max(self.window, _SAMPLES))
         if profile is None:
             return "", []
         below: dict[tuple[Frame, ...], tuple[float, float]] = {}

@@ -198,7 +198,7 @@ class Profiler:
         """A stack's number: minutes hold numbers, and each stack is kept once."""
         places: list[Any] = []
         while frame is not None and len(places) < _DEEPEST:
-            places.append((frame.f_code, frame.f_lineno))
+            places.append((frame.f_code, frame.f_lineno or 0))  # between lines it has none
             frame = frame.f_back
         places.append(thread)
         stack = tuple(places)
