@@ -43,16 +43,12 @@ class PageHinkley:
     Examples
     --------
     >>> watch = PageHinkley()
-    >>> [bool(watch.add(float(t), 10.0 if t < 60 else 30.0)) for t in range(60, 70)].index(True)
-    Traceback (most recent call last):
-        ...
-    ValueError: True is not in list
-    >>> found = [watch.add(float(t), 90.0) for t in range(70, 90)]
+    >>> found = [watch.add(float(t), 10.0 if t < 100 else 90.0) for t in range(120)]
     >>> [change.since for change in found if change]
-    [70.0]
+    [100.0]
     """
 
-    def __init__(self, tolerated: float = 0.1, limit: float = 2.0, warmup: int = 10) -> None:
+    def __init__(self, tolerated: float = 0.1, limit: float = 2.0, warmup: int = 30) -> None:
         self._tolerated, self._limit, self._warmup = math.log1p(tolerated), limit, warmup
         self._begin()
 
@@ -80,8 +76,8 @@ class PageHinkley:
                     change = Change(since[0][0], math.exp(self._mean), _mean(since))
                     self._begin()
                     return change
-        if not self._rising and not self._falling:
-            # What may be a change is no part of what it is held to.
+        if max(self._up, self._down) < self._limit / 2:
+            # What is likely to be a change is no part of what it is held to.
             self._mean += (level - self._mean) / min(self._count, 600)
         return None
 
