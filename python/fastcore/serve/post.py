@@ -54,6 +54,7 @@ class Post:
         self._news: asyncio.Queue[News] = asyncio.Queue(_PENDING)
         self._bells = {name: asyncio.Event() for name in hooks.targets}
         self._tasks: list[asyncio.Task[None]] = []
+        self._acting: set[asyncio.Task[None]] = set()
         self._counts: dict[str, int] = {}
         self._quiet = Quiet(log)
         self.lost = 0
@@ -74,7 +75,7 @@ class Post:
 
     async def stop(self) -> None:
         """Write down what is still to be sent: it goes out after the next start."""
-        while not self._news.empty():
+        while self._acting or not self._news.empty():
             await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -109,14 +110,20 @@ class Post:
         except StoreError as error:
             raise Problem(503, str(error), headers={"retry-after": "5"}) from None
         if fresh:
-            await self._act(source.name, number, content)
+            # The answer does not wait for this: the message is on the disk, and a restart would see to it.
+            task = asyncio.create_task(self._act(source.name, number, content), name="fastcore webhook")
+            self._acting.add(task)
+            task.add_done_callback(self._acting.discard)
         return number, fresh
 
     async def _act(self, source: str, number: str, content: dict[str, Any]) -> None:
         symbol = content.get("symbol", content.get("ticker", ""))
         signal = Signal(str(symbol)[:64], time.time_ns(), content, f"webhook {source}")
         await self._service.loop.say([signal])
-        await self.mailroom.settle(source, number)
+        try:
+            await self.mailroom.settle(source, number)
+        except StoreError as error:
+            self._quiet.warn("%s", error)
 
     # ---- out ----
 

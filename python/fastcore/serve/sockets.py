@@ -202,7 +202,7 @@ class Connection:
 
     async def _tell(self, subscriber: Subscriber) -> None:
         while (frame := await subscriber.next()) is not None:
-            await self._send({"type": "websocket.send", "text": frame.decode()})
+            await self._send({"type": "websocket.send", "text": frame})
             subscriber.sent()
 
 
@@ -237,9 +237,7 @@ async def events(
             yield b"retry: 2000\n\n"
             while (frame := await subscriber.next()) is not None:
                 head = msgspec.json.decode(frame, type=_Head)
-                yield (
-                    f"event: {head.type}\nid: {epoch.epoch}:{head.number}\ndata: ".encode() + frame + b"\n\n"
-                )
+                yield f"event: {head.type}\nid: {epoch.epoch}:{head.number}\ndata: {frame}\n\n".encode()
                 subscriber.sent()
         finally:
             streams.leave(subscriber)

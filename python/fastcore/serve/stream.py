@@ -70,7 +70,7 @@ class Subscriber:
         self.number = number
         self.frames = 0
         self.skipped = 0
-        self._frame: bytes | None = None
+        self._frame: str | None = None
         self._come = asyncio.Event()
         self.ended = False
 
@@ -79,7 +79,7 @@ class Subscriber:
         """Whether its last frame is through."""
         return self._frame is None
 
-    def push(self, frame: bytes) -> None:
+    def push(self, frame: str) -> None:
         """The next frame."""
         self._frame = frame
         self._come.set()
@@ -89,7 +89,7 @@ class Subscriber:
         self.ended = True
         self._come.set()
 
-    async def next(self) -> bytes | None:
+    async def next(self) -> str | None:
         """Wait for a frame; None at the end. It counts as through when `sent` is called."""
         while self._frame is None and not self.ended:
             self._come.clear()
@@ -111,7 +111,7 @@ class Channel:
         self._hub, self._engine = hub, engine
         self._epoch = hub.epoch
         self._cells: dict[str, tuple[int, msgspec.Raw]] = {}
-        self._frames: dict[int, bytes | None] = {}
+        self._frames: dict[int, str | None] = {}
         self._frames_of = -1
         self.task: asyncio.Task[None] | None = None
 
@@ -150,14 +150,14 @@ class Channel:
                 continue
             frame = self.frame(subscriber.number)
             if frame is None and beat:
-                frame = msgspec.json.encode({"type": "delta", "number": hub.number})
+                frame = msgspec.json.encode({"type": "delta", "number": hub.number}).decode()
             subscriber.number = hub.number
             if frame is not None:
                 subscriber.push(frame)
                 told = True
         return told
 
-    def frame(self, since: int) -> bytes | None:
+    def frame(self, since: int) -> str | None:
         """What is new for one who stands at a number; None if nothing is. A snapshot for -1."""
         if self._frames_of != self._hub.number:
             self._frames.clear()
@@ -166,7 +166,7 @@ class Channel:
             self._frames[since] = self._encoded(since)
         return self._frames[since]
 
-    def _encoded(self, since: int) -> bytes | None:
+    def _encoded(self, since: int) -> str | None:
         hub, kinds = self._hub, self.wanted.kinds
         body: dict[str, Any] = {"type": "delta", "number": hub.number}
         if since < 0:
@@ -176,7 +176,7 @@ class Channel:
             body["rows"] = rows
         if since >= 0 and kinds - {"rows"}:
             self._add_news(body, since)
-        return msgspec.json.encode(body) if len(body) > 2 else None
+        return msgspec.json.encode(body).decode() if len(body) > 2 else None
 
     def _rows(self, since: int) -> Iterator[tuple[str, msgspec.Raw]]:
         trails, wanted = self._hub.trails, self.wanted.symbols
