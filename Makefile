@@ -134,7 +134,7 @@ clean: ## Remove what was built; .venv stays
 # ---- set-up, remembered by stamps ----
 
 EXTRAS_build := build
-EXTRAS_run   := cli report
+EXTRAS_run   := cli report frames
 EXTRAS_test  := test lint
 EXTRAS_bench := bench
 

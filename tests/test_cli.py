@@ -420,6 +420,40 @@ def without(module: str, args: list[str]) -> str:
     )
 
 
+def test_a_replay_that_takes_nothing_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With its ledger, and a sentence; a file without ticks does not fail."""
+    file = tmp_path / "bad.csv"
+    file.write_text(f"ts,symbol,price\n{T0_MS},A,-1\n{T0_MS},A,x\n")
+    assert main(["replay", str(file), "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["ledger"]["invalid"] == 2
+    assert "no tick was taken" in told.err
+    file.write_text("ts,symbol,price\n")
+    assert main(["replay", str(file), "--json"]) == 0
+
+
+def test_names_reach_a_terminal_as_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Escape sequences and markup in a symbol are shown, not obeyed; in JSON they are escaped."""
+    file = tmp_path / "names.csv"
+    file.write_text(f"ts,symbol,price\n{T0_MS},\x1b[31mA\x9b,1\n{T0_MS},[red]B,1\n", encoding="utf-8")
+    assert main(["replay", str(file)]) == 0
+    told = capsys.readouterr()
+    assert r"\x1b[31mA\x9b" in told.out
+    assert "[red]B" in told.out
+    assert main(["replay", str(file), "--json"]) == 0
+    text = capsys.readouterr().out
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert set(json.loads(text)["symbols"]) == {"\x1b[31mA\x9b", "[red]B"}
+
+
+def test_out_must_be_named_as_what_it_is(
+    capsys: pytest.CaptureFixture[str], trades: Path, tmp_path: Path
+) -> None:
+    assert main(["replay", str(trades), "--out", str(tmp_path / "o.csv")]) != 0
+    assert "Parquet" in capsys.readouterr().err
+    assert not list(tmp_path.glob("o.csv*"))
+
+
 def test_an_interrupt_is_told_in_one_word() -> None:
     args = [sys.executable, "-m", "fastcore", "run", "--ticks", "1000000000", "--no-report"]
     # A test run in a shell's background ignores SIGINT, and so would its children.

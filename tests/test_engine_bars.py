@@ -185,6 +185,18 @@ def test_on_bars_is_on_bar_for_many_symbols() -> None:
     assert np.isnan(without.symbol("S")["vwap"]), "no volume, no price by volume"
 
 
+def test_a_bar_is_known_by_the_start_of_its_span() -> None:
+    """Whatever time in it is given, such as its last moment: a second one of the span is a duplicate."""
+    engine = fc.Engine({"close": fc.SMA(1).on("1m")}, history=9)
+    symbol = engine.symbol("S")
+    start = T0 // MINUTE * MINUTE
+    for ts, outcome in ((start + MINUTE - 1, "accepted"), (start, "duplicate"), (start + 1, "duplicate")):
+        symbol.on_bar("1m", ts, 1.0, 2.0, 1.0, 1.5, 1.0)
+        assert symbol.outcome == outcome
+    assert engine.on_bars("1m", start + MINUTE + 1, **flat_bars(), symbols=["S"]) == 1
+    assert symbol.bars("1m")["ts"].tolist() == [start, start + MINUTE]
+
+
 def test_bars_that_cannot_be_are_counted_and_left_out() -> None:
     """Highs below lows, prices that are not positive, volumes below 0, bars from the past."""
     engine = fc.Engine({"close": fc.SMA(1).on("1m")}, history=9)

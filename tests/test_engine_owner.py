@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 import fastcore as fc
+import pytest
 from samples import (
     T0,
     flat_bars,
@@ -144,3 +150,84 @@ def test_an_indicator_has_one_owner_during_a_long_batch() -> None:
         if fc.BusyError not in met:
             silent.append(name)
     assert not silent, f"ran beside a batch of the same indicator: {silent}"
+
+
+# ------------------------------------------------------------------------------- interrupts and interpreters
+def test_a_long_batch_can_be_interrupted_between_two_ticks() -> None:
+    """What was taken is counted, and is what a shorter batch would have left; the engine goes on."""
+    plan = {f"cci{i}": fc.CCI(5_000 + i) for i in range(10)}
+    ticks = walk_ticks(rng_of("interrupted"), 1_000_000)
+    engine, twin = fc.Engine(plan), fc.Engine(plan)
+    for one in (engine, twin):
+        one.symbol("S")
+    met: list[type[BaseException]] = []
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        try:
+            engine.snapshot()
+        except fc.BusyError as error:
+            met.append(type(error))
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            engine.on_ticks(ticks)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert met == [fc.BusyError], "the batch still holds the engine while the handler runs"
+    taken = engine.ledger["received"]
+    assert 0 < taken < len(ticks)
+    twin.on_ticks(ticks[:taken])
+    assert twin.snapshot() == engine.snapshot()
+    assert engine.on_ticks(ticks[taken : taken + 100]) == 100
+
+
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import sys
+if sys.argv[1] == "before":
+    import fastcore
+inner = interpreters.create()
+code = "try:\\n import fastcore\\nexcept ImportError as error: print(error, flush=True)"
+interpreters.run_string(inner, code)
+interpreters.destroy(inner)
+import fastcore
+print(fastcore.SMA(1).update(2.0))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_subinterpreter_is_refused(when: str) -> None:
+    """It gets an ImportError, and the main interpreter works, whichever of them imports first."""
+    done = subprocess.run(
+        [sys.executable, "-c", SUBINTERPRETER, when], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    refused, works = done.stdout.splitlines()
+    assert "subinterpreter" in refused
+    assert works == "2.0"
+
+
+def test_a_tick_keeps_no_python_object() -> None:
+    """Ten thousand ticks, one by one and refused ones among them, leave as many blocks as there were."""
+    engine = fc.Engine({"mean": fc.SMA(20), "macd": fc.MACD(), "rsi": fc.RSI(3).on("1s")}, history=8)
+    on_tick = engine.symbol("S").on_tick
+    times = [T0 + i * 10**7 for i in range(10_000)]
+
+    def feed() -> None:
+        for ts in times:
+            on_tick(ts, 100.5, 1.0, id=7)
+            on_tick(ts, -1.0)
+
+    feed()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    feed()
+    gc.collect()
+    assert abs(sys.getallocatedblocks() - before) < 50

@@ -35,8 +35,9 @@ def test_a_dropped_symbol_is_forgotten_but_its_ticks_are_not() -> None:
     assert new is not old
     assert np.isnan(new["mean"])
     assert new.ledger["received"] == 0
-    old.on_tick(T0 + 2, 5.0, 1.0)
-    assert (row[0], old["mean"], history[1]) == (4.0, 4.0, 2.0)
+    with pytest.raises(fc.UnknownNameError, match="'S' has been dropped"):
+        old.on_tick(T0 + 2, 5.0, 1.0)
+    assert (row[0], old["mean"], history[1]) == (2.0, 2.0, 2.0)
     assert np.isnan(new["mean"])
     assert fc.Engine.restore(engine.snapshot()).ledger == ledger
     with pytest.raises(fc.UnknownNameError, match="'nope'"):

@@ -401,6 +401,16 @@ def test_names_keep_their_index_when_more_appear(tmp_path: Path) -> None:
     assert all(batches[-1].symbols[: len(b.symbols)] == b.symbols for b in batches)
 
 
+def test_names_that_are_no_utf8_stay_apart(tmp_path: Path) -> None:
+    """Two names of other encodings are two symbols, written with their bytes."""
+    path = tmp_path / "latin.csv"
+    path.write_bytes(
+        b"ts,symbol,price\n" + b"".join(b"%d,\xe9%c,1\n%d,\xe8,1\n" % (T0_MS, 65, T0_MS) for _ in "ab")
+    )
+    batches = list(read_ticks(path))
+    assert named(batches) == [r"\xe9A", r"\xe8"] * 2
+
+
 # ---- files that cannot be read --------------------------------------------------------------------
 
 
@@ -643,3 +653,21 @@ def test_open_files_are_closed(tmp_path: Path) -> None:
         pass
     with pytest.raises((ValueError, io.UnsupportedOperation)):
         list(source)
+
+
+@pytest.mark.parametrize(
+    ("header", "options"),
+    [
+        ("ts,price,price,size", {}),
+        ("ts,price,Price,size", {}),
+        ("ts,ts,price", {}),
+        ("ts,price,px,px", {"columns": {"price": "px"}}),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, options: dict[str, Any]) -> None:
+    """Which of them is meant cannot be told; where a name tells, it is taken."""
+    rows = ",".join([str(T0_MS)] * header.count("ts") + ["1"] * (header.count(",") + 1 - header.count("ts")))
+    path = write(tmp_path / "twins.csv", f"{header}\n{rows}\n")
+    refused(path, "2 columns named", **options)
+    apart = write(tmp_path / "apart.csv", f"ts,price,Price\n{T0_MS},1,2\n")
+    assert joined(read_ticks(apart, columns={"price": "Price"}))["price"].tolist() == [2.0]

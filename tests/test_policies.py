@@ -25,6 +25,7 @@ class Model:
 
     policy: fc.Policy
     lateness: int = 0
+    ahead: int = 0
     taken: list[Row] = field(default_factory=list)
     ledger: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("received", *fc.OUTCOMES), 0))
     waiting: list[tuple[int, int, Row]] = field(default_factory=list)
@@ -34,6 +35,8 @@ class Model:
     seen: list[Any] = field(default_factory=list)
     prices: list[float] = field(default_factory=list)
     suspect: Row | None = None
+    front: int = 0
+    early: Row | None = None
     arrivals: int = 0
 
     def on_tick(self, row: Row) -> None:
@@ -45,6 +48,24 @@ class Model:
                 return self.count("invalid")
             price = price if priced else self.taken[-1][1]
             row = (ts, price, size if np.isfinite(size) and size >= 0 else 0.0, id)
+        if self.ahead:
+            early = self.early
+            if early is not None:
+                self.early = None
+                self.count("held", -1)
+                if abs(ts - early[0]) < abs(ts - self.front):
+                    self.front = early[0]
+                    self.place(early)
+                else:
+                    self.count("invalid")
+            if self.front and ts - self.front > self.ahead:
+                self.early = row
+                return self.count("held")
+            self.front = max(self.front, ts)
+        self.place(row)
+
+    def place(self, row: Row) -> None:
+        ts = row[0]
         if self.policy.order != "buffer":
             return self.judge(row)
         if ts < self.released:
@@ -62,6 +83,10 @@ class Model:
         while self.waiting:
             self.release()
         self.refute()
+        if self.early is not None:
+            self.early = None
+            self.count("held", -1)
+            self.count("invalid")
 
     def count(self, bucket: str, by: int = 1) -> None:
         self.ledger[bucket] += by
@@ -129,6 +154,7 @@ policies = st.builds(
     duplicates=st.sampled_from(["keep", "id", "value"]),
     jumps=st.sampled_from([None, 3.0, 8.0]),
     lateness=st.sampled_from([0, 3 * MS, 40 * MS]),
+    ahead=st.sampled_from([None, 2 * MS, 50 * MS]),
     buffer_size=st.sampled_from([1, 4, 4096]),
     duplicate_window=st.sampled_from([1, 3, 64]),
     jump_window=st.sampled_from([4, 5, 9]),
@@ -143,6 +169,8 @@ def unruly(draw: st.DrawFn) -> Ticks:
     ticks = walk_ticks(rng, max(count, 1), MS)[:count]
     ticks["symbol"] = 0
     ticks["ts"] = T0 + np.arange(count) * MS - rng.integers(0, 12, count) * MS * (rng.random(count) < 0.3)
+    leaps = rng.choice([20 * MS, 60 * MS, 10**18, T0], count) * (rng.random(count) < 0.1)
+    ticks["ts"] += np.where(rng.random(count) < 0.5, leaps, np.cumsum(leaps % (100 * MS)))
     ticks["price"] = 100.0 + rng.integers(-3, 4, count) + 60.0 * (rng.random(count) < 0.15)
     ticks["price"][rng.random(count) < 0.05] = draw(st.sampled_from([-1.0, np.nan, np.inf, 0.0]))
     ticks["size"] = rng.integers(0, 3, count)
@@ -155,7 +183,7 @@ def unruly(draw: st.DrawFn) -> Ticks:
 @given(unruly(), policies)
 def test_policies_do_what_their_words_say(ticks: Ticks, policy: fc.Policy) -> None:
     """After every tick the ledger is the model's; the row is that of the ticks that the model took."""
-    model = Model(policy, int(policy.lateness))
+    model = Model(policy, int(policy.lateness), int(policy.ahead or 0))
     engine = fc.Engine({"sma": fc.SMA(3), "obv": fc.OBV()}, policy=policy)
     symbol = engine.symbol(SYMBOLS[0])
     for k, row in enumerate(rows_of(ticks)):
@@ -281,6 +309,15 @@ def test_a_crossed_quote_is_what_the_policy_says() -> None:
         ({"lateness": 10**15}, ("lateness", "8.64e+13", "1e+15")),
         ({"jumps": 0.0}, ("jumps", "0")),
         ({"jumps": float("nan")}, ("jumps", "nan")),
+        ({"ahead": 0}, ("ahead", "0", "None")),
+        ({"ahead": -5}, ("ahead", "-5", "0")),
+        ({"ahead": "5 parsecs"}, ("ahead", "5 parsecs", "250ms")),
+        ({"ahead": "367d"}, ("ahead", "3.16224e+16", "3.17088e+16")),
+        ({"duplicate_window": 10**12}, ("duplicate_window", "1", "16777216", "1e+12")),
+        ({"duplicate_window": 10**30}, ("duplicate_window", "16777216", "1e+30")),
+        ({"duplicate_window": -(10**400)}, ("duplicate_window", "16777216")),
+        ({"order": "\ud800"}, ("order", "surrogate")),
+        ({"lateness": "\ud800"}, ("lateness", "surrogate")),
         ({"jump_window": 3}, ("jump_window", "4", "1024", "3")),
         ({"buffer_size": 0}, ("buffer_size", "0")),
         ({"duplicate_window": 2**40}, ("duplicate_window",)),
@@ -292,6 +329,89 @@ def test_rules_that_cannot_be_are_refused(rules: dict[str, Any], words: tuple[st
         fc.Engine({"sma": fc.SMA(2)}, policy=fc.Policy(**rules))
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"jumps": "a"}, ("jumps", "'a'", "None")),
+        ({"jumps": [1.0]}, ("jumps", "[1.0]")),
+        ({"jump_window": 4.5}, ("jump_window", "4.5", "whole")),
+        ({"buffer_size": True}, ("buffer_size", "True", "whole")),
+        ({"duplicate_window": "12"}, ("duplicate_window", "'12'", "whole")),
+        ({"lateness": 1.5}, ("lateness", "1.5")),
+        ({"ahead": 1.5}, ("ahead", "1.5")),
+    ],
+)
+def test_rules_of_the_wrong_kind_are_refused(rules: dict[str, Any], words: tuple[str, ...]) -> None:
+    """Nothing is rounded or read as a number that is none."""
+    with pytest.raises(TypeError) as caught:
+        fc.Engine({"sma": fc.SMA(2)}, policy=fc.Policy(**rules))
+    for word in words:
+        assert word in str(caught.value)
+
+
+HOUR = 3600 * SECOND
+
+
+@pytest.mark.parametrize("order", ["drop", "buffer"])
+def test_a_tick_from_the_far_future_does_not_silence_its_symbol(order: Any) -> None:
+    """It is invalid; without the rule everything after it is late."""
+    times = [T0, T0 + SECOND, 5 * T0, *(T0 + i * SECOND for i in range(2, 10))]
+    silenced, kept = {"accepted": 3, "late_dropped": 8}, {"accepted": 10, "invalid": 1}
+    for ahead, expected in ((None, silenced), ("1h", kept)):
+        engine = fc.Engine({"sma": fc.SMA(1)}, policy=fc.Policy(order=order, lateness=SECOND, ahead=ahead))
+        symbol = engine.symbol("S")
+        for ts in times:
+            symbol.on_tick(ts, 100.0)
+        engine.flush()
+        if order == "drop" or ahead is not None:
+            assert {key: n for key, n in engine.ledger.items() if n} == {"received": 11, **expected}
+        assert symbol.last_ts == (max(times) if ahead is None else times[-1])
+
+
+def test_a_real_gap_goes_on_with_its_second_tick() -> None:
+    """After a weekend both are taken, in order; where ticks are rarer than that, each waits for the next."""
+    engine = fc.Engine({"last": fc.SMA(1)}, policy=fc.Policy(ahead="1h"))
+    symbol = engine.symbol("weekend")
+    seen = []
+    for ts in (T0, T0 + 49 * HOUR, T0 + 49 * HOUR + SECOND, T0 + 49 * HOUR + 2 * SECOND):
+        symbol.on_tick(ts, 100.0 + len(seen))
+        seen.append((symbol.outcome, symbol["last"]))
+    assert seen == [("accepted", 100.0), ("held", 100.0), ("accepted", 102.0), ("accepted", 103.0)]
+    assert symbol.ledger["accepted"] == 4
+    rare = engine.symbol("rare")
+    for i in range(20):
+        rare.on_tick(T0 + i * 3 * HOUR, 100.0 + i)
+    assert (rare.ledger["accepted"], rare.ledger["held"], rare["last"]) == (19, 1, 118.0)
+
+
+def test_a_dropped_symbol_takes_nothing_more() -> None:
+    """What it held is released and counted, its handle can be read, and the sums hold."""
+    policy = fc.Policy(order="buffer", lateness="1d", ahead="1d")
+    engine = fc.Engine({"last": fc.SMA(1), "bar": fc.SMA(1).on("1m")}, policy=policy)
+    symbol = engine.symbol("S")
+    for ts in (T0 + 2, T0 + 1, 5 * T0):
+        symbol.on_tick(ts, 100.0)
+    assert symbol.ledger["held"] == 3
+    engine.drop("S")
+    assert symbol.ledger == engine.ledger
+    assert {key: n for key, n in engine.ledger.items() if n} == {"received": 3, "accepted": 2, "invalid": 1}
+    for call in (
+        lambda: symbol.on_tick(T0 + 9, 100.0),
+        lambda: symbol.on_tick(5, 100.0),
+        lambda: symbol.on_quote(T0 + 9, 99.0, 101.0),
+        lambda: symbol.on_bar("1m", T0 // 60 // SECOND * 60 * SECOND, 1.0, 1.0, 1.0, 1.0),
+    ):
+        with pytest.raises(fc.UnknownNameError, match="symbol 'S' has been dropped"):
+            call()
+    assert symbol.ledger == engine.ledger
+    assert (symbol["last"], symbol.outcome, symbol.name) == (100.0, "held", "S")
+    again = engine.symbol("S")
+    again.on_tick(T0, 101.0)
+    assert again is not symbol
+    assert engine.ledger["received"] == 4
+    assert adds_up(engine.ledger)
 
 
 def test_faces_of_guarded_engines_are_those_of_plain_ones_on_a_good_stream() -> None:

@@ -85,7 +85,9 @@ class Indicator:
 
 class Symbol:
     def on_tick(self, ts: int, price: float, size: float = 0.0, side: int = 0, id: int = 0) -> _Row: ...
-    def on_quote(self, ts: int, bid: float, ask: float, bid_size: float = 0, ask_size: float = 0) -> _Row: ...
+    def on_quote(
+        self, ts: int, bid: float, ask: float, bid_size: float = 0.0, ask_size: float = 0.0
+    ) -> _Row: ...
     def on_bar(
         self,
         span: str,

@@ -2,6 +2,7 @@
 #include "bind_engine.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "arrays.hpp"
@@ -62,15 +63,13 @@ namespace {
 std::vector<NodeSpec> specs_of_plan(const py::dict& plan) {
   std::vector<NodeSpec> specs;
   for (const auto& [name, value] : plan) {
-    if (!py::isinstance<py::str>(name))
-      throw WrongType("Engine: indicator names must be text, not " + std::string(py::repr(name)));
+    if (!py::isinstance<py::str>(name)) throw WrongType("Engine: indicator names must be text, not " + shown(name));
     if (!py::isinstance<PyIndicator>(value)) {
-      throw WrongType("Engine: " + std::string(py::repr(name)) +
-                      " must be an indicator such as fastcore.EMA(20), not " + std::string(py::repr(value)));
+      throw WrongType("Engine: " + shown(name) + " must be an indicator such as fastcore.EMA(20), not " + shown(value));
     }
     const auto& one = py::cast<const PyIndicator&>(value);
-    specs.push_back(
-        {py::cast<std::string>(name), &one.indicator.kernel(), one.indicator.params(), one.clock, one.parents});
+    specs.push_back({to_text(name, "Engine: the name of an indicator"), &one.indicator.kernel(), one.indicator.params(),
+                     one.clock, one.parents});
   }
   return specs;
 }
@@ -117,7 +116,8 @@ py::object restore_symbol(PyEngine& self, const py::bytes& snapshot) {
   return py::cast(self).attr("symbol")(restored->name());
 }
 
-py::object symbol(PyEngine& self, const std::string& name, const py::object& policy) {
+py::object symbol(PyEngine& self, const py::object& text, const py::object& policy) {
+  const std::string name = to_text(text, "engine.symbol: the name");
   const py::str key(name);
   if (policy.is_none()) {
     if (self.symbols.contains(key)) {
@@ -135,6 +135,15 @@ py::object symbol(PyEngine& self, const std::string& name, const py::object& pol
   return made;
 }
 
+void drop(PyEngine& self, const py::object& text) {
+  const std::string name = to_text(text, "engine.drop: the name");
+  const py::str key(name);
+  if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
+  if (!self.symbols.contains(key)) return;
+  py::cast<PySymbol&>(self.symbols[key]).dropped = true;
+  self.symbols.attr("pop")(key);
+}
+
 /// Writes a snapshot to a file. Returns an errno and what could not be done; 0 and nothing where all was.
 py::tuple save(PyEngine& self, const py::bytes& path, bool history) {
   static constexpr const char* steps[] = {"",        "replacing it", "opening the file beside it", "writing",
@@ -149,6 +158,23 @@ py::tuple save(PyEngine& self, const py::bytes& path, bool history) {
   return py::make_tuple(result.error, steps[static_cast<int>(result.step)]);
 }
 
+std::vector<std::string> to_names(const py::object& names, const char* method) {
+  std::vector<std::string> all;
+  for (const py::handle& name : py::cast<py::list>(names))
+    all.push_back(to_text(name, std::string(method) + ": the name of a symbol"));
+  return all;
+}
+
+/// Throws unless the first tick has a symbol: the rest will not have, either.
+void check_first(const Engine& engine, const py::object& names, const Tick* ticks, std::size_t count) {
+  const std::size_t known = names.is_none() ? engine.symbols().size() : py::len(names);
+  if (count == 0 || ticks[0].symbol < known) return;
+  throw InputError("on_ticks: the first tick has symbol=" + std::to_string(ticks[0].symbol) + ", but " +
+                   (names.is_none() ? "the engine has " : "symbols= has ") + std::to_string(known) +
+                   (known == 1 ? " symbol" : " symbols") +
+                   ": give the names that the field indexes, on_ticks(ticks, symbols=[...])");
+}
+
 /// The symbols that the batch names, made where they are new; null where there is no room for one.
 std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tick* ticks, std::size_t count) {
   std::vector<Symbol*> table;
@@ -156,7 +182,7 @@ std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tic
     for (const auto& one : engine.symbols()) table.push_back(one.get());
     return table;
   }
-  const auto all = py::cast<std::vector<std::string>>(names);
+  const std::vector<std::string> all = to_names(names, "on_ticks");
   std::vector<bool> used(all.size());
   for (std::size_t i = 0; i < count; ++i) {
     if (ticks[i].symbol < all.size()) used[ticks[i].symbol] = true;
@@ -174,6 +200,48 @@ std::vector<Symbol*> table_of(Engine& engine, const py::object& names, const Tic
   return table;
 }
 
+struct Batch {
+  const Tick* ticks;
+  std::size_t count;
+  const std::vector<Symbol*>& table;
+  double* rows;            // null where not wanted
+  std::uint8_t* outcomes;  // null where not wanted
+};
+
+bool in_main_thread() {
+  const py::object main = py::module_::import("threading").attr("main_thread")();
+  return py::cast<unsigned long>(main.attr("ident")) == PyThread_get_thread_ident();
+}
+
+/// Takes a batch without the GIL. A long one takes it back every 100 ms, in the thread that hears of signals, so
+/// that Ctrl-C ends it between two ticks; what has been taken is counted then, the rest was never received.
+std::size_t run_batch(EngineHandle& handle, const Batch& batch) {
+  using Time = std::chrono::steady_clock;
+  // Ticks between two looks at the clock; a journal syncs with each piece.
+  const std::size_t piece = handle.engine->log() == nullptr ? 512 : 65'536;
+  const Entered entered(handle);
+  const std::size_t width = handle.engine->plan().columns().size();
+  std::size_t accepted = 0;
+  std::size_t at = 0;
+  bool heard = true;  // whether this thread may hear of a signal
+  for (bool first = true; at < batch.count; first = false) {
+    if (!first && heard) {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      heard = in_main_thread();
+    }
+    const py::gil_scoped_release release;
+    const auto pause = Time::now() + std::chrono::milliseconds(100);
+    do {
+      const std::size_t count = std::min(piece, batch.count - at);
+      accepted += handle.engine->on_ticks(batch.ticks + at, count, batch.table,
+                                          batch.rows == nullptr ? nullptr : batch.rows + at * width,
+                                          batch.outcomes == nullptr ? nullptr : batch.outcomes + at);
+      at += count;
+    } while (at < batch.count && (!heard || Time::now() < pause));
+  }
+  return accepted;
+}
+
 py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& names, bool all_rows, bool outcomes) {
   Engine& engine = self.engine();
   if (ticks.ndim() != 1 || ticks.itemsize() != static_cast<py::ssize_t>(sizeof(Tick)) ||
@@ -182,17 +250,14 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
   }
   const auto count = static_cast<std::size_t>(ticks.shape(0));
   const auto* const first = static_cast<const Tick*>(ticks.data());
+  check_first(engine, names, first, count);
   const std::vector<Symbol*> table = table_of(engine, names, first, count);
   const auto width = static_cast<py::ssize_t>(engine.plan().columns().size());
   py::array_t<double> rows(std::vector<py::ssize_t>{all_rows ? ticks.shape(0) : 0, width});
   py::array_t<std::uint8_t> buckets(outcomes ? ticks.shape(0) : 0);
   double* const row = all_rows ? rows.mutable_data() : nullptr;
   std::uint8_t* const bucket = outcomes ? buckets.mutable_data() : nullptr;
-  std::size_t accepted = 0;
-  {
-    const Busy busy(*self.handle);
-    accepted = engine.on_ticks(first, count, table, row, bucket);
-  }
+  const std::size_t accepted = run_batch(*self.handle, {first, count, table, row, bucket});
   if (all_rows && outcomes) return py::make_tuple(rows, buckets);
   if (all_rows) return std::move(rows);
   if (outcomes) return std::move(buckets);
@@ -200,10 +265,11 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
 }
 
 /// One bar for many symbols, arrays by symbol. Returns how many were taken.
-std::size_t on_bars(PyEngine& self, const std::string& span, std::int64_t ts, const std::vector<std::string>& names,
+std::size_t on_bars(PyEngine& self, const py::object& span, std::int64_t ts, const py::list& given,
                     const py::list& values) {
   Engine& engine = self.engine();
-  const std::size_t clock = time_clock(engine.plan(), span, "on_bars");
+  const std::size_t clock = time_clock(engine.plan(), to_text(span, "on_bars: the span of bars"), "on_bars");
+  const std::vector<std::string> names = to_names(given, "on_bars");
   if (ts < earliest_ts)
     throw InputError("on_bars: ts=" + std::to_string(ts) +
                      " must be nanoseconds since 1970 UTC, the start of the bars");
@@ -292,13 +358,8 @@ void bind_engine(py::module_& m) {
           py::arg("kind"),
           "Every symbol has a gap: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars close) or 'feed' (it is down).")
       .def(
-          "drop",
-          [](PyEngine& self, const std::string& name) {
-            if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
-            if (self.symbols.contains(py::str(name))) self.symbols.attr("pop")(name);
-          },
-          py::arg("name"),
-          "Forget a symbol, after releasing what its policy holds back; its ledger stays in the engine's.")
+          "drop", &drop, py::arg("name"),
+          "Forget a symbol: what its policy holds back is released, its ledger stays in the engine's. The handle can still be read, and takes nothing more.")
       .def_property_readonly(
           "symbols",
           [](PyEngine& self) {

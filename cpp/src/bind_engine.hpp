@@ -20,20 +20,25 @@ struct EngineHandle {
   pybind11::object recovery = pybind11::none();  // what a recovery found
 };
 
-/// Keeps others out of an engine while it works without the GIL.
-class Busy {
+/// Keeps others out of an engine while it works, with or without the GIL.
+class Entered {
  public:
-  explicit Busy(EngineHandle& handle) : flag_(handle.busy) {}
+  explicit Entered(EngineHandle& handle) noexcept : busy_(handle.busy) { busy_ = true; }
+  Entered(const Entered&) = delete;
+  Entered& operator=(const Entered&) = delete;
+  ~Entered() { busy_ = false; }
 
  private:
-  struct Flag {
-    explicit Flag(bool& busy) noexcept : busy_(busy) { busy_ = true; }
-    Flag(const Flag&) = delete;
-    Flag& operator=(const Flag&) = delete;
-    ~Flag() { busy_ = false; }
-    bool& busy_;
-  };
-  Flag flag_;  // set before the GIL is given up, and until it is had back
+  bool& busy_;
+};
+
+/// The same, and gives up the GIL.
+class Busy {
+ public:
+  explicit Busy(EngineHandle& handle) : entered_(handle) {}
+
+ private:
+  Entered entered_;  // before the GIL is given up, and until it is had back
   pybind11::gil_scoped_release release_;
 };
 
@@ -53,6 +58,7 @@ struct PySymbol {
   pybind11::weakref engine;  // Python's engine: the symbol's block outlives it
   std::shared_ptr<Symbol> symbol;
   pybind11::object row;  // the live row, made once
+  bool dropped = false;  // the engine has forgotten it: it can be read, and takes nothing more
 };
 
 /// Python's engine around one; its rows are copies where that is asked for.

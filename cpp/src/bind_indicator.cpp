@@ -122,7 +122,7 @@ std::unique_ptr<PyIndicator> make(const std::string& name, const py::sequence& v
       PyErr_Clear();
       const ParamInfo& p = kernel.params[i];
       throw ParameterError(name + "." + p.name + " must be a number from " + plain(p.least) + " to " + plain(p.most) +
-                           ", not " + std::string(py::repr(value)).substr(0, 40));
+                           ", not " + shown(value));
     }
   }
   auto self = std::make_unique<PyIndicator>(Indicator(kernel, params));
@@ -217,9 +217,13 @@ void bind_indicator(py::module_& m) {
           "parents", [](const PyIndicator& self) { return py::tuple(py::cast(self.parents)); },
           "Columns given to `of`.")
       .def("_place",
-           [](PyIndicator& self, const std::string& clock, const std::vector<std::string>& parents) {
-             self.clock = clock;
-             self.parents = parents;
+           [](PyIndicator& self, const py::object& clock, const py::list& parents) {
+             const std::string name = self.indicator.kernel().name;
+             std::vector<std::string> all;
+             all.reserve(parents.size());
+             for (const py::handle& parent : parents) all.push_back(to_text(parent, name + ".of: a column"));
+             self.clock = to_text(clock, name + ".on: the span of bars");
+             self.parents = std::move(all);
            })
       .def("_param", [](const PyIndicator& self, std::size_t i) -> py::object {
         const ParamInfo& info = self.indicator.kernel().params[i];

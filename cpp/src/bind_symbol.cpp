@@ -37,24 +37,36 @@ const Symbol& settled(const PySymbol& self) {
   return *self.symbol;
 }
 
+/// The place of a number from the beginning or the end; -1 where there is none.
+Py_ssize_t column_at(PyObject* number, Py_ssize_t count) noexcept {
+  int overflow = 0;
+  const long long at = PyLong_AsLongLongAndOverflow(number, &overflow);
+  return overflow != 0 ? -1 : static_cast<Py_ssize_t>(at < 0 ? at + count : at);
+}
+
 /// Index of a column by name or number; -1 with a Python error set.
 Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
   const auto count = static_cast<Py_ssize_t>(self.symbol->plan().columns().size());
   Py_ssize_t index = -1;
   if (PyLong_Check(key)) {
-    int overflow = 0;
-    const long long number = PyLong_AsLongLongAndOverflow(key, &overflow);
-    if (overflow == 0) index = static_cast<Py_ssize_t>(number < 0 ? number + count : number);
+    index = column_at(key, count);
   } else if (PyObject* const found = PyDict_GetItemWithError(self.owner->columns.ptr(), key)) {
     index = PyLong_AsSsize_t(found);
   } else if (PyErr_Occurred() != nullptr) {
     return -1;
+  } else if (PyIndex_Check(key) != 0) {  // NumPy's integers
+    PyObject* const number = PyNumber_Index(key);
+    if (number == nullptr) return -1;
+    index = column_at(number, count);
+    Py_DECREF(number);
   }
   if (index >= 0 && index < count) return index;
+  PyObject* const wanted = shown(key);
   PyObject* const known = PyDict_Keys(self.owner->columns.ptr());
-  if (known == nullptr) return -1;
-  PyErr_Format(error_class("UnknownNameError"), "no column %R; the engine has %R", key, known);
-  Py_DECREF(known);
+  if (wanted != nullptr && known != nullptr)
+    PyErr_Format(error_class("UnknownNameError"), "no column %U; the engine has %R", wanted, known);
+  Py_XDECREF(wanted);
+  Py_XDECREF(known);
   return -1;
 }
 
@@ -75,22 +87,6 @@ PyObject* values(PyObject* object, PyObject*) {
   return row;
 }
 
-PyMethodDef symbol_methods[] = {
-    fast_keywords(
-        "on_tick", on_tick,
-        "on_tick($self, ts, price, size=0.0, side=0, id=0)\n--\n\n"
-        "Take one tick and return the live row.\n\n"
-        "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
-        "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
-        "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
-    {"__getitem__", get, METH_O | METH_COEXIST,
-     "__getitem__($self, column, /)\n--\n\nOne output by column name or number, as a float."},
-    {"get", get, METH_O,
-     "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
-    {"values", values, METH_NOARGS,
-     "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
-};
-
 py::dtype bar_dtype() { return py::module_::import("fastcore.ticks").attr("BAR"); }
 
 py::array history(const PySymbol& self, const py::handle& key) {
@@ -110,21 +106,30 @@ py::array history(const PySymbol& self, const py::handle& key) {
                    kept->last(kept->size()) + at, kept->block());
 }
 
-py::array bars(const PySymbol& self, const std::string& span) {
+std::size_t bar_clock(const PySymbol& self, const char* method, const py::handle& span) {
+  return self.symbol->plan().clock(to_text(span, std::string(method) + ": the span of bars"));
+}
+
+py::array bars(const PySymbol& self, const py::object& span) {
   enter(*self.owner);
-  const BarHistory& kept = self.symbol->bars(self.symbol->plan().clock(span));
+  const BarHistory& kept = self.symbol->bars(bar_clock(self, "bars", span));
   return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()),
                    kept.block());
 }
 
-py::array revisions(const PySymbol& self, const std::string& span) {
+py::array revisions(const PySymbol& self, const py::object& span) {
   enter(*self.owner);
-  const BarHistory* const kept = self.symbol->revisions(self.symbol->plan().clock(span));
+  const BarHistory* const kept = self.symbol->revisions(bar_clock(self, "revisions", span));
   if (kept == nullptr)
     throw InputError("revisions: symbol '" + self.symbol->name() +
                      "' revises nothing: its policy's order is not 'revise'");
   return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept->size())}, {sizeof(Bar)}, kept->last(kept->size()),
                    kept->block());
+}
+
+py::array forming(const PySymbol& self, const py::object& span) {
+  const Bar bar = settled(self).forming(bar_clock(self, "forming", span));
+  return py::array(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
 }
 
 std::uint64_t generation(const PySymbol& self, const py::handle& key) {
@@ -135,23 +140,43 @@ std::uint64_t generation(const PySymbol& self, const py::handle& key) {
   return kept == nullptr ? 0 : kept->generation();
 }
 
-py::array_t<double> peek(const PySymbol& self, double price, double size, bool forming) {
-  enter(*self.owner);
+/// Numbers among the arguments of a call, from `first` on; those left out stay. False with a Python error set.
+template <std::size_t N, std::size_t Count>
+bool read_numbers(const Signature<N>& signature, PyObject* const (&values)[N], std::size_t first,
+                  double (&out)[Count]) noexcept {
+  for (std::size_t k = 0; k < Count; ++k) {
+    PyObject* const value = values[first + k];
+    if (value != nullptr && !to_double(value, out[k], "Symbol", signature.method, signature.names[first + k]))
+      return false;
+  }
+  return true;
+}
+
+PyObject* peek(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+  static constexpr Signature<3> signature{"peek", 1, 2, {"price", "size", "forming"}};
+  auto* const self = self_of<PySymbol>(object);
+  PyObject* values[3] = {};
+  double numbers[2] = {};
+  if (self == nullptr || !signature.read(args, given, keywords, values)) return nullptr;
+  if (!read_numbers(signature, values, 0, numbers)) return nullptr;
+  const int forming = values[2] == nullptr ? 0 : PyObject_IsTrue(values[2]);
+  if (forming < 0 || !enter_fast(*self->owner)) return nullptr;
+  const auto [price, size] = numbers;
   if (!valid_price(price) || !valid_size(size)) {
     throw InputError("peek: price must be above 0 and size 0 or more, both finite, not " + plain(price) + " and " +
                      plain(size));
   }
-  py::array_t<double> row(static_cast<py::ssize_t>(self.symbol->plan().columns().size()));
-  self.symbol->peek(price, size, forming, row.mutable_data());
-  return row;
+  py::array_t<double> row(static_cast<py::ssize_t>(self->symbol->plan().columns().size()));
+  self->symbol->peek(price, size, forming != 0, row.mutable_data());
+  return row.release().ptr();
 }
 
-py::object row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
+PyObject* row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
   if (raises(*self.symbol, outcome)) {
     throw TickError(self.symbol->name() + ": " + what + " ts=" + std::to_string(ts) +
                     " refused: " + why_refused(outcome, std::string_view(what) == "bar"));
   }
-  return py::reinterpret_steal<py::object>(give_row(self));
+  return give_row(self);
 }
 
 /// Has a journal take what comes before the symbol does.
@@ -167,22 +192,34 @@ void log_first(const PySymbol& self, const Log& put) {
   if (!logged) throw JournalError(log.failure());
 }
 
-py::object on_bar(const PySymbol& self, const std::string& span, std::int64_t ts, double open, double high, double low,
-                  double close, double volume) {
-  enter(*self.owner);
-  const std::size_t clock = time_clock(self.symbol->plan(), span, "on_bar");
-  const Bar bar = bar_made_elsewhere(ts, open, high, low, close, volume);
-  log_first(self, [&](EngineLog& log) { return log.bar(*self.symbol, span, bar); });
-  if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_bar", ts));
-  return row_or_error(self, self.symbol->on_bar(clock, bar), "bar", ts);
+PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+  static constexpr Signature<7> signature{"on_bar", 6, 7, {"span", "ts", "open", "high", "low", "close", "volume"}};
+  auto* const self = self_of<PySymbol>(object);
+  PyObject* values[7] = {};
+  double numbers[5] = {};
+  std::int64_t ts = 0;
+  if (self == nullptr || !signature.read(args, given, keywords, values)) return nullptr;
+  const std::string span = to_text(values[0], "on_bar: the span of bars");
+  const std::size_t clock = time_clock(self->symbol->plan(), span, "on_bar");
+  if (!read_numbers(signature, values, 2, numbers) || !to_time(*self, values[1], "on_bar", ts)) return nullptr;
+  const Bar bar = bar_made_elsewhere(ts, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+  log_first(*self, [&](EngineLog& log) { return log.bar(*self->symbol, span, bar); });
+  if (ts < earliest_ts) return refuse_time(*self, "on_bar", values[1], ts);
+  return row_or_error(*self, self->symbol->on_bar(clock, bar), "bar", ts);
 }
 
-py::object on_quote(const PySymbol& self, std::int64_t ts, double bid, double ask, double bid_size, double ask_size) {
-  enter(*self.owner);
-  const Quote quote{ts, bid, ask, bid_size, ask_size};
-  log_first(self, [&](EngineLog& log) { return log.quote(*self.symbol, quote); });
-  if (ts < earliest_ts) throw InputError(refuse_unit(*self.symbol, "on_quote", ts));
-  return row_or_error(self, self.symbol->on_quote(quote), "quote", ts);
+PyObject* on_quote(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+  static constexpr Signature<5> signature{"on_quote", 3, 5, {"ts", "bid", "ask", "bid_size", "ask_size"}};
+  auto* const self = self_of<PySymbol>(object);
+  PyObject* values[5] = {};
+  double numbers[4] = {};
+  std::int64_t ts = 0;
+  if (self == nullptr || !signature.read(args, given, keywords, values)) return nullptr;
+  if (!read_numbers(signature, values, 1, numbers) || !to_time(*self, values[0], "on_quote", ts)) return nullptr;
+  const Quote quote{ts, numbers[0], numbers[1], numbers[2], numbers[3]};
+  log_first(*self, [&](EngineLog& log) { return log.quote(*self->symbol, quote); });
+  if (ts < earliest_ts) return refuse_time(*self, "on_quote", values[0], ts);
+  return row_or_error(*self, self->symbol->on_quote(quote), "quote", ts);
 }
 
 py::dict gaps_dict(const Symbol& symbol) {
@@ -198,6 +235,47 @@ py::tuple lasting_gaps(const Symbol& symbol) {
   }
   return py::tuple(all);
 }
+
+void on_time(const PySymbol& self, std::int64_t ts) {
+  if (!may_feed(self)) throw py::error_already_set();
+  checked_time("on_time", ts);
+  log_first(self, [&](EngineLog& log) { return log.time(self.symbol.get(), ts); });
+  self.symbol->on_time(ts);
+}
+
+void on_gap(const PySymbol& self, const py::object& kind) {
+  if (!may_feed(self)) throw py::error_already_set();
+  const Gap gap = gap_named(to_text(kind, "on_gap: the kind of gap"));
+  log_first(self, [&](EngineLog& log) { return log.gap(self.symbol.get(), gap); });
+  self.symbol->on_gap(gap);
+}
+
+PyMethodDef symbol_methods[] = {
+    fast_keywords(
+        "on_tick", on_tick,
+        "on_tick($self, ts, price, size=0.0, side=0, id=0)\n--\n\n"
+        "Take one tick and return the live row.\n\n"
+        "ts: int, nanoseconds since 1970 UTC. price: above 0. size: 0 or more. side: 1 buyer took, -1 seller took,\n"
+        "0 unknown. id: the venue's trade id, 0 for none. A tick that is refused leaves the row as it was and is counted\n"
+        "in the ledger; `outcome` says in which bucket. The row returned is the same array each time."),
+    fast_keywords("on_quote", translated<on_quote>,
+                  "on_quote($self, ts, bid, ask, bid_size=0.0, ask_size=0.0)\n--\n\n"
+                  "Take one quote as a tick at its mid with size 0 and return the live row."),
+    fast_keywords("on_bar", translated<on_bar>,
+                  "on_bar($self, span, ts, open, high, low, close, volume=0.0)\n--\n\n"
+                  "Take one closed bar made elsewhere and return the live row. ts: a time in the bar, "
+                  "nanoseconds since 1970 UTC; it is known by the start of its span."),
+    fast_keywords("peek", translated<peek>,
+                  "peek($self, price, size=0.0, *, forming=False)\n--\n\n"
+                  "The row that a tick at this price would leave, as a fresh array; nothing changes. With forming=True "
+                  "bar columns are shown as if the forming bars closed with it."),
+    {"__getitem__", get, METH_O | METH_COEXIST,
+     "__getitem__($self, column, /)\n--\n\nOne output by column name or number, as a float."},
+    {"get", get, METH_O,
+     "get($self, column, /)\n--\n\nOne output by column name or number, as a float: the fastest way to read one."},
+    {"values", values, METH_NOARGS,
+     "values($self, /)\n--\n\nThe row as a fresh tuple of floats, in the order of the engine's columns."},
+};
 
 py::bytes snapshot(const PySymbol& self, bool with_history) {
   enter(*self.owner);
@@ -256,40 +334,13 @@ void bind_symbol(py::module_& m) {
       .def(
           "revisions", &revisions, py::arg("span"),
           "Window over the last bars of a span that late ticks changed, as each became, in that order: an array of fc.BAR. Needs Policy(order='revise').")
+      .def("forming", &forming, py::arg("span"),
+           "A copy of the forming bar of a span; its count is 0 when there is none.")
       .def(
-          "forming",
-          [](const PySymbol& self, const std::string& span) {
-            const Bar bar = settled(self).forming(self.symbol->plan().clock(span));
-            py::array one(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
-            return one;
-          },
-          py::arg("span"), "A copy of the forming bar of a span; its count is 0 when there is none.")
-      .def(
-          "peek", &peek, py::arg("price"), py::arg("size") = 0.0, py::kw_only(), py::arg("forming") = false,
-          "The row that a tick at this price would leave, as a fresh array; nothing changes. With forming=True bar columns are shown as if the forming bars closed with it.")
-      .def(
-          "on_bar", &on_bar, py::arg("span"), py::arg("ts"), py::arg("open"), py::arg("high"), py::arg("low"),
-          py::arg("close"), py::arg("volume") = 0.0,
-          "Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds since 1970 UTC.")
-      .def(
-          "on_time",
-          [](const PySymbol& self, std::int64_t ts) {
-            enter(*self.owner);
-            checked_time("on_time", ts);
-            log_first(self, [&](EngineLog& log) { return log.time(self.symbol.get(), ts); });
-            self.symbol->on_time(ts);
-          },
-          py::arg("ts"),
+          "on_time", &on_time, py::arg("ts"),
           "Event time has come to ts (ns since 1970 UTC): time bars that end before it close, and ticks before it are late from now on.")
       .def(
-          "on_gap",
-          [](const PySymbol& self, const std::string& kind) {
-            enter(*self.owner);
-            const Gap gap = gap_named(kind);
-            log_first(self, [&](EngineLog& log) { return log.gap(self.symbol.get(), gap); });
-            self.symbol->on_gap(gap);
-          },
-          py::arg("kind"),
+          "on_gap", &on_gap, py::arg("kind"),
           "There is a gap before the next tick: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars close) or 'feed' (it is down).")
       .def_property_readonly(
           "gaps", [](const PySymbol& self) { return gaps_dict(settled(self)); },
@@ -299,9 +350,7 @@ void bind_symbol(py::module_& m) {
           "Kinds of the gaps that last: no tick has come since.")
       .def_property_readonly(
           "ready", [](const PySymbol& self) { return settled(self).ready(); },
-          "Whether every column has had a value, and no gap lasts.")
-      .def("on_quote", &on_quote, py::arg("ts"), py::arg("bid"), py::arg("ask"), py::arg("bid_size") = 0.0,
-           py::arg("ask_size") = 0.0, "Take one quote as a tick at its mid with size 0 and return the live row.");
+          "Whether every column has had a value, and no gap lasts.");
 }
 
 }  // namespace fastcore::python

@@ -2,6 +2,7 @@
 #include "bind_tick.hpp"
 
 #include <chrono>
+#include <limits>
 
 #include "errors.hpp"
 #include "fastcall.hpp"
@@ -20,6 +21,9 @@ bool enter_fast(const EngineHandle& handle) noexcept {
 
 namespace {
 
+/// What a time beyond 64 bits becomes, in journals too: as any other before 1970 it is refused.
+constexpr std::int64_t beyond_time = std::numeric_limits<std::int64_t>::min() + 1;
+
 const char* unit_of(std::int64_t ts) noexcept {
   if (ts >= 100'000'000'000'000) return "microseconds: multiply by 1_000";
   if (ts >= 100'000'000'000) return "milliseconds: multiply by 1_000_000";
@@ -27,12 +31,6 @@ const char* unit_of(std::int64_t ts) noexcept {
 }
 
 }  // namespace
-
-std::string refuse_unit(Symbol& symbol, const char* method, std::int64_t ts) {
-  symbol.reject();
-  return std::string(method) + ": ts=" + std::to_string(ts) +
-         " must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it looks like " + unit_of(ts);
-}
 
 bool raises(const Symbol& symbol, Outcome outcome) noexcept {
   return outcome == Outcome::rejected || (outcome == Outcome::invalid && symbol.policy().invalid == InvalidRule::raise);
@@ -50,7 +48,9 @@ PyObject* give_row(const PySymbol& self) noexcept {
 
 namespace {
 
-bool to_whole(PyObject* value, long long& out, const char* name, const char* meaning) noexcept {
+/// A whole number; false with a Python error set. One beyond 64 bits sets `too_large` instead, if there is such.
+bool to_whole(PyObject* value, long long& out, const char* method, const char* name, const char* meaning,
+              bool* too_large = nullptr) noexcept {
   int overflow = 0;
   if (PyLong_CheckExact(value)) {
     out = PyLong_AsLongLongAndOverflow(value, &overflow);
@@ -58,53 +58,60 @@ bool to_whole(PyObject* value, long long& out, const char* name, const char* mea
     PyObject* const index = PyBool_Check(value) ? nullptr : PyNumber_Index(value);  // NumPy's integers
     if (index == nullptr) {
       PyErr_Clear();
-      PyErr_Format(PyExc_TypeError, "on_tick: %s must be an int (%s), not %R", name, meaning, value);
+      refuse_value(PyExc_TypeError, std::string(method) + ": " + name + " must be an int (" + meaning + "), not ",
+                   value);
       return false;
     }
     out = PyLong_AsLongLongAndOverflow(index, &overflow);
     Py_DECREF(index);
   }
-  if (overflow != 0) {
-    PyErr_Format(error_class("InputError"), "on_tick: %s=%R does not fit in 64 bits (%s)", name, value, meaning);
-    return false;
-  }
+  if (overflow == 0) return true;
+  if (too_large != nullptr) return *too_large = true;
+  refuse_value(error_class("InputError"),
+               std::string(method) + ": " + name + " must fit in 64 bits (" + meaning + "), not ", value);
+  return false;
+}
+
+}  // namespace
+
+bool may_feed(const PySymbol& self) noexcept {
+  if (!enter_fast(*self.owner)) return false;
+  if (!self.dropped) return true;
+  const std::string& name = self.symbol->name();
+  PyErr_Format(error_class("UnknownNameError"),
+               "symbol '%s' has been dropped from its engine, which takes no more ticks through this handle: "
+               "engine.symbol('%s') begins anew",
+               name.c_str(), name.c_str());
+  return false;
+}
+
+bool to_time(const PySymbol& self, PyObject* value, const char* method, std::int64_t& ts) noexcept {
+  long long out = 0;
+  bool too_large = false;
+  if (!to_whole(value, out, method, "ts", "nanoseconds since 1970 UTC", &too_large) || !may_feed(self)) return false;
+  ts = too_large ? beyond_time : out;
   return true;
 }
 
-constexpr const char* ts_meaning = "nanoseconds since 1970 UTC";
+PyObject* refuse_time(const PySymbol& self, const char* method, PyObject* value, std::int64_t ts) noexcept {
+  static constexpr const char* rule = "must be nanoseconds since 1970 UTC (1_700_000_000_000_000_000 is in 2023); it";
+  self.symbol->reject();
+  PyObject* const kind = error_class("InputError");
+  if (ts != beyond_time) {
+    PyErr_Format(kind, "%s: ts=%lld %s looks like %s", method, static_cast<long long>(ts), rule, unit_of(ts));
+  } else if (PyObject* const number = shown(value)) {
+    PyErr_Format(kind, "%s: ts=%U %s does not fit in 64 bits", method, number, rule);
+    Py_DECREF(number);
+  }
+  return nullptr;
+}
+
+namespace {
+
 constexpr const char* side_meaning = "1 (buyer took), -1 (seller took) or 0 (unknown)";
 
 /// The arguments of on_tick, positional or by keyword.
-struct TickArguments {
-  static constexpr std::size_t count = 5;
-  static constexpr const char* names[count] = {"ts", "price", "size", "side", "id"};
-  PyObject* values[count] = {};
-
-  bool read(PyObject* const* args, Py_ssize_t positional, PyObject* keywords) noexcept {
-    if (positional > static_cast<Py_ssize_t>(count)) {
-      PyErr_Format(PyExc_TypeError, "on_tick takes ts, price, size, side, id, not %zd values", positional);
-      return false;
-    }
-    for (Py_ssize_t i = 0; i < positional; ++i) values[i] = args[i];
-    const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
-    for (Py_ssize_t i = 0; i < named; ++i) {
-      PyObject* const name = PyTuple_GET_ITEM(keywords, i);
-      std::size_t k = 0;
-      while (k < count && PyUnicode_CompareWithASCIIString(name, names[k]) != 0) ++k;
-      if (k == count || values[k] != nullptr) {
-        PyErr_Format(
-            PyExc_TypeError,
-            k == count ? "on_tick has no argument %R; it takes ts, price, size, side, id" : "on_tick got %R twice",
-            name);
-        return false;
-      }
-      values[k] = args[positional + i];
-    }
-    if (values[0] != nullptr && values[1] != nullptr) return true;
-    PyErr_SetString(PyExc_TypeError, "on_tick needs ts and price");
-    return false;
-  }
-};
+constexpr Signature<5> tick_signature{"on_tick", 2, 5, {"ts", "price", "size", "side", "id"}};
 
 /// The error of a tick that was refused and counted.
 PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* values) noexcept {
@@ -143,36 +150,34 @@ Outcome timed_tick(EngineHandle& handle, Symbol& symbol, const Tick& tick) noexc
 
 PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
   auto* const self = self_of<PySymbol>(object);
-  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
-  TickArguments named;
+  if (self == nullptr) return nullptr;
+  PyObject* ordered[5] = {};
   PyObject* const* values = args;
   if (positional != 3 || keywords != nullptr) {
-    if (!named.read(args, positional, keywords)) return nullptr;
-    values = named.values;
+    if (!tick_signature.read(args, positional, keywords, ordered)) return nullptr;
+    values = ordered;
   }
-  long long ts = 0;
+  std::int64_t ts = 0;
   double price = 0.0;
   double size = 0.0;
   long long side = 0;
   long long id = 0;
-  if (!to_whole(values[0], ts, "ts", ts_meaning)) return nullptr;
   if (!to_double(values[1], price, "Symbol", "on_tick", "price")) return nullptr;
   if (values[2] != nullptr && !to_double(values[2], size, "Symbol", "on_tick", "size")) return nullptr;
-  if (values == named.values) {
-    if (values[3] != nullptr && !to_whole(values[3], side, "side", side_meaning)) return nullptr;
-    if (values[4] != nullptr && !to_whole(values[4], id, "id", "the venue's trade id")) return nullptr;
+  if (values == ordered) {
+    if (values[3] != nullptr && !to_whole(values[3], side, "on_tick", "side", side_meaning)) return nullptr;
+    if (values[4] != nullptr && !to_whole(values[4], id, "on_tick", "id", "the venue's trade id")) return nullptr;
     if (!valid_side(side)) {
       PyErr_Format(error_class("InputError"), "on_tick: side must be %s, not %lld", side_meaning, side);
       return nullptr;
     }
   }
+  // Last, since what a number of the caller's own type does on its way here may be anything.
+  if (!to_time(*self, values[0], "on_tick", ts)) return nullptr;
   Symbol& symbol = *self->symbol;
   const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};
   if (symbol.log_number() != no_symbol && !log_tick(*self->owner, symbol, tick)) return nullptr;
-  if (ts < earliest_ts) {
-    PyErr_SetString(error_class("InputError"), refuse_unit(symbol, "on_tick", ts).c_str());
-    return nullptr;
-  }
+  if (ts < earliest_ts) return refuse_time(*self, "on_tick", values[0], ts);
   const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, tick) : symbol.on_tick(tick);
   if (outcome != Outcome::accepted) {
     if (raises(symbol, outcome)) {

@@ -13,8 +13,15 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
 /// As `enter`, for calls outside pybind11: false with BusyError set while a batch runs.
 bool enter_fast(const EngineHandle& handle) noexcept;
 
-/// Counts what came with a time in another unit, and says which unit it looks like.
-std::string refuse_unit(Symbol& symbol, const char* method, std::int64_t ts);
+/// The same for calls that change a symbol: false, too, with an error set when it has been dropped.
+bool may_feed(const PySymbol& self) noexcept;
+
+/// The time of what is to be fed, as the last argument that is read; false with an error set. One that does not fit
+/// in 64 bits becomes the earliest there is.
+bool to_time(const PySymbol& self, PyObject* value, const char* method, std::int64_t& ts) noexcept;
+/// Counts what came with a time that cannot be in nanoseconds, and sets an error that says which unit it looks like;
+/// null.
+PyObject* refuse_time(const PySymbol& self, const char* method, PyObject* value, std::int64_t ts) noexcept;
 
 /// Whether an outcome is to be an error, by the symbol's policy.
 bool raises(const Symbol& symbol, Outcome outcome) noexcept;

@@ -22,4 +22,13 @@ PyModuleDef definition = {
 
 }  // namespace
 
-PyMODINIT_FUNC PyInit__cpu() { return PyModule_Create(&definition); }
+// The first native module that the package loads, so the one to refuse an interpreter within the process, in which
+// the others would wait for the main one's lock for ever.
+PyMODINIT_FUNC PyInit__cpu() {
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "fastcore runs in a process's main interpreter only: it cannot be loaded in a subinterpreter");
+    return nullptr;
+  }
+  return PyModule_Create(&definition);
+}

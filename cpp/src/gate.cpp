@@ -5,6 +5,7 @@ namespace fastcore {
 
 Gate::Gate(const Policy& policy)
     : policy_(policy),
+      ahead_(policy.ahead),
       reorder_(policy.lateness, policy.order == OrderRule::buffer ? policy.buffer_size : 0),
       seen_(policy.duplicates == DuplicateRule::keep ? 0 : policy.duplicate_window),
       jumps_(policy.jumps, policy.jumps > 0.0 ? policy.jump_window : 1) {}
@@ -35,6 +36,7 @@ bool Gate::key_of(const Tick& tick, TickKey& key) const noexcept {
 
 void Gate::refute(Ledger& ledger) noexcept {
   if (!suspected_) return;
+  suspect_ = {};
   suspected_ = false;
   ledger.release();
   ledger.count(Outcome::invalid);

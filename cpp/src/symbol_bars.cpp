@@ -15,7 +15,7 @@ void Symbol::make_builders() {
   }
 }
 
-Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
+Outcome Symbol::on_bar(std::size_t clock, Bar bar) noexcept {
   ++ledger_.received;
   const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
                        valid_price(bar.close) && valid_size(bar.volume);
@@ -23,6 +23,7 @@ Outcome Symbol::on_bar(std::size_t clock, const Bar& bar) noexcept {
     return refuse(Outcome::invalid);
   }
   TimeBars& bars = *bars_[clock - 1].builder.time();
+  bar.ts = bars.start_of(bar.ts);
   if (bar.ts > bars.last()) bars.on_session_end(emit_to(clock));
   const std::int64_t newest = bars.newest();
   if (bar.ts == newest) return refuse(Outcome::duplicate);

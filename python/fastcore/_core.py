@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib
 import os
+from importlib.util import find_spec
 
 try:
     from fastcore import _cpu
 except ImportError as error:
+    if find_spec("fastcore._cpu") is not None:
+        raise  # it is there, and says why it cannot be loaded
     raise ImportError(
         "fastcore's native core is not built: install the package with pip, or run `make build` in its folder"
     ) from error

@@ -41,6 +41,8 @@ class RowWriter:
             raise FileFeedError(f"{path} is being replayed: write the rows to another file")
         if not path.parent.is_dir():
             raise FileFeedError(f"{path} cannot be written: there is no folder {path.parent}")
+        if path.suffix.lower() not in ("", ".parquet", ".pq"):
+            raise FileFeedError(f"{path} cannot be written: rows are written as Parquet, to a .parquet file")
         if path.is_dir():
             raise FileFeedError(f"{path} cannot be written: it is a folder")
         pa = self._pa

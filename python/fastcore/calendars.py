@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastcore.errors import InputError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -91,7 +93,7 @@ class Calendar:
 
     def _sessions(self) -> list[tuple[int, int, int]]:
         """With the number of its day."""
-        zone = ZoneInfo(self.zone)
+        zone = _zone(self.zone, "Calendar")
         opens, usual = _time(self.open, "open"), _time(self.close, "close")
         early = {_date(date, "early"): _time(time, "early") for date, time in self.early.items()}
         closed = {_date(date, "holidays") for date in self.holidays}
@@ -133,23 +135,25 @@ def almanacs(names: Iterable[str], calendars: Mapping[str, Calendar]) -> dict[st
     for name in names:
         if name in calendars:
             found[name] = calendars[name]._table()
-        elif _known(name):
+        elif _found(name) is not None:
             found[name] = _offsets(name)
     return found
 
 
-def _known(name: str) -> bool:
+def _found(name: str) -> ZoneInfo | None:
+    from zoneinfo import ZoneInfo  # 6 ms that most who import fastcore do not need
+
     try:
-        ZoneInfo(name)
+        return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        return False
-    return True
+        return None
 
 
 def _zone(name: str, what: str) -> ZoneInfo:
-    if not isinstance(name, str) or not _known(name):
+    zone = _found(name) if isinstance(name, str) else None
+    if zone is None:
         raise InputError(f"{what}: {name!r} is no time zone that is known here, such as 'America/New_York'")
-    return ZoneInfo(name)
+    return zone
 
 
 def _time(text: str, what: str) -> dt.time:
@@ -174,7 +178,7 @@ def _ns(moment: dt.datetime) -> int:
 @lru_cache(maxsize=64)
 def _offsets(name: str) -> Almanac:
     """From when which offset holds, to the second: found by looking every three days, and then closer."""
-    zone = ZoneInfo(name)
+    zone = _zone(name, "Engine")
 
     def offset(second: int) -> int:
         shift = (_EPOCH + dt.timedelta(seconds=second)).astimezone(zone).utcoffset() or dt.timedelta()

@@ -177,6 +177,9 @@ def replay_command(
         console.show_run(result)
         if out:
             console.note(f"rows: {out}")
+    if result.ledger["received"] and not (result.ledger["accepted"] + result.ledger["late_accepted"]):
+        console.error("no tick was taken: the ledger says what became of them")
+        raise typer.Exit(1)
 
 
 @app.command("convert")

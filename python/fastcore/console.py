@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -46,23 +47,32 @@ __all__ = [
 MOST_SYMBOLS = 20  # in the table of last rows
 
 
+def _shown(text: str) -> str:
+    """Text that is shown as it is: no markup of rich's, and nothing that a terminal would obey."""
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return markup.escape(plain)
+
+
 def _out() -> Console:
     return Console(highlight=False)
 
 
 def error(sentence: str) -> None:
     """One red sentence on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{escape(sentence)}[/red]")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]{_shown(sentence)}[/red]")
 
 
 def note(text: str) -> None:
     """A line on standard error: what was written where."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(_shown(text))
 
 
 def show_json(value: Any) -> None:
     """JSON alone on standard output; a NaN in it would be a fault of the caller's."""
-    sys.stdout.write(json.dumps(value, allow_nan=False, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, allow_nan=False, indent=2, ensure_ascii=False)
+    # JSON escapes only some of the characters that a terminal obeys, and no half ones.
+    text = re.sub("[\x7f-\x9f\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    sys.stdout.write(text + "\n")
 
 
 @contextmanager
@@ -112,7 +122,7 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
 
 def show_difference(found: Difference | None) -> None:
     """One sentence, on standard output."""
-    _out().print("equal" if found is None else escape(str(found)), soft_wrap=True)
+    _out().print("equal" if found is None else _shown(str(found)), soft_wrap=True)
 
 
 # ---- run and replay -------------------------------------------------------------------------------
@@ -122,7 +132,7 @@ def show_run(run: RunResult) -> None:
     """The result of a run or a replay."""
     out = _out()
     received = run.ledger["received"]
-    out.print(f"[bold]{escape(run.source)}[/bold]", soft_wrap=True)
+    out.print(f"[bold]{_shown(run.source)}[/bold]", soft_wrap=True)
     out.print(
         f"{count(received)} ticks of {count(len(run.symbols))} symbols in {run.seconds:.2f} s: "
         f"{rate(run.ticks_per_second)} end to end, {rate(run.engine_ticks_per_second)} through the engine\n",
@@ -132,7 +142,7 @@ def show_run(run: RunResult) -> None:
     _show_ledger(out, run.ledger)
     _show_rows(out, run)
     for sentence in run.notes:
-        out.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
+        out.print(f"[yellow]{_shown(sentence)}[/yellow]", soft_wrap=True)
 
 
 def _show_latency(out: Console, latency: Mapping[str, Mapping[str, float]]) -> None:
@@ -172,11 +182,11 @@ def _show_rows(out: Console, run: RunResult) -> None:
     if not shown:
         return
     cells = {column: [number(result.row[column]) for _, result in shown] for column in run.columns}
-    first = max(len("symbol"), *(len(name) for name, _ in shown)) + 2
+    first = max(len("symbol"), *(len(_shown(name)) for name, _ in shown)) + 2
     for columns in _fitting(cells, out.width - first):
         table = _table("Last rows" if columns[0] == run.columns[0] else "", "symbol", *columns)
         for place, (name, _) in enumerate(shown):
-            table.add_row(escape(name), *(cells[column][place] for column in columns))
+            table.add_row(_shown(name), *(cells[column][place] for column in columns))
         out.print(table, "")
     if len(busiest) > len(shown):
         out.print(f"[dim]and {count(len(busiest) - len(shown))} symbols more: --json shows all[/dim]")
@@ -203,7 +213,7 @@ def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> Iterator[list[st
 def show_journal(found: Inspection) -> None:
     """The files of a journal."""
     out = _out()
-    out.print(f"[bold]{escape(found.folder)}[/bold]", soft_wrap=True)
+    out.print(f"[bold]{_shown(found.folder)}[/bold]", soft_wrap=True)
     table = _table("Segments", "file", "size", "first record", "synced to", "header")
     for one in found.segments:
         synced = count(one["synced_sequence"]) if one["synced_sequence"] else "?"
@@ -217,7 +227,7 @@ def _show_snapshots(out: Console, snapshots: Sequence[Mapping[str, Any]]) -> Non
     table.columns[3].justify, table.columns[3].no_wrap = "left", False
     for one in snapshots:
         table.add_row(
-            one["file"], size(one["bytes"]), count(one["sequence"]), escape(one["error"] or "sound")
+            one["file"], size(one["bytes"]), count(one["sequence"]), _shown(one["error"] or "sound")
         )
     out.print(table, "")
 
@@ -226,11 +236,11 @@ def show_verdict(verdict: Verdict) -> None:
     """What reading a whole journal has shown."""
     out = _out()
     kinds = ", ".join(f"{count(number)} {kind}" for kind, number in verdict.kinds.items()) or "none"
-    out.print(f"[bold]{escape(verdict.folder)}[/bold]", soft_wrap=True)
+    out.print(f"[bold]{_shown(verdict.folder)}[/bold]", soft_wrap=True)
     out.print(f"{count(verdict.records)} records up to {count(verdict.last)}: {kinds}\n", soft_wrap=True)
     _show_snapshots(out, verdict.snapshots)
     for one in verdict.damage:
-        out.print(f"[red]{escape(one['text'])}[/red]", soft_wrap=True)
+        out.print(f"[red]{_shown(one['text'])}[/red]", soft_wrap=True)
     if verdict.torn_bytes:
         out.print(
             f"the end is torn: {count(verdict.torn_bytes)} bytes that were never acknowledged as synced"
@@ -271,7 +281,7 @@ def show_backfill(done: Backfill) -> None:
         soft_wrap=True,
     )
     _show_ledger(out, done.ledger)
-    out.print(f"rows: {escape(str(done.folder))}", soft_wrap=True)
+    out.print(f"rows: {_shown(str(done.folder))}", soft_wrap=True)
 
 
 # ---- catalogue and doctor -------------------------------------------------------------------------
@@ -283,7 +293,7 @@ def show_indicators(rows: Sequence[Mapping[str, Any]]) -> None:
     table.columns[2].no_wrap = table.columns[3].no_wrap = False
     for row in rows:
         parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
-        table.add_row(row["name"], ", ".join(row["inputs"]), parameters, escape(str(row["doc"])))
+        table.add_row(row["name"], ", ".join(row["inputs"]), parameters, _shown(str(row["doc"])))
     out = _out()
     out.print(table)
     out.print(f"\n[dim]{len(rows)} indicators; `fastcore indicators NAME` tells all about one[/dim]")
@@ -292,9 +302,9 @@ def show_indicators(rows: Sequence[Mapping[str, Any]]) -> None:
 def show_indicator(row: Mapping[str, Any], example: str) -> None:
     """Everything about one indicator."""
     out = _out()
-    out.print(f"[bold]{row['name']}[/bold]  {escape(str(row['doc']))}\n")
-    out.print(f"[dim]formula[/dim]  {escape(str(row['formula']))}")
-    out.print(f"[dim]source[/dim]   {escape(str(row['source']))}")
+    out.print(f"[bold]{row['name']}[/bold]  {_shown(str(row['doc']))}\n")
+    out.print(f"[dim]formula[/dim]  {_shown(str(row['formula']))}")
+    out.print(f"[dim]source[/dim]   {_shown(str(row['source']))}")
     out.print(f"[dim]inputs[/dim]   {', '.join(row['inputs'])}")
     outputs = ", ".join(f"{output['name']} ({output['role']})" for output in row["outputs"])
     out.print(f"[dim]outputs[/dim]  {outputs}\n")
@@ -307,11 +317,11 @@ def show_indicator(row: Mapping[str, Any], example: str) -> None:
                 str(p["type"]),
                 str(p["default"]),
                 f"{p['min']:,} to {p['max']:,}",
-                escape(str(p["doc"])),
+                _shown(str(p["doc"])),
             )
         out.print(table, "")
     out.print("[bold]Example[/bold]")
-    out.print(escape(example))
+    out.print(markup.escape(example))
 
 
 def show_doctor(findings: Sequence[Finding]) -> None:
@@ -321,9 +331,9 @@ def show_doctor(findings: Sequence[Finding]) -> None:
     wide = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = f"[{colours[finding.status]}]{finding.status:<4}[/]"
-        out.print(f"{mark}  {finding.name:<{wide}}  {escape(finding.detail)}", soft_wrap=True)
+        out.print(f"{mark}  {finding.name:<{wide}}  {_shown(finding.detail)}", soft_wrap=True)
         if finding.advice:
-            out.print(f"{'':6}{'':{wide}}  [dim]{escape(finding.advice)}[/dim]", soft_wrap=True)
+            out.print(f"{'':6}{'':{wide}}  [dim]{_shown(finding.advice)}[/dim]", soft_wrap=True)
 
 
 # ---- shared memory --------------------------------------------------------------------------------
@@ -338,13 +348,13 @@ def show_segments(found: Sequence[Mapping[str, Any]]) -> None:
     table = _table("", "name", "state", "writer", "messages", "slots", "rows", "size", "last sign", left=3)
     for one in found:
         if one["state"] == "unreadable":
-            table.add_row(escape(one["name"]), "[red]unreadable[/red]", "", "", "", "", "", "")
+            table.add_row(_shown(one["name"]), "[red]unreadable[/red]", "", "", "", "", "", "")
         else:
-            table.add_row(escape(one["name"]), one["state"], _writer(one), *_figures(one))
+            table.add_row(_shown(one["name"]), one["state"], _writer(one), *_figures(one))
     out.print(table)
     for one in found:
         if "reason" in one:
-            out.print(f"[red]{escape(one['reason'])}[/red]", soft_wrap=True)
+            out.print(f"[red]{_shown(one['reason'])}[/red]", soft_wrap=True)
 
 
 def _writer(one: Mapping[str, Any]) -> str:
@@ -361,15 +371,15 @@ def show_segment(one: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) 
     out = _out()
     show_segments([one])
     fields = ", ".join(f"{name} {kind}".strip() for name, kind in one["fields"].items())
-    out.print(f"\n[dim]fields[/dim]   {escape(fields)}", soft_wrap=True)
+    out.print(f"\n[dim]fields[/dim]   {_shown(fields)}", soft_wrap=True)
     out.print(f"[dim]message[/dim]  {count(one['message_bytes'])} bytes; the oldest: {count(one['oldest'])}")
     out.print(f"[dim]writers[/dim]  {one['epoch']} so far")
     if one["names"]:
-        out.print(f"[dim]rows[/dim]     {escape(', '.join(one['names']))}", soft_wrap=True)
+        out.print(f"[dim]rows[/dim]     {_shown(', '.join(one['names']))}", soft_wrap=True)
     if messages:
         table = _table("Newest messages", *messages[0])
         for message in messages:
-            table.add_row(*(escape(MISSING if value is None else str(value)) for value in message.values()))
+            table.add_row(*(_shown(MISSING if value is None else str(value)) for value in message.values()))
         out.print("", table)
 
 

@@ -103,7 +103,9 @@ class Engine(_core.Engine):
         Parameters
         ----------
         ticks : array of `TICK`, or frame
-            Bad ticks are counted in the ledger, none raises. A frame is as for `run`, with the usual names.
+            Bad ticks are counted in the ledger, and do not raise. What the first tick shows to be wrong with
+            the whole batch does: a time that is not in nanoseconds, a number that no symbol has. A frame is
+            as for `run`, with the usual names.
         symbols : sequence of str, optional
             Names that the field ``symbol`` indexes; by default the engine's own, in order of first use.
         rows : "all", optional
@@ -119,7 +121,12 @@ class Engine(_core.Engine):
         Raises
         ------
         InputError
-            If the array is not one of `TICK`, or its times are not in nanoseconds. Nothing was taken.
+            If the array is not one of `TICK`, or its first tick has a time that is not in nanoseconds or the
+            number of no symbol. Nothing was taken.
+        KeyboardInterrupt
+            Within 0.1 s after Ctrl-C, between two ticks. Those before have been taken and are counted, those
+            after were not received: the ledger's ``received`` says where to go on. So with any exception that
+            a signal handler raises; other threads than the main one hear of no signals.
         """
         if rows not in (None, "all"):
             raise InputError(f"on_ticks: rows must be 'all' or None, not {rows!r}")
@@ -259,7 +266,7 @@ class Engine(_core.Engine):
         span : str
             A bar spec of the plan, such as ``"1m"``.
         ts : int
-            Start of the bars, nanoseconds since 1970 UTC.
+            A time in the bars, nanoseconds since 1970 UTC: they are known by the start of their span.
         open, high, low, close, volume : array_like
             One value for each symbol; volume is 0 where left out.
         symbols : sequence of str, optional
@@ -272,7 +279,7 @@ class Engine(_core.Engine):
         """
         names = list(self.symbols) if symbols is None else _names("on_bars", symbols)
         volumes = np.zeros(len(names)) if volume is None else volume
-        return self._on_bars(span, ts, names, [open, high, low, close, volumes])
+        return self._on_bars(span, _time("on_bars", ts), names, [open, high, low, close, volumes])
 
     def snapshot(self, *, history: bool = False) -> bytes:
         """The engine's state as bytes: versioned, checksummed, O(window); equal states have equal bytes.
@@ -572,6 +579,14 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
     if not least <= value <= most:
         raise InputError(f"Engine: {name} must be from {least} to {most}, not {value}")
     return int(value)
+
+
+def _time(method: str, ts: Any) -> int:
+    if isinstance(ts, bool) or not isinstance(ts, (int, np.integer)):
+        raise TypeError(f"{method}: ts must be an int (nanoseconds since 1970 UTC), not {ts!r}")
+    if not -(2**63) <= ts < 2**63:
+        raise InputError(f"{method}: ts={ts} must be nanoseconds since 1970 UTC; it does not fit in 64 bits")
+    return int(ts)
 
 
 def _names(method: str, symbols: Any) -> list[str]:

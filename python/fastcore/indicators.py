@@ -17,6 +17,7 @@ from typing import Any
 from fastcore import _core, frames
 from fastcore._docstrings import class_doc, function_doc
 from fastcore.catalogue import _ROWS, Param, Row
+from fastcore.errors import PlanError
 
 
 class Indicator(_core.Indicator):
@@ -52,10 +53,16 @@ class Indicator(_core.Indicator):
 
     def on(self, span: str) -> Indicator:
         """A fresh one that runs on closed bars of a span such as ``"1m"`` in an engine's plan."""
+        if isinstance(span, str) and not span:
+            raise PlanError(
+                f"{self._row['name']}.on: '' is no bar spec such as '1m'; leave .on out for ticks"
+            )
         return self._placed(span, list(self.parents))
 
     def of(self, *columns: str) -> Indicator:
         """A fresh one that runs on other columns of an engine's plan, one for each input."""
+        if not columns:
+            raise PlanError(f"{self._row['name']}.of needs a column of the plan for each input")
         for column in columns:
             if not isinstance(column, str):
                 raise TypeError(f"{self._row['name']}.of: a column must be text, not {column!r}")

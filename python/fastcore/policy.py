@@ -31,6 +31,11 @@ class Policy:
         A price further than this many median absolute deviations from the median of the last
         `jump_window` prices is held. If the next price is nearer to it than to that median, both are
         taken; if not, it is counted as invalid. Where the deviation is 0 nothing is a jump.
+    ahead : int or str, optional
+        Most that a tick's time may be ahead of the symbol's newest: nanoseconds, or a text such as "1h"; at
+        most 366 days. One further ahead is held. If the time of the next tick is nearer to its time than to
+        the newest, as after a weekend, both go on; if not, it is counted as invalid. Without this one tick
+        from the far future makes every later one late. The first tick has nothing to be ahead of.
     crossed : {"drop", "accept"}
         A quote whose bid is above its ask: counted as invalid, or taken at its mid.
     lateness : int or str
@@ -83,3 +88,4 @@ class Policy:
     fill: Literal["none", "flat"] = "none"
     large_trades: Literal["whole", "split"] = "whole"
     revise_bars: int = 8
+    ahead: int | str | None = None

@@ -35,9 +35,10 @@ BUCKETS = {
     "accepted": "Sound and in order: every indicator saw it.",
     "late_accepted": "Older than its symbol's newest tick, and let in by the policy.",
     "late_dropped": "Older than its symbol's newest tick: left out.",
-    "duplicate": "Carried an id that had come before: left out.",
-    "invalid": "Price or size was not a usable number (NaN, infinite, zero, negative): left out.",
+    "duplicate": "The same as one before, by its id or by time, price and size: left out.",
+    "invalid": "A number that cannot be (NaN, infinite, zero, negative), or an unconfirmed leap: left out.",
     "rejected": "Refused: a timestamp in the wrong unit, or an order that the policy forbids.",
+    "held": "Waits for its order, or for the tick that confirms it.",
 }
 #: Percentiles of a latency, by the names that `fastcore.Engine.stats` gives them.
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "p99.99": 99.99}

@@ -118,6 +118,7 @@ def resolve(
         if "T" in header:  # where both are, as in Binance's own frames, t is the trade's id
             times = [place for place in times if header[place] != "t"]
     _demand(label, header, fields, times)
+    _refuse_twins(label, header, wanted, {**fields, "ts": times[0]})
     if {"bid", "ask"} <= wanted.keys() and "price" not in wanted:
         fields.pop("price", None)
     if "price" in fields:
@@ -135,6 +136,20 @@ def _position(label: str, header: Sequence[str], column: str) -> int:
         if normal(name) == normal(column):
             return place
     raise FileFeedError(f"{label} has no column {column!r}; its columns are {_listed(header)}")
+
+
+def _refuse_twins(
+    label: str, header: Sequence[str], wanted: Mapping[str, str], fields: Mapping[str, int]
+) -> None:
+    for field, place in fields.items():
+        # Case tells times apart: Binance's T is the trade's, its t the trade's id.
+        exact = field in wanted or field == "ts"
+        names = [name if exact else normal(name) for name in header]
+        if names.count(names[place]) > 1:
+            raise FileFeedError(
+                f"{label} has {names.count(names[place])} columns named {_printable(header[place])!r}, and "
+                f"which of them is the {field} cannot be told; its columns are {_listed(header)}"
+            )
 
 
 def _demand(label: str, header: Sequence[str], fields: Mapping[str, int], times: Sequence[int]) -> None:

@@ -224,7 +224,8 @@ class CsvFile:
         width = len(self.header)
         nothing: list[str | None] = [None] * width
         rows: list[list[str | None]] = []
-        for line in block.decode("utf-8", "replace").split("\n"):
+        # Bytes that are no UTF-8 are written out, so that two names of them stay two.
+        for line in block.decode("utf-8", "backslashreplace").split("\n"):
             if line.strip():
                 row: list[str | None] = [*self._split(line)]
                 rows.append(row if len(row) == width else nothing)

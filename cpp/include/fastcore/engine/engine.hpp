@@ -57,7 +57,8 @@ class Engine {
   const std::shared_ptr<Symbol>& symbol(const std::string& name, const Policy* policy = nullptr);
   /// The symbol of that name, or null.
   std::shared_ptr<Symbol> find(const std::string& name) const;
-  /// Forgets a symbol; its ledger stays in the total. False when there is none.
+  /// Forgets a symbol: releases what its policy holds back, and keeps its ledger in the total. False when there is
+  /// none.
   bool drop(const std::string& name);
   const std::vector<std::shared_ptr<Symbol>>& symbols() const noexcept { return symbols_; }
 

@@ -1,10 +1,11 @@
-// What a tick must pass where the policy asks for more than its numbers and its time: clamping, waiting for
-// its order, duplicates, jumps. A symbol without such a policy has no gate and pays nothing for it.
+// What a tick must pass where the policy asks for more than its numbers and its time: clamping, times far ahead,
+// waiting for its order, duplicates, jumps. A symbol without such a policy has no gate and pays nothing for it.
 #pragma once
 
 #include <cstdint>
 #include <utility>
 
+#include "fastcore/engine/ahead.hpp"
 #include "fastcore/engine/duplicates.hpp"
 #include "fastcore/engine/jumps.hpp"
 #include "fastcore/engine/ledger.hpp"
@@ -24,28 +25,36 @@ class Gate {
   template <class Take>
   Outcome pass(Tick tick, Ledger& ledger, const Take& take) noexcept {
     if (!sound(tick) && !clamp(tick)) return ledger.count(Outcome::invalid);
-    if (policy_.order != OrderRule::buffer) return judge(tick, ledger, take);
-    if (tick.ts < reorder_.released()) return ledger.count(Outcome::late_dropped);
-    const std::uint64_t arrival = reorder_.push(tick);
-    Outcome own = ledger.count(Outcome::held);
-    while (reorder_.due()) {
-      const auto [outcome, of] = release(ledger, take);
-      if (of == arrival) own = outcome;
+    if (policy_.ahead > 0) {
+      if (ahead_.holds()) settle_ahead(ahead_.confirms(tick.ts), ledger, take);
+      if (ahead_.far(tick.ts)) {
+        ahead_.hold(tick);
+        return ledger.count(Outcome::held);
+      }
+      ahead_.pass(tick.ts);
     }
-    return own;
+    return place(tick, ledger, take);
   }
 
-  /// Releases all that is held: the stream has ended. A jump that nothing confirmed is invalid.
+  /// Releases all that is held: the stream has ended. What nothing confirmed is invalid.
   template <class Take>
   void flush(Ledger& ledger, const Take& take) noexcept {
     while (reorder_.size() > 0) release(ledger, take);
     refute(ledger);
+    if (!ahead_.holds()) return;
+    ahead_.release();
+    ledger.release();
+    ledger.count(Outcome::invalid);
   }
 
   /// Event time has come to `ts`: releases what has waited long enough, and gives the time up to which nothing
   /// will come any more.
   template <class Take>
   std::int64_t advance(std::int64_t ts, Ledger& ledger, const Take& take) noexcept {
+    if (policy_.ahead > 0) {
+      ahead_.pass(ts);
+      if (ahead_.holds() && ahead_.caught_up()) settle_ahead(true, ledger, take);
+    }
     if (policy_.order != OrderRule::buffer) return ts;
     reorder_.advance(ts);
     while (reorder_.due()) release(ledger, take);
@@ -53,10 +62,11 @@ class Gate {
   }
 
   /// Ticks that wait: what the ledger's bucket `held` says.
-  std::uint64_t held() const noexcept { return reorder_.size() + (suspected_ ? 1 : 0); }
+  std::uint64_t held() const noexcept { return reorder_.size() + (suspected_ ? 1U : 0U) + (ahead_.holds() ? 1U : 0U); }
 
   template <class Archive>
   void state(Archive& archive) {
+    if (policy_.ahead > 0) archive("ahead", ahead_);
     if (policy_.order == OrderRule::buffer) archive("reorder", reorder_);
     if (policy_.duplicates != DuplicateRule::keep) archive("seen", seen_);
     if (policy_.jumps > 0.0) {
@@ -77,6 +87,33 @@ class Gate {
   /// The key by which a tick is a duplicate; false for a tick that has none.
   bool key_of(const Tick& tick, TickKey& key) const noexcept;
 
+  /// A tick that was held as far ahead goes on, where it is confirmed.
+  template <class Take>
+  void settle_ahead(bool confirmed, Ledger& ledger, const Take& take) noexcept {
+    const Tick tick = ahead_.release();
+    ledger.release();
+    if (confirmed) {
+      ahead_.pass(tick.ts);
+      place(tick, ledger, take);
+    } else {
+      ledger.count(Outcome::invalid);
+    }
+  }
+
+  /// Puts a tick where its time belongs, which is at once unless the policy waits.
+  template <class Take>
+  Outcome place(const Tick& tick, Ledger& ledger, const Take& take) noexcept {
+    if (policy_.order != OrderRule::buffer) return judge(tick, ledger, take);
+    if (tick.ts < reorder_.released()) return ledger.count(Outcome::late_dropped);
+    const std::uint64_t arrival = reorder_.push(tick);
+    Outcome own = ledger.count(Outcome::held);
+    while (reorder_.due()) {
+      const auto [outcome, of] = release(ledger, take);
+      if (of == arrival) own = outcome;
+    }
+    return own;
+  }
+
   template <class Take>
   std::pair<Outcome, std::uint64_t> release(Ledger& ledger, const Take& take) noexcept {
     const auto oldest = reorder_.pop();
@@ -94,9 +131,11 @@ class Gate {
     if (suspected_) {
       if (jumps_.confirms(tick.price, suspect_.price)) {
         jumps_.clear();
+        const Tick confirmed = suspect_;
+        suspect_ = {};
         suspected_ = false;
         ledger.release();
-        admit(suspect_, ledger, take);
+        admit(confirmed, ledger, take);
       } else {
         refute(ledger);
       }
@@ -122,6 +161,7 @@ class Gate {
   void refute(Ledger& ledger) noexcept;
 
   Policy policy_;
+  AheadFilter ahead_;
   ReorderBuffer reorder_;
   DuplicateWindow seen_;
   JumpFilter jumps_;

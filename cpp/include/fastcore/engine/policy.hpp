@@ -39,6 +39,7 @@ struct Policy {
   LargeTradeRule large_trades = LargeTradeRule::whole;
   std::int64_t silence = 0;              ///< ns without a tick that are a gap; 0: none is
   std::int64_t lateness = 0;             ///< ns that a buffer waits in event time
+  std::int64_t ahead = 0;                ///< ns that a tick may be ahead of the newest one; 0: any
   std::uint32_t buffer_size = 4096;      ///< ticks that wait, or are remembered for revisions, at most
   std::uint32_t revise_bars = 8;         ///< bars that may be made anew
   std::uint32_t duplicate_window = 1024; ///< ticks remembered
@@ -48,7 +49,7 @@ struct Policy {
   /// Whether a tick must pass more than a look at its numbers and its time.
   bool guarded() const noexcept {
     return order == OrderRule::buffer || invalid == InvalidRule::clamp || duplicates != DuplicateRule::keep ||
-           jumps > 0.0;
+           jumps > 0.0 || ahead > 0;
   }
   /// Whether ticks are watched for gaps between them.
   bool watches() const noexcept { return silence > 0 || sequence != SequenceRule::none; }
@@ -60,6 +61,7 @@ struct Policy {
     archive.choice("duplicates", duplicates, duplicate_rules);
     archive.choice("crossed", crossed, crossed_rules);
     archive("lateness", lateness);
+    archive("ahead", ahead);
     archive("buffer_size", buffer_size);
     archive("duplicate_window", duplicate_window);
     archive("jump_window", jump_window);
@@ -74,5 +76,7 @@ struct Policy {
 
 /// Throws std::invalid_argument with a sentence that names the rule, its value and its range.
 void check_policy(const Policy& policy);
+/// The same for one rule by its name, and a value that may be beyond what the rule's type holds.
+void check_rule(const char* name, double value);
 
 }  // namespace fastcore

@@ -50,9 +50,9 @@ class Symbol {
     ++ledger_.received;
     refuse(Outcome::rejected);
   }
-  /// Takes one closed bar of a clock, made elsewhere. Its order is that of the bars of its clock: one older
-  /// than the newest is late, one at the same start a duplicate.
-  Outcome on_bar(std::size_t clock, const Bar& bar) noexcept;
+  /// Takes one closed bar of a clock, made elsewhere, whose time is any within its span. Its order is that of the bars
+  /// of its clock: one older than the newest is late, one at the same start a duplicate.
+  Outcome on_bar(std::size_t clock, Bar bar) noexcept;
   /// Writes the row that a tick at `price` would leave; with `forming`, bar columns as if the forming
   /// bars closed with it. No trace is left.
   void peek(double price, double size, bool forming, double* row) const;
