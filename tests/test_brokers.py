@@ -247,7 +247,8 @@ def test_batches_survive_the_wire(rows: int, names: list[str]) -> None:
 def event_examples() -> list[Any]:
     ticks = stream(20)
     rows, outcomes = whole(ticks)
-    bar = BarEvent("X", "1m", 10**18, 1.0, 2.0, 0.5, 1.5, 9.0, 3, [1.0, 2.0])
+    numbers = (1.0, 2.0, 0.5, 1.5, 9.0, 10.0, 1.2, 3.0, 4.0, 3)
+    bar = BarEvent("X", "1m", 10**18, *numbers, 10**18 + 5, 10**18 + 9, 1, False, False, 2, [1.0, 2.0])
     return [
         Rows(ticks, NAMES, rows, outcomes, list(fc.Engine(PLAN).columns)),
         bar,

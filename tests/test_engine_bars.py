@@ -233,14 +233,15 @@ def test_a_bar_older_than_the_newest_is_never_taken(order: Any, bucket: str) -> 
     """Indicators have moved past it: left out, also where late ticks are accepted."""
     engine = fc.Engine({"close": fc.SMA(1).on("1m")}, policy=fc.Policy(order=order), history=9)
     symbol = engine.symbol("S")
+    start = T0 // MINUTE * MINUTE
     for minute in (1, 2):
-        symbol.on_bar("1m", T0 + minute * MINUTE, 1.0, 2.0, 1.0, 1.5, 1.0)
+        symbol.on_bar("1m", start + minute * MINUTE, 1.0, 2.0, 1.0, 1.5, 1.0)
     row, bars = symbol.values(), symbol.bars("1m").tobytes()
     with pytest.raises(fc.TickError) if bucket == "rejected" else contextlib.nullcontext():
         symbol.on_bar("1m", T0, 1.0, 9.0, 1.0, 9.0, 1.0)
     assert (symbol.outcome, symbol.ledger[bucket]) == (bucket, 1)
     assert (symbol.values(), symbol.bars("1m").tobytes()) == (row, bars)
-    assert symbol.last_ts == T0 + 2 * MINUTE
+    assert symbol.last_ts == start + 2 * MINUTE
     one = {name: [9.0] for name in ("open", "high", "low", "close")}
     assert engine.on_bars("1m", T0, **one, symbols=["S"]) == 0
     assert symbol.ledger[bucket] == 2

@@ -85,7 +85,7 @@ def everything(engine: fc.Engine) -> None:
     ticks = walk_ticks(np.random.default_rng(3), 500, symbols=4)
     ticks["price"][::17] = np.nan
     ticks["ts"][::31] = 5
-    ticks["ts"][0] = T0
+    ticks["ts"][0], ticks["symbol"][:2] = T0, 1
     engine.on_ticks(ticks, symbols=["BTC", "new", "other"])
     engine.on_ticks(ticks[1:40], symbols=["new", "none"])
     engine.drop("other")

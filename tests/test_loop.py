@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,21 +75,122 @@ def test_strategies_see_rows_and_bars_in_their_order(sizes: list[int], batch: in
     engine = fc.Engine(PLAN, history=history)
     ran(TickLoop(engine, cut(ticks, sizes), strategies=[strategy], bars=["1m"], batch=batch, tune_gc=False))
 
-    expected: list[Any] = []
-    one_by_one = fc.Engine(PLAN, history=64)
-    for tick in ticks:
-        name = NAMES[tick["symbol"]]
-        symbol = one_by_one.symbol(name)
-        before = len(symbol.bars("1m"))
-        symbol.on_tick(int(tick["ts"]), float(tick["price"]), float(tick["size"]))
-        values = list(symbol.values())
-        told = ["ts", "open", "high", "low", "close", "volume", "count"]
-        for bar in symbol.bars("1m")[before:][told].tolist():
-            expected.append(BarEvent._make((name, "1m", *bar, values)))
-        if symbol.outcome == "accepted":
-            expected.append(Row(name, int(tick["ts"]), float(tick["price"]), float(tick["size"]), values))
+    expected = told_one_by_one(fc.Engine(PLAN, history=400), ticks, ["1m"])
     assert repr(strategy.seen) == repr(expected)  # in which one NaN is like another
     assert sum(isinstance(event, BarEvent) for event in strategy.seen) > 20
+
+
+def told_one_by_one(engine: fc.Engine, ticks: Any, spans: Sequence[str]) -> list[Any]:
+    """Each tick that is taken, and before it what it made anew and what it closed; history must hold it."""
+    found: list[Any] = []
+    known: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for tick in ticks:
+        name = NAMES[tick["symbol"]]
+        symbol = engine.symbol(name)
+        symbol.on_tick(int(tick["ts"]), float(tick["price"]), float(tick["size"]), int(tick["side"]))
+        values = list(symbol.values())
+        for span in spans:
+            closed = symbol.bars(span)
+            anew = symbol.revisions(span) if symbol.outcome == "late_accepted" else closed[:0]
+            before, revised, newest = known.get((name, span), (0, 0, 0))
+            new = closed[before:].tolist()
+            if span == "1m" and new:  # a bar that was put between others is one made anew
+                new = [bar for bar in new if bar[0] > newest]
+            told = anew[revised:].tolist() + new
+            found += [BarEvent._make((name, span, *bar, values)) for bar in told]
+            newest = new[-1][0] if new else newest
+            known[name, span] = len(closed), max(revised, len(anew)), newest
+        if symbol.outcome in ("accepted", "late_accepted"):
+            found.append(Row(name, int(tick["ts"]), float(tick["price"]), float(tick["size"]), values))
+    return found
+
+
+EVERY_KIND = (
+    "1m",
+    "90s@+7s",
+    "1h@America/New_York",
+    "3tick",
+    "25vol",
+    "range:0.05",
+    "renko:0.03",
+    "vol_runs:90",
+)
+OF_BARS = ("5m from 1m", "10bar from 3tick", "heikin_ashi from 1m")
+
+
+@settings(max_examples=20)
+@given(sizes=st.lists(st.integers(1, 70), min_size=1, max_size=5), split=st.booleans(), fill=st.booleans())
+def test_strategies_see_every_kind_of_bar_right_before_the_tick_that_closed_it(
+    sizes: list[int], split: bool, fill: bool
+) -> None:
+    """With all that is known of it: several of one tick, bars at equal times, bars of bars."""
+    ticks = stream(400, gap=9 * SECOND, symbols=2)
+    ticks["ts"] = ticks["ts"] // (30 * SECOND) * 30 * SECOND
+    ticks["side"] = np.arange(400) % 3 - 1
+    ticks["price"][50], ticks["ts"][100] = -1.0, T0
+    spans = EVERY_KIND + OF_BARS
+    plan = {f"sma{i}": fc.SMA(2).on(span) for i, span in enumerate(spans)}
+    policy = fc.Policy(large_trades="split" if split else "whole", fill="flat" if fill else "none")
+    strategy = Everything()
+    loop = TickLoop(
+        fc.Engine(plan, history=1000, policy=policy), cut(ticks, sizes), strategies=[strategy], bars=spans
+    )
+    stats = ran(loop)
+    expected = told_one_by_one(fc.Engine(plan, history=1000, policy=policy), ticks, spans)
+    assert repr(strategy.seen) == repr(expected)
+    assert {event.span for event in strategy.seen if isinstance(event, BarEvent)} == set(spans)
+    assert stats["loop"]["bars_lost"] == 0
+
+
+@settings(max_examples=20)
+@given(sizes=st.lists(st.integers(1, 70), min_size=1, max_size=5))
+def test_strategies_are_told_what_late_ticks_make_anew(sizes: list[int]) -> None:
+    """Each bar that changed, with its number, before the tick that changed it."""
+    ticks = stream(300, gap=9 * SECOND)
+    ticks["ts"][5::6] -= 80 * SECOND
+    ticks["size"] = 1.0
+    spans = ("1m", "4tick", "range:0.05")
+    plan = {f"sma{i}": fc.SMA(2).on(span) for i, span in enumerate(spans)}
+    policy = fc.Policy(order="revise", revise_bars=20)
+    strategy = Everything()
+    engine = fc.Engine(plan, history=300, policy=policy)
+    ran(TickLoop(engine, cut(ticks, sizes), strategies=[strategy], bars=spans))
+    expected = told_one_by_one(fc.Engine(plan, history=300, policy=policy), ticks, spans)
+    assert repr(strategy.seen) == repr(expected)
+    anew = [event for event in strategy.seen if isinstance(event, BarEvent) and event.revision]
+    assert {event.span for event in anew} == set(spans)
+    for name in NAMES:  # who keeps the last that was told of each bar has the bars of the engine
+        newest = {
+            e.ts: e for e in strategy.seen if isinstance(e, BarEvent) and (e.symbol, e.span) == (name, "1m")
+        }
+        bars = engine.symbol(name).bars("1m")
+        assert [newest[ts].close for ts in bars["ts"].tolist()] == bars["close"].tolist()
+
+
+def test_bars_that_the_history_cannot_hold_are_counted() -> None:
+    """A jump over a hundred bricks, of which twenty are kept."""
+    ticks = stream(2, symbols=1)
+    ticks["price"] = 100.0, 200.0
+    strategy = Everything()
+    engine = fc.Engine({"sma": fc.SMA(2).on("renko:1")}, history=20)
+    stats = ran(TickLoop(engine, cut(ticks, [2]), strategies=[strategy], bars=["renko:1"]))
+    told = [event for event in strategy.seen if isinstance(event, BarEvent)]
+    assert len(told) == 20
+    assert stats["loop"]["bars_lost"] == 80
+    assert told[-1].close == 200.0
+
+
+def test_bars_that_close_at_the_end_are_told() -> None:
+    """A buffer lets out what it holds when the feeds have ended."""
+    ticks = stream(60, symbols=1, gap=9 * SECOND)
+    policy = fc.Policy(order="buffer", lateness="1h")
+    strategy, sink = Everything(), MemorySink()
+    engine = fc.Engine(PLAN, history=64, policy=policy)
+    stats = ran(TickLoop(engine, cut(ticks, [7]), strategies=[strategy], sinks=[sink], bars=["1m"]))
+    bars = engine.symbol(NAMES[0]).bars("1m")
+    assert [bar.ts for bar in strategy.seen] == bars["ts"].tolist()
+    assert len(bars) > 5
+    assert stats["engine"]["held"] == 0
 
 
 def test_a_row_knows_columns_and_is_no_view() -> None:
@@ -207,6 +309,7 @@ def test_bars_from_outside_reach_the_engine_strategies_and_sinks() -> None:
     """Candles of a venue close bars; those of an unknown span are counted and left out."""
     bars = np.zeros(40, fc.BAR)
     bars["ts"] = T0 // MINUTE * MINUTE + np.arange(40) * MINUTE
+    bars["count"], bars["buy_volume"], bars["complete"] = 7, 3.5, True
     for field in ("open", "high", "low", "close"):
         bars[field] = 100 + np.sin(np.arange(40))
     strategy, sink = Everything(), MemorySink()
@@ -218,6 +321,7 @@ def test_bars_from_outside_reach_the_engine_strategies_and_sinks() -> None:
         apart.on_bar("1m", *bar[:6])
     assert engine.symbol("BTCUSDT")["rsi"] == apart["rsi"]
     assert [bar.ts for bar in strategy.seen] == bars["ts"].tolist()
+    assert {(bar.ticks, bar.buy_volume, bar.complete) for bar in strategy.seen} == {(7, 3.5, True)}
     assert strategy.seen == sink.events
     assert same(np.array(strategy.seen[-1].values), np.array(apart.values()))
     assert stats["loop"]["refused"] == 3

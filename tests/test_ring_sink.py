@@ -11,7 +11,7 @@ from pathlib import Path
 import fastcore as fc
 import numpy as np
 import pytest
-from fastcore.loop import Rows
+from fastcore.loop import BarEvent, Rows
 from fastcore.sinks import MemorySink, RingSink
 from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, together
 
@@ -63,10 +63,8 @@ def test_the_ring_has_every_row_that_was_taken_and_every_bar(folder: Path) -> No
     for bar, event in zip(bars, events, strict=True):
         assert closing[0]["rows.bars"].names[bar["symbol"]] == event.symbol
         assert bar["span"] == event.span.encode()
-        assert all(
-            bar[field] == getattr(event, field)
-            for field in ("ts", "open", "high", "low", "close", "volume", "ticks")
-        )
+        for field in BarEvent._fields[2:-1]:
+            assert bar[field] == getattr(event, field), field
     assert closing[0]["rows"].closed
     assert fc.shm.names(folder) == []
 

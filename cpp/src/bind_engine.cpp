@@ -347,6 +347,7 @@ void bind_engine(py::module_& m) {
       .def(
           "flush", [](PyEngine& self) { self.engine().flush(); },
           "Release the ticks that policies hold back: the stream has ended, or pauses.")
+      .def("_clock", [](PyEngine& self, const std::string& span) { return self.engine().plan().clock(span); })
       .def("_begin_history", [](PyEngine& self) { self.engine().begin_history(); })
       .def("_go_live", [](PyEngine& self) { self.engine().go_live(); })
       .def(

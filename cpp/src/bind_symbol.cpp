@@ -132,6 +132,33 @@ py::array forming(const PySymbol& self, const py::object& span) {
   return py::array(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
 }
 
+py::tuple copied(const BarHistory& bars, std::size_t count) {
+  const auto size = static_cast<py::ssize_t>(count);
+  return py::make_tuple(py::array(bar_dtype(), {size}, {sizeof(Bar)}, bars.last(count)),
+                        py::array_t<std::uint64_t>(size, bars.received(count)));
+}
+
+/// What has closed since a clock had made so many bars, of which the newest began at a time, and so many revisions:
+/// both counts as they are now; then of new bars, and of revisions, the bars and the number of the tick that made each.
+py::tuple closed_since(const PySymbol& self, const std::string& span, std::uint64_t made, std::int64_t newest,
+                       std::uint64_t revised) {
+  enter(*self.owner);
+  const std::size_t clock = self.symbol->plan().clock(span);
+  const auto fresh = [](const BarHistory& all, std::uint64_t known) {
+    return static_cast<std::size_t>(
+        std::min<std::uint64_t>(all.size(), all.generation() > known ? all.generation() - known : 0));
+  };
+  const BarHistory& bars = self.symbol->bars(clock);
+  std::size_t count = fresh(bars, made);
+  // A late tick may have put a bar among the older ones; it is a revision, and those behind it are known.
+  while (count > 0 && self.symbol->by_time(clock) && bars.last(count)->ts <= newest) --count;
+  const BarHistory* const anew = self.symbol->revisions(clock);
+  const BarHistory none(1);
+  const BarHistory& revisions = anew == nullptr ? none : *anew;
+  return py::make_tuple(bars.generation(), revisions.generation(), copied(bars, count),
+                        copied(revisions, fresh(revisions, revised)));
+}
+
 std::uint64_t generation(const PySymbol& self, const py::handle& key) {
   enter(*self.owner);
   const Py_ssize_t column = column_index(self, key.ptr());
@@ -331,6 +358,7 @@ void bind_symbol(py::module_& m) {
            "Rows written so far to the column's history: a window taken earlier is overwritten from its oldest row on.")
       .def("bars", &bars, py::arg("span"),
            "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
+      .def("_closed_since", &closed_since)
       .def(
           "revisions", &revisions, py::arg("span"),
           "Window over the last bars of a span that late ticks changed, as each became, in that order: an array of fc.BAR. Needs Policy(order='revise').")

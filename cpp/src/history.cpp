@@ -40,10 +40,11 @@ void History::push(const double* row) noexcept {
 void History::rewind(std::uint64_t rows) noexcept { take_back(rows, at_, size_, generation_, capacity_); }
 
 BarHistory::BarHistory(std::size_t capacity)
-    : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), capacity_(capacity) {}
+    : block_(std::make_shared<Block>(2 * capacity * sizeof(Bar))), received_(2 * capacity), capacity_(capacity) {}
 
-void BarHistory::push(const Bar& bar) noexcept {
+void BarHistory::push(const Bar& bar, std::uint64_t received) noexcept {
   data()[at_] = data()[at_ + capacity_] = bar;
+  received_[at_] = received_[at_ + capacity_] = received;
   at_ = at_ + 1 == capacity_ ? 0 : at_ + 1;
   size_ = size_ == capacity_ ? size_ : size_ + 1;
   ++generation_;

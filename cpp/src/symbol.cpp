@@ -194,8 +194,8 @@ void Symbol::peek(double price, double size, bool forming, double* row) const {
 std::size_t Symbol::memory() const noexcept {
   std::size_t bytes = sizeof(Symbol) + block_->size() + scratch_.size() * sizeof(double);
   for (const History& history : histories_) bytes += history.block()->size();
-  for (const BarHistory& bars : closed_) bytes += bars.block()->size();
-  for (const BarHistory& bars : revisions_) bytes += bars.block()->size();
+  for (const BarHistory& bars : closed_) bytes += bars.memory();
+  for (const BarHistory& bars : revisions_) bytes += bars.memory();
   if (reviser_ != nullptr) bytes += reviser_->memory();
   return bytes;
 }

@@ -40,7 +40,7 @@ void Symbol::run_bar(std::size_t clock, const Bar& closed) noexcept {
   ++bars_[clock - 1].made;
   put_bar(bar, cells() + plan_->clocks()[clock].cells);
   run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
-  closed_[clock - 1].push(bar);
+  closed_[clock - 1].push(bar, ledger_.received);
   const auto& parts_of = plan_->clocks()[clock].parts_of;
   if (parts_of.empty()) return;
   std::size_t timed = clock;  // a view of bars ends when they end

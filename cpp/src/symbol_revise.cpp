@@ -110,7 +110,6 @@ void Symbol::rewind(const Checkpoint& to) noexcept {
   copy_from(to);
 }
 
-/// Whether bars of a clock are told apart by their time; others are by their number.
 bool Symbol::by_time(std::size_t clock) const noexcept {
   while (plan_->clocks()[clock].bars.kind == BarKind::heikin_ashi) clock = plan_->clocks()[clock].source;
   return plan_->clocks()[clock].bars.kind == BarKind::time;
@@ -137,7 +136,7 @@ Bar Symbol::revised(std::size_t clock, const Bar& bar) noexcept {
     ++made.revision;
     past = true;
   }
-  if (past) revisions_[clock - 1].push(made);
+  if (past) revisions_[clock - 1].push(made, ledger_.received);
   return made;
 }
 

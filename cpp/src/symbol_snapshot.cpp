@@ -96,7 +96,7 @@ void Symbol::load(const SavedSymbol& saved, SymbolFit& fit) {
 void Symbol::push_bar(std::size_t place, std::string_view record, SymbolFit& fit) {
   Bar bar{};
   fit.load(bar, SymbolFit::bar_slot, {fit.saved().bar, record}, "a closed bar");
-  closed_[place].push(bar);
+  closed_[place].push(bar, 0);
 }
 
 void Symbol::load_history(const SavedHistory& saved, const SavedSymbols& symbols, SymbolFit& fit) {

@@ -69,7 +69,7 @@ class Indicator:
 class Symbol:
     def on_tick(self, ts: int, price: float, size: float = 0.0, side: int = 0, id: int = 0) -> _Row:
         """Take one tick and return the live row."""
-    def on_quote(self, ts: int, bid: float, ask: float, bid_size: float = 0, ask_size: float = 0) -> _Row:
+    def on_quote(self, ts: int, bid: float, ask: float, bid_size: float = 0.0, ask_size: float = 0.0) -> _Row:
         """Take one quote as a tick at its mid with size 0 and return the live row."""
     def on_bar(
         self,
@@ -81,8 +81,8 @@ class Symbol:
         close: float,
         volume: float = 0.0,
     ) -> _Row:
-        """Take one closed bar made elsewhere and return the live row. ts: start of the bar, nanoseconds
-        since 1970 UTC.
+        """Take one closed bar made elsewhere and return the live row. ts: a time in the bar, nanoseconds
+        since 1970 UTC; it is known by the start of its span.
         """
     def peek(self, price: float, size: float = 0.0, *, forming: bool = False) -> _Row:
         """The row that a tick at this price would leave, as a fresh array; nothing changes. With
@@ -117,6 +117,9 @@ class Symbol:
         """There is a gap before the next tick: 'sequence' (ticks were lost), 'silence', 'session' (it is
         over: bars close) or 'feed' (it is down).
         """
+    def _closed_since(
+        self, span: str, made: int, newest: int, revised: int, /
+    ) -> tuple[int, int, tuple[_Bars, npt.NDArray[np.uint64]], tuple[_Bars, npt.NDArray[np.uint64]]]: ...
     @property
     def name(self) -> str:
         """Name under which the engine holds it."""
@@ -272,8 +275,11 @@ class Engine:
         """Every symbol has a gap: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars
         close) or 'feed' (it is down).
         """
+    def _clock(self, span: str, /) -> int: ...
     def drop(self, name: str) -> None:
-        """Forget a symbol, after releasing what its policy holds back; its ledger stays in the engine's."""
+        """Forget a symbol: what its policy holds back is released, its ledger stays in the engine's. The
+        handle can still be read, and takes nothing more.
+        """
     def stats(self) -> dict[str, Any]:
         """Counts, memory in bytes, and latency percentiles in ns of a sample of the calls."""
     def checkpoint(self, *, history: bool = False) -> str:

@@ -390,7 +390,7 @@ def show_database(about: Mapping[str, Any]) -> None:
     """A database as a whole, its tables, and what should be done about them."""
     out = _out()
     revision = about["revision"] or "no tables"
-    out.print(f"[bold]{escape(about['url'])}[/bold]  {about['kind']} {about['version']}, revision {revision}")
+    out.print(f"[bold]{_shown(about['url'])}[/bold]  {about['kind']} {about['version']}, revision {revision}")
     line = f"[dim]size[/dim] {size(about['bytes'])}"
     if "connections" in about:
         hits = MISSING if about["hit_ratio"] is None else f"{about['hit_ratio']:.1%}"
@@ -404,23 +404,23 @@ def show_database(about: Mapping[str, Any]) -> None:
     table = _table("", "table", *(sizes.get(key, key.replace("_", " ")) for key in keys))
     for one in about["tables"]:
         figures = (size(one[key]) if key in sizes else count(one[key]) for key in keys)
-        table.add_row(escape(one["name"]), *figures)
+        table.add_row(_shown(one["name"]), *figures)
     out.print(table)
     for sentence in about["pool"]["advice"]:
-        out.print(f"[yellow]{escape(sentence)}[/yellow]", soft_wrap=True)
+        out.print(f"[yellow]{_shown(sentence)}[/yellow]", soft_wrap=True)
     _show_advice(about["advice"])
 
 
 def _show_advice(advice: Sequence[Mapping[str, Any]]) -> None:
     for one in advice:
-        _out().print(f"[yellow]{escape(one['sentence'])}[/yellow]", soft_wrap=True)
-        _out().print(f"  {escape(one['statement'])}", soft_wrap=True)
+        _out().print(f"[yellow]{_shown(one['sentence'])}[/yellow]", soft_wrap=True)
+        _out().print(f"  {_shown(one['statement'])}", soft_wrap=True)
 
 
 def show_plan(about: Mapping[str, Any]) -> None:
     """A plan, a line for each step, and advice."""
     for line in about["lines"]:
-        _out().print(escape(line), soft_wrap=True)
+        _out().print(_shown(line), soft_wrap=True)
     _show_advice(about["advice"])
 
 
@@ -433,8 +433,8 @@ def show_slow(found: Sequence[Mapping[str, Any]]) -> None:
         times = f"{count(one['calls'])} calls, {duration(one['total_ns'])} in all"
         times += f", {duration(one['mean_ns'])} each, {duration(one['max_ns'])} at most"
         out.print(f"[bold]{times}[/bold]")
-        out.print(f"  {escape(one['statement'])}", soft_wrap=True)
+        out.print(f"  {_shown(one['statement'])}", soft_wrap=True)
         if "site" in one:
-            out.print(f"  [dim]{escape(one['site'])}[/dim]", soft_wrap=True)
+            out.print(f"  [dim]{_shown(one['site'])}[/dim]", soft_wrap=True)
         for line in one.get("plan") or ():
-            out.print(f"    [dim]{escape(line)}[/dim]", soft_wrap=True)
+            out.print(f"    [dim]{_shown(line)}[/dim]", soft_wrap=True)

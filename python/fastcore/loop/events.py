@@ -114,7 +114,9 @@ class Rows:
 
 
 class BarEvent(NamedTuple):
-    """A bar that closed. `ts` is the start of its span in ns UTC, `ticks` how many it holds.
+    """A bar that closed, or that a late tick made anew: then its `revision` is above 0.
+
+    It says what a row of `fastcore.BAR` says; `ticks` is the ``count`` there.
 
     `values` is the row of the tick that closed it, or after the bar where it came from outside: the
     outputs that run on these bars stand as the bar left them.
@@ -128,7 +130,17 @@ class BarEvent(NamedTuple):
     low: float
     close: float
     volume: float
+    value: float
+    vwap: float
+    buy_volume: float
+    sell_volume: float
     ticks: int
+    first_ts: int
+    last_ts: int
+    gap: int
+    complete: bool
+    stale: bool
+    revision: int
     values: list[float]
 
 

@@ -17,9 +17,9 @@ from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError, FastcoreError, InputError
 from fastcore.feeds import BarBatch, TickBatch
-from fastcore.loop.bars import TOLD, ClosedBars
+from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
-from fastcore.loop.events import BarEvent, Rows, Signal
+from fastcore.loop.events import Rows, Signal
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
@@ -175,6 +175,8 @@ class TickLoop:
                 if self._change is not None and not self._change[2].done():
                     self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
                 self.engine.flush()
+                for event in self._bars.rest():
+                    await self._delivery.bar(event)
                 await self._delivery.drain(self._drain_seconds)
                 self._make_safe(at_the_end=True)
                 for intake in self.intakes:
@@ -253,6 +255,7 @@ class TickLoop:
             "engine": dict(self.engine.ledger),
             "loop": {
                 **self._counts,
+                "bars_lost": self._bars.lost,
                 "signals": self._delivery.signals,
                 "signals_refused": self._delivery.signals_refused,
             },
@@ -395,7 +398,7 @@ class TickLoop:
 
     async def _ticks(self, batch: TickBatch) -> None:
         moments = set(self._timers.cuts(batch.ticks)) if len(self._timers) else set()
-        cuts = sorted(moments.union(self._bars.cuts(batch.ticks)))
+        cuts = sorted(moments.union(self._bars.cuts(batch.ticks, batch.symbols)))
         for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
             if start in moments:
                 self._fire(int(batch.ticks["ts"][start]))
@@ -432,23 +435,18 @@ class TickLoop:
             self._engine_times.record(time.perf_counter_ns() - began)
 
     async def _bar_batch(self, batch: BarBatch) -> None:
-        for name, bar in zip(batch.names, batch.bars[TOLD].tolist(), strict=True):
-            ts, open_, high, low, close, volume, count = bar
-            self._fire(ts)
+        for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
+            self._fire(bar[0])
             try:
                 symbol = self.engine.symbol(name)
-                symbol.on_bar(batch.span, ts, open_, high, low, close, volume)
+                symbol.on_bar(batch.span, *bar[:6])
             except FastcoreError as error:
                 self._quiet.warn("a bar of %s was refused: %s", name, error)
                 self._counts["refused"] += 1
                 continue
-            if symbol.outcome not in ("accepted", "late_accepted"):
-                continue
-            self._bars.seen(name, batch.span, ts)
-            event = BarEvent(
-                name, batch.span, ts, open_, high, low, close, volume, count, list(symbol.values())
-            )
-            await self._delivery.bar(event)
+            if symbol.outcome in ("accepted", "late_accepted"):
+                for event in self._bars.outside(name, batch.span, bar):
+                    await self._delivery.bar(event)
 
     def _fire(self, ts: int) -> None:
         for moment, call in self._timers.fire(ts):

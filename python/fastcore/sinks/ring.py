@@ -12,12 +12,13 @@ import numpy.typing as npt
 from fastcore import shm
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Rows
+from fastcore.ticks import BAR
 
 __all__ = ["RingSink"]
 
 _OWN = [("ts", "<i8"), ("symbol", "<u4"), ("outcome", "u1"), ("price", "<f8"), ("size", "<f8")]
-_BAR = [("ts", "<i8"), ("symbol", "<u4"), ("span", "S12"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8")]
-_BAR += [("close", "<f8"), ("volume", "<f8"), ("ticks", "<i8")]
+_BAR = [("ts", "<i8"), ("symbol", "<u4"), ("span", "S32")]
+_BAR += [("ticks" if name == "count" else name, BAR[name].str) for name in BAR.names or () if name != "ts"]
 
 
 class RingSink:
@@ -91,8 +92,7 @@ class RingSink:
             self._publish(event)
         elif self._bars is not None:
             symbol = self._bars.number(event.symbol)
-            numbers = (event.open, event.high, event.low, event.close, event.volume, event.ticks)
-            self._bars.ring.publish((event.ts, symbol, event.span.encode(), *numbers))
+            self._bars.ring.publish((event.ts, symbol, event.span.encode()[:32], *event[3:-1]))
 
     def _publish(self, event: Rows) -> None:
         assert self._rows is not None, "open comes first"

@@ -55,22 +55,27 @@ class History {
 class BarHistory {
  public:
   explicit BarHistory(std::size_t capacity);
-  void push(const Bar& bar) noexcept;
+  /// `received`: ticks that the symbol had received by then.
+  void push(const Bar& bar, std::uint64_t received) noexcept;
   /// Forgets the last bars; as many older ones have been written over.
   void rewind(std::uint64_t bars) noexcept;
   /// After a restore has pushed what was saved: counts on from there.
   void resume(std::uint64_t generation) noexcept { generation_ = resumed(generation, generation_, capacity_); }
   void clear() noexcept { at_ = size_ = generation_ = 0; }
   const Bar* last(std::size_t bars) const noexcept { return data() + (at_ + capacity_ - bars); }
+  /// With how many ticks received each of the last `bars` closed; 0 for one that a snapshot brought.
+  const std::uint64_t* received(std::size_t bars) const noexcept { return received_.data() + (at_ + capacity_ - bars); }
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return capacity_; }
   std::uint64_t generation() const noexcept { return generation_; }
   const std::shared_ptr<Block>& block() const noexcept { return block_; }
+  std::size_t memory() const noexcept { return block_->size() + received_.size() * sizeof(std::uint64_t); }
 
  private:
   Bar* data() const noexcept { return reinterpret_cast<Bar*>(block_->data()); }
 
   std::shared_ptr<Block> block_;
+  std::vector<std::uint64_t> received_;
   std::size_t capacity_;
   std::size_t at_ = 0;
   std::size_t size_ = 0;

@@ -90,6 +90,8 @@ class Symbol {
   const BarHistory* revisions(std::size_t clock) const noexcept {
     return reviser_ == nullptr ? nullptr : &revisions_[clock - 1];
   }
+  /// Whether bars of a clock are told apart by their time; others are by their number.
+  bool by_time(std::size_t clock) const noexcept;
   std::size_t memory() const noexcept;
 
   /// What a symbol is besides its policy, its row, its bars and its nodes.
@@ -145,7 +147,6 @@ class Symbol {
   void redo(const Event& event) noexcept;
   void redo_all();
   Bar revised(std::size_t clock, const Bar& bar) noexcept;
-  bool by_time(std::size_t clock) const noexcept;
   std::uint64_t bars_made() const noexcept {
     std::uint64_t all = 0;
     for (const BarClock& clock : bars_) all += clock.made;
