@@ -45,12 +45,19 @@ def market(seed: int, level: float, step: float, rows: int = ROWS_EACH) -> dict[
     close = level + step * np.cumsum(np.where(noise(seed + 1, rows) % 5 == 0, 0, moves))
     open_ = np.concatenate([[level], close[:-1]])
     above, below = (step * (noise(seed + k, rows) % 7) for k in (2, 3))
+    high, low = np.maximum(open_, close) + above, np.minimum(open_, close) - below
     return {
         "open": open_,
-        "high": np.maximum(open_, close) + above,
-        "low": np.minimum(open_, close) - below,
+        "high": high,
+        "low": low,
         "close": close,
         "volume": (1 + noise(seed + 4, rows) % 1000).astype(float),
+        "ts": T0 + 1e9 * np.cumsum(noise(seed + 5, rows) % 5),
+        "side": (noise(seed + 6, rows) % 3 - 1).astype(float),
+        "bid": low,
+        "ask": high,
+        "bid_size": (noise(seed + 7, rows) % 9).astype(float),
+        "ask_size": (noise(seed + 8, rows) % 9).astype(float),
     }
 
 

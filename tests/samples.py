@@ -184,10 +184,26 @@ def flat_bars(price: float = 1.0, symbols: int = 1) -> dict[str, list[float]]:
     return {column: [price] * symbols for column in ("open", "high", "low", "close")}
 
 
-def pick(name: str, ohlcv: Columns) -> Columns:
-    """The columns that a row takes, in its order."""
+def pick(name: str, ohlcv: Columns, **given: Array) -> Columns:
+    """The columns that a row takes, in its order: of the bars, those given, and others made of the bars."""
     known = dict(zip(("open", "high", "low", "close", "volume"), ohlcv, strict=True))
+    known = events(ohlcv) | known | given
     return tuple(known[column] for column in ROWS[name]["inputs"])
+
+
+def events(ohlcv: Columns) -> dict[str, Array]:
+    """What ticks and quotes have and bars have not: times with ties and pauses, sides, quotes."""
+    open_, high, low, close, volume = ohlcv
+    row = np.arange(len(close))
+    steps = np.where(row % 3 == 1, 0.0, np.where(row % 97 == 96, 45.0, 0.1 * (1.0 + volume % 7)))
+    return {
+        "ts": T0 + 1e9 * np.cumsum(steps),
+        "side": np.where(row % 4 == 0, 0.0, np.sign(close - open_)),
+        "bid": low,
+        "ask": high,
+        "bid_size": volume,
+        "ask_size": np.roll(volume, 1),
+    }
 
 
 def columns_of(name: str, rng: np.random.Generator, rows: int, market: str = "100") -> Columns:

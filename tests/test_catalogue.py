@@ -13,6 +13,7 @@ from typing import Any
 import fastcore as fc
 import numpy as np
 import pytest
+from references import REFERENCES
 from samples import NAMES, ROWS, columns_of, default_params, function, make, random_params, rng_of
 
 FIRST = [
@@ -43,7 +44,7 @@ FIRST = [
     "ZSCORE",
     "LINEARREG",
 ]
-INPUTS = ("open", "high", "low", "close", "volume")
+INPUTS = ("ts", "open", "high", "low", "close", "volume", "side", "bid", "ask", "bid_size", "ask_size")
 every_row = pytest.mark.parametrize("name", NAMES)
 
 
@@ -133,8 +134,8 @@ def test_what_is_handed_out_may_be_changed() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- TA-Lib's
-# Ours, or not TA-Lib's under that name: its VWAP is cumulative.
-NOT_TALIBS = ("VWAP", "AVWAP", "ZSCORE", "MEDIAN")
+# Its VWAP is cumulative: our AVWAP.
+TALIBS = [name for name in NAMES if REFERENCES[name].talib is not None and "VWAP" not in name]
 
 
 def talib_parameters(name: str) -> list[str]:
@@ -155,14 +156,12 @@ def abstract(name: str, params: dict[str, Any]) -> Any:
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_TALIBS])
+@pytest.mark.parametrize("name", TALIBS)
 def test_defaults_and_warm_up_are_talibs(name: str) -> None:
     """`warmup` is TA-Lib's lookback + 1, also for other parameters."""
     import talib
     import talib.abstract
 
-    if name not in talib.get_functions():
-        pytest.fail(f"{name} is not in TA-Lib: write it into NOT_TALIBS")
     parameters = talib.abstract.Function(name).parameters
     defaults = [parameters[key] for key in talib_parameters(name)]
     for key, ours, theirs in zip(default_params(name), default_params(name).values(), defaults, strict=False):
@@ -347,7 +346,9 @@ def test_inputs_of_every_row_are_drawn_by_name() -> None:
     """The tests' own generators: high above low, volume positive, everything finite."""
     for name in NAMES:
         columns = dict(zip(ROWS[name]["inputs"], columns_of(name, rng_of("inputs"), 100), strict=True))
-        assert all(np.isfinite(x).all() and (x > 0).all() for x in columns.values())
+        assert all(np.isfinite(x).all() for x in columns.values())
+        assert all((x > 0).all() for column, x in columns.items() if column != "side")
+        assert set(columns.get("side", ())) <= {-1.0, 0.0, 1.0}
         if {"high", "low", "close"} <= set(columns):
             assert (columns["high"] >= columns["close"]).all()
             assert (columns["close"] >= columns["low"]).all()

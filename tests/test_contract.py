@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import fastcore as fc
 import numpy as np
@@ -201,8 +202,8 @@ def test_bars_that_other_programs_choke_on_give_the_same_bits(
     for file in ("bad", "zeros", "max", "toobig", "penny", "_issue0859.adx.nan"):
         with data_file(f"bars_skender/{file}.csv").open(encoding="utf-8-sig", newline="") as lines:
             rows = [{key.lower(): text for key, text in row.items()} for row in csv.DictReader(lines)]
-        wanted = ROWS[name]["inputs"]
-        columns = tuple(np.array([float(row[column] or "nan") for row in rows]) for column in wanted)
+        wanted = ("open", "high", "low", "close", "volume")
+        columns = pick(name, tuple(np.array([float(row[x] or "nan") for row in rows]) for x in wanted))
         for params in few_params(name):
             streamed = stream(make(name, params), columns)
             assert_same_bits(batch(make(name, params), columns), streamed, f"{name}({params}) on {file}")
@@ -246,9 +247,15 @@ def test_a_copy_keeps_its_place_in_a_plan() -> None:
 
 
 # ----------------------------------------------------------------------------------------- the engine
+def without_quotes(ts: Any) -> dict[str, Array]:
+    """What an engine gives that has seen times, but no quote and no side."""
+    given = {"ts": np.asarray(ts, np.float64), "side": np.zeros(len(ts))}
+    return given | dict.fromkeys(("bid", "ask", "bid_size", "ask_size"), np.full(len(ts), np.nan))
+
+
 def as_tick_columns(name: str, price: Array, size: Array) -> Columns:
     """On ticks the price stands for open, high, low and close, the size for the volume."""
-    return pick(name, (price, price, price, price, size))
+    return pick(name, (price, price, price, price, size), **without_quotes(T0 + np.arange(len(price))))
 
 
 @every_row
@@ -276,11 +283,11 @@ def test_the_engine_on_bars_gives_the_bits_of_a_batch(name: str) -> None:
     ohlcv = walk_bars(rng_of("bars", name), 400, 100.0)
     for params in few_params(name):
         symbol = fc.Engine({"x": make(name, params).on("1m")}, rows="copy").symbol("S")
-        rows = [
-            symbol.on_bar("1m", T0 - 20 * SECOND + i * MINUTE, *bar) for i, bar in enumerate(rows_of(ohlcv))
-        ]
+        starts = (T0 - 20 * SECOND + np.arange(400) * MINUTE).tolist()
+        rows = [symbol.on_bar("1m", ts, *bar) for ts, bar in zip(starts, rows_of(ohlcv), strict=True)]
         assert symbol.ledger["accepted"] == 400
-        assert_same_bits(np.array(rows), batch(make(name, params), pick(name, ohlcv)).T, f"{name}({params})")
+        expected = batch(make(name, params), pick(name, ohlcv, **without_quotes(starts)))
+        assert_same_bits(np.array(rows), expected.T, f"{name}({params})")
 
 
 @every_row
@@ -292,17 +299,27 @@ def test_chained_in_an_engine_it_gives_the_bits_of_a_batch_over_the_columns(name
         "low": "bands.lower",
         "open": "bands.middle",
         "close": "ema",
+        "side": "rsi",
+        "bid": "bands.lower",
+        "ask": "bands.upper",
+        "bid_size": "rsi",
+        "ask_size": "ema",
     }
     plan = {"bands": fc.BBANDS(4), "ema": fc.EMA(3), "rsi": fc.RSI(5)}
     prices = walk_bars(rng_of("chain", name), 400, 100.0)[3].tolist()
     for params in few_params(name):
-        chained = make(name, params).of(*(above[column] for column in ROWS[name]["inputs"]))
-        engine = fc.Engine({"x": chained, **plan}, rows="copy")
+        parents = [
+            above[column] for column in ROWS[name]["inputs"] if column != "ts"
+        ]  # which every clock has
+        if not parents:
+            continue
+        engine = fc.Engine({"x": make(name, params).of(*parents), **plan}, rows="copy")
         symbol = engine.symbol("S")
         rows = np.array([symbol.on_tick(T0 + i, p, 1.0) for i, p in enumerate(prices)])
         width = len(ROWS[name]["outputs"])
-        parents = [rows[:, engine.columns.index(above[column])] for column in ROWS[name]["inputs"]]
-        expected = batch(make(name, params), parents)
+        columns = {column: rows[:, engine.columns.index(of)] for column, of in above.items()}
+        columns["ts"] = (T0 + np.arange(400)).astype(np.float64)
+        expected = batch(make(name, params), [columns[column] for column in ROWS[name]["inputs"]])
         assert_same_bits(rows[:, :width], expected.T, f"{name}({params})")
 
 
@@ -318,7 +335,8 @@ def test_the_whole_catalogue_in_one_engine_gives_the_bits_of_each_alone() -> Non
     for key, one in plan.items():
         name = key.rpartition("_")[0]
         width = len(ROWS[name]["outputs"])
-        assert_same_bits(rows[:, at : at + width], batch(one.copy(), pick(name, bars)).T, f"{key} on bars")
+        on_bars_given = pick(name, bars, **without_quotes(T0 + np.arange(300) * MINUTE))
+        assert_same_bits(rows[:, at : at + width], batch(one.copy(), on_bars_given).T, f"{key} on bars")
         expected = batch(one.copy(), as_tick_columns(name, bars[3], bars[4])).T
         assert_same_bits(ticks[:, at : at + width], expected, f"{key} on ticks")
         at += width

@@ -192,7 +192,7 @@ def test_every_indicator_is_compared(name: str) -> None:
     for row in zip(*(column.tolist() for column in columns), strict=True):
         twin.update(*row)
     assert fc.diff(one, twin) is None
-    twin.update(*(float(column[0]) for column in columns))
+    twin.update(*(2.0 * float(column[0]) for column in columns))  # a level that none would pass over
     difference = found(one, twin)
     assert difference.indicator == name
     assert difference.field.startswith(("values[", "state.")), difference

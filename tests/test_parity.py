@@ -10,6 +10,7 @@ import fastcore as fc
 import numpy as np
 import pytest
 from references import REFERENCES, Reference, tolerance
+from references.registry import LETTERS
 from samples import (
     MARKETS,
     NAMES,
@@ -90,7 +91,7 @@ def compare_with_talib(name: str, columns: Columns, params: Params) -> None:
 def test_has_a_reference_of_its_own_shape(name: str) -> None:
     """Inputs, outputs and parameters of row and reference go by the same names, in the same order."""
     reference, row = reference_of(name), ROWS[name]
-    letters = "".join(column[0] for column in row["inputs"])
+    letters = "".join(LETTERS[column] for column in row["inputs"])
     assert letters == reference.inputs
     assert tuple(output["name"] for output in row["outputs"]) == reference.outputs
     assert [p["name"] for p in row["params"]] == list(reference.defaults)

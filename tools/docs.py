@@ -30,7 +30,11 @@ FAMILIES = {
     "volume": "Volume",
     "price": "Prices of a bar",
     "statistics": "Statistics",
+    "levels": "Levels and turning points",
     "candles": "Candlestick patterns",
+    "time": "Windows of time",
+    "book": "Quotes",
+    "trades": "Trades",
 }
 UNTIL = "Outputs are NaN until they are there."
 # Prices that rise and fall within a few rows, from whole numbers alone: the same on every machine.
@@ -40,6 +44,12 @@ SERIES = {
     "low": "low = [price - 1.5 for price in close]",
     "open": "open = [price - 0.5 for price in close]",
     "volume": "volume = [10 + i * 3 % 5 for i in range({rows})]",
+    "ts": "ts = [1_700_000_000_000_000_000 + i * 10**9 for i in range({rows})]  # a second apart",
+    "side": "side = [1 - i * 5 % 3 for i in range({rows})]",
+    "bid": "bid = [price - 0.25 for price in close]",
+    "ask": "ask = [price + 0.5 for price in close]",
+    "bid_size": "bid_size = [1 + i * 3 % 7 for i in range({rows})]",
+    "ask_size": "ask_size = [1 + i * 5 % 7 for i in range({rows})]",
 }
 
 
@@ -72,7 +82,7 @@ def warmup_formula(row: Row) -> str:
     if any("choices" in p for p in row["params"]):
         return ""
     whole = [p for p in row["params"] if p["type"] == "int"]
-    at = {p["name"]: int(p["default"]) for p in whole}
+    at = {p["name"]: min(int(p["default"]), int(p["max"]) - 1) for p in whole}
     base = fc.make(row["name"], **at).warmup
     slopes = {
         name: fc.make(row["name"], **{**at, name: value + 1}).warmup - base for name, value in at.items()
@@ -122,7 +132,11 @@ def example(row: Row) -> str:
     name, inputs = row["name"], row["inputs"]
     variable = name.lower()
     rows = fc.make(name).warmup + 5
-    needed = [one for one in SERIES if one in inputs or (one == "close" and {"high", "low"} & set(inputs))]
+    needed = [
+        one
+        for one in SERIES
+        if one in inputs or (one == "close" and {"high", "low", "bid", "ask"} & set(inputs))
+    ]
     lines = ["import fastcore as fc", "", *(SERIES[one].format(rows=rows) for one in needed), ""]
     made = f"fc.{name}({arguments(row)})"
     lines += [f"{variable} = {made}"]

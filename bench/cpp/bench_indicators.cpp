@@ -13,20 +13,26 @@ struct Bars {
   const std::vector<double>& input(const std::string& name) const {
     if (name == "high") return high;
     if (name == "low") return low;
-    return name == "volume" ? volume : close;
+    if (name == "bid") return low;
+    if (name == "ask") return high;
+    if (name == "ts") return ts;
+    if (name == "side") return side;
+    return name == "volume" || name == "bid_size" || name == "ask_size" ? volume : close;
   }
   static Bars make() {
-    Bars bars{walk(row_count, 1), {}, {}, {}};
+    Bars bars{walk(row_count, 1), {}, {}, {}, {}, {}};
     std::mt19937_64 random(2);
-    bars.high = bars.low = bars.volume = bars.close;
+    bars.high = bars.low = bars.volume = bars.ts = bars.side = bars.close;
     for (std::size_t i = 0; i < row_count; ++i) {
       bars.high[i] += 0.01 * real(random);
       bars.low[i] -= 0.01 * real(random);
       bars.volume[i] = 1.0 + static_cast<double>(random() % 1000);
+      bars.ts[i] = 1.7e18 + 1e7 * static_cast<double>(i);  // 3,000 rows in 30 s
+      bars.side[i] = static_cast<double>(random() % 3) - 1.0;
     }
     return bars;
   }
-  std::vector<double> close, high, low, volume;
+  std::vector<double> close, high, low, volume, ts, side;
 };
 
 const Bars& bars() {

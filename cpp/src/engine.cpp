@@ -9,6 +9,20 @@
 
 namespace fastcore {
 
+namespace {
+
+/// Ticks that a policy holds back are kept as ticks: of a quote nothing but its mid would come out.
+void check_quotes(const Plan& plan, const Policy& policy) {
+  if (!plan.reads_quotes() ||
+      (policy.order != OrderRule::buffer && policy.order != OrderRule::revise && policy.jumps == 0.0))
+    return;
+  throw PlanError(
+      "indicators of quotes need a policy that holds no ticks back: no order='buffer' or 'revise', no jumps; the plan has "
+      "inputs such as bid");
+}
+
+}  // namespace
+
 Engine::Engine(std::vector<NodeSpec> specs, const Options& options, const Almanacs& almanacs)
     : Engine(std::make_shared<const Plan>(std::move(specs), std::vector<const Kernel*>(), almanacs), options) {}
 
@@ -18,6 +32,7 @@ Engine::Engine(std::shared_ptr<const Plan> plan, const Options& options) : plan_
                     std::to_string(options.history));
   }
   check_policy(options.policy);
+  check_quotes(*plan_, options.policy);
   if (options.max_symbols > most_symbols) {
     throw PlanError("max_symbols must be at most " + std::to_string(most_symbols) + ", not " +
                     std::to_string(options.max_symbols));
@@ -54,6 +69,7 @@ const std::shared_ptr<Symbol>& Engine::symbol(const std::string& name, const Pol
     throw CapacityError("symbol '" + name + "' would be number " + std::to_string(symbols_.size() + 1) +
                         ", but max_symbols is " + std::to_string(options_.max_symbols) + "; drop one first");
   }
+  if (policy != nullptr) check_quotes(*plan_, *policy);
   auto made = std::make_shared<Symbol>(name, plan_, policy == nullptr ? options_.policy : *policy, options_.history);
   if (log_ != nullptr) require(log_->make(*made, policy), *log_);
   if (in_history_) made->begin_history();

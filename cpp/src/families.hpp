@@ -23,6 +23,16 @@ void add_statistics(std::vector<CatalogueEntry>& all);
 void add_rolling(std::vector<CatalogueEntry>& all);
 void add_short_candles(std::vector<CatalogueEntry>& all);
 void add_long_candles(std::vector<CatalogueEntry>& all);
+void add_volatilities(std::vector<CatalogueEntry>& all);
+void add_profiles(std::vector<CatalogueEntry>& all);
+void add_smoothers(std::vector<CatalogueEntry>& all);
+void add_stops(std::vector<CatalogueEntry>& all);
+void add_turns(std::vector<CatalogueEntry>& all);
+void add_risk(std::vector<CatalogueEntry>& all);
+void add_levels(std::vector<CatalogueEntry>& all);
+void add_time_windows(std::vector<CatalogueEntry>& all);
+void add_book(std::vector<CatalogueEntry>& all);
+void add_trades(std::vector<CatalogueEntry>& all);
 
 /// Appends the kernels of a list, as members of that family.
 template <class List>

@@ -11,6 +11,7 @@
 
 #include "fastcore/catalogue.hpp"
 #include "fastcore/check.hpp"
+#include "fastcore/engine/last_quote.hpp"
 #include "fastcore/text.hpp"
 
 namespace fastcore {
@@ -34,14 +35,29 @@ std::string arrows(const std::vector<std::string>& names) {
 }
 
 /// Which input cell of a clock an input name means: on ticks the price stands for all prices, the
-/// size for the volume.
+/// size for the volume. A bar's time is that of its start, and its side is not known.
 std::uint32_t input_cell(std::string_view name, bool ticks) {
   if (name == "open") return 0;
   if (name == "high") return ticks ? 0 : 1;
   if (name == "low") return ticks ? 0 : 2;
   if (name == "close") return ticks ? 0 : 3;
   if (name == "volume") return ticks ? 1 : 4;
+  if (name == "ts") return ticks ? 2 : 5;
+  if (name == "side") return ticks ? 3 : 6;
   throw PlanError("no clock provides the input " + quoted(std::string(name)));
+}
+
+/// Which number of a quote an input name means; none for other inputs.
+std::uint32_t quote_cell(std::string_view name, std::uint32_t none) {
+  constexpr std::string_view names[] = {"bid", "ask", "bid_size", "ask_size"};
+  const auto* const found = std::find(std::begin(names), std::end(names), name);
+  return found == std::end(names) ? none : static_cast<std::uint32_t>(found - std::begin(names));
+}
+
+/// The inputs of a kernel that `.of()` names: all but the time, which every clock has.
+std::size_t named_inputs(const Kernel& kernel) {
+  return static_cast<std::size_t>(std::count_if(kernel.inputs, kernel.inputs + kernel.input_count,
+                                                [](std::string_view name) { return name != "ts"; }));
 }
 
 }  // namespace
@@ -61,6 +77,7 @@ struct Plan::Build {
   std::vector<std::size_t> level{};                              // by spec: length of the longest chain above it
   std::vector<std::uint32_t> cell{};                             // by column: where its value is computed
   std::vector<Node> nodes{};                                     // what runs, parents first
+  std::uint32_t first_quote_cell = 0;                            // of the quote that stands, if any reads it
 
   /// One node to be placed.
   struct Node {
@@ -158,9 +175,9 @@ struct Plan::Build {
       clock[i] = clock_number(spec.clock);
       return;
     }
-    if (spec.parents.size() != spec.kernel->input_count) {
+    if (spec.parents.size() != named_inputs(*spec.kernel)) {
       throw PlanError(quoted(spec.name) + ": " + spec.kernel->name + " takes " +
-                      std::to_string(spec.kernel->input_count) + " inputs, but .of() names " +
+                      std::to_string(named_inputs(*spec.kernel)) + " inputs, but .of() names " +
                       std::to_string(spec.parents.size()));
     }
     if (!spec.clock.empty()) {
@@ -211,7 +228,7 @@ struct Plan::Build {
     std::size_t next = plan.columns_.size();
     for (Clock& one : plan.clocks_) {
       one.cells = static_cast<std::uint32_t>(next);
-      next += one.ticks() ? 2 : 5;
+      next += one.ticks() ? Clock::tick_inputs : Clock::bar_inputs;
     }
     plan.cell_count_ = next;
     plan.column_clock_.resize(plan.columns_.size());
@@ -222,18 +239,36 @@ struct Plan::Build {
   }
 
   /// The cells that feed a spec, by input; behind them zeroes.
-  Cells inputs(std::size_t i) const {
+  Cells inputs(std::size_t i) {
     const NodeSpec& spec = plan.specs_[i];
+    const Clock& one = plan.clocks_[clock[i]];
+    constexpr std::uint32_t none = max_inputs;
     Cells cells{};
+    auto parent = spec.parents.begin();
     for (std::size_t k = 0; k < spec.kernel->input_count; ++k) {
-      if (spec.parents.empty()) {
-        const Clock& one = plan.clocks_[clock[i]];
-        cells[k] = one.cells + input_cell(spec.kernel->inputs[k], one.ticks());
+      const std::string_view name = spec.kernel->inputs[k];
+      if (parent != spec.parents.end() && name != "ts") {
+        cells[k] = cell[parent_column(spec, *parent++)];
+      } else if (const std::uint32_t number = quote_cell(name, none); number != none) {
+        cells[k] = quote_cells() + number;
       } else {
-        cells[k] = cell[parent_column(spec, spec.parents[k])];
+        cells[k] = one.cells + input_cell(name, one.ticks());
       }
     }
     return cells;
+  }
+
+  /// Where the quote that stands is kept; the node that keeps it is added when it is first asked for.
+  std::uint32_t quote_cells() {
+    if (!plan.reads_quotes_) {
+      plan.reads_quotes_ = true;
+      const Kernel& kernel = kernel_of<LastQuote>();
+      const std::uint32_t event = plan.clocks_[0].cells + Clock::quote_input;
+      nodes.push_back({&kernel, {}, 0, 0, {event, event + 1, event + 2, event + 3}, 0, true});
+      nodes.back().out = first_quote_cell = static_cast<std::uint32_t>(plan.cell_count_);
+      plan.cell_count_ += kernel.cell_count;
+    }
+    return first_quote_cell;
   }
 
   /// Equal nodes are one node, and equal windows one window: what is asked for twice is computed once.
@@ -375,6 +410,7 @@ struct Plan::Build {
       Wiring wiring{static_cast<std::uint32_t>(at), node.out, {}};
       std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
       plan.wirings_.push_back(wiring);
+      if (node.kernel == &kernel_of<LastQuote>()) plan.quote_ = &plan.wirings_.back();
       if (!joins) groups.push_back({nullptr, nullptr, node.kernel->peek_many, &plan.wirings_.back(), 0});
       Group& group = groups.back();
       ++group.count;
@@ -391,6 +427,10 @@ struct Plan::Build {
     std::partial_sum(plan.first_state_.begin(), plan.first_state_.end(), plan.first_state_.begin());
   }
 };
+
+void Plan::show_quote(const std::byte* symbol, double* cells) const noexcept {
+  if (quote_ != nullptr) kernel_of<LastQuote>().peek_many(symbol, quote_, 1, cells);
+}
 
 Plan::Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& windows, const Almanacs& almanacs)
     : specs_(std::move(specs)) {

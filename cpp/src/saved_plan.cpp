@@ -31,8 +31,8 @@ std::vector<SavedParam> params_by_name(const Kernel& kernel, const ParamValues& 
 }
 
 const char* input_name(const Clock& clock, std::size_t place) {
-  static constexpr const char* of_ticks[] = {"price", "size"};
-  static constexpr const char* of_bars[] = {"open", "high", "low", "close", "volume"};
+  static constexpr const char* of_ticks[] = {"price", "size", "ts", "side", "bid", "ask", "bid_size", "ask_size"};
+  static constexpr const char* of_bars[] = {"open", "high", "low", "close", "volume", "ts", "side"};
   return clock.ticks() ? of_ticks[place] : of_bars[place];
 }
 

@@ -87,6 +87,7 @@ void Symbol::load(const SavedSymbol& saved, SymbolFit& fit) {
     if (in.left() != 0)
       throw SnapshotError(std::string("the snapshot's state of ") + node.kernel->name + " is too long");
   }
+  plan_->show_quote(block_->data(), cells_);
   cold_ = plan.cold;
   std::fill(ready_.begin(), ready_.end(), 0);
   first_ = last_ = nullptr;

@@ -14,6 +14,12 @@ _COLUMNS = {
     "low": ("price - 1.5", [price - 1.5 for price in _CLOSE]),
     "close": ("price", _CLOSE),
     "volume": ("10", [10.0] * 120),
+    "ts": ("i * 10**9", [i * 1e9 for i in range(120)]),
+    "side": ("0", [0.0] * 120),
+    "bid": ("price - 0.25", [price - 0.25 for price in _CLOSE]),
+    "ask": ("price + 0.5", [price + 0.5 for price in _CLOSE]),
+    "bid_size": ("3", [3.0] * 120),
+    "ask_size": ("5", [5.0] * 120),
 }
 
 

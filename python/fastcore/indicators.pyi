@@ -316,6 +316,187 @@ class MA(Indicator):
     @overload
     def batch(self, close: _S, /) -> _S: ...
 
+class ALMA(Indicator):
+    """Arnaud Legoux moving average: Gaussian weights, heaviest near the newest value. One pass over the
+    window each tick.
+    """
+
+    def __init__(self, period: int = 9, offset: float = 0.85, sigma: float = 6.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def offset(self) -> float:
+        """Where the weights are heaviest: 0 oldest, 1 newest."""
+    @property
+    def sigma(self) -> float:
+        """How narrow the weights are."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class MCGINLEY(Indicator):
+    """McGinley dynamic: an average that slows down in rises and hurries after falls; begun with the first
+    price.
+    """
+
+    def __init__(self, period: int = 14, k: float = 1.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Rows of an average as slow."""
+    @property
+    def k(self) -> float:
+        """Factor on the period."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class VIDYA(Indicator):
+    """Variable index dynamic average: an exponential average as fast as the momentum is one-sided."""
+
+    def __init__(self, period: int = 14, cmo: int = 9) -> None: ...
+    @property
+    def period(self) -> int:
+        """Span of the average at full speed."""
+    @property
+    def cmo(self) -> int:
+        """Changes in the momentum."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class FRAMA(Indicator):
+    """Fractal adaptive moving average of the bars' middles: fast where the price goes straight."""
+
+    def __init__(self, half: int = 8) -> None: ...
+    @property
+    def half(self) -> int:
+        """Bars in each half of the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class SUPERSMOOTHER(Indicator):
+    """Ehlers' two-pole smoother: cycles shorter than the period are taken out; begun with the first two
+    prices.
+    """
+
+    def __init__(self, period: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Shortest cycle that is left."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class JMA(Indicator):
+    """Jurik's moving average in the form that is public: a smoother of three stages, begun with the first
+    price. Jurik's own adapts to volatility and is secret.
+    """
+
+    def __init__(self, period: int = 7, phase: float = 50.0, power: float = 2.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Rows of an average as slow."""
+    @property
+    def phase(self) -> float:
+        """From no overshoot to a fast one."""
+    @property
+    def power(self) -> float:
+        """How smooth: 1 less, 3 more."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class ALLIGATORRow(NamedTuple, Generic[_T]):
+    jaw: _T
+    teeth: _T
+    lips: _T
+
+class ALLIGATOR(Indicator):
+    """Williams' alligator: jaw, teeth and lips as they stand at this bar, each drawn ahead before."""
+
+    Row = ALLIGATORRow
+    def __init__(
+        self,
+        jaw: int = 13,
+        jaw_shift: int = 8,
+        teeth: int = 8,
+        teeth_shift: int = 5,
+        lips: int = 5,
+        lips_shift: int = 3,
+    ) -> None: ...
+    @property
+    def jaw(self) -> int:
+        """Period of the slowest average."""
+    @property
+    def jaw_shift(self) -> int:
+        """Bars that it is drawn ahead."""
+    @property
+    def teeth(self) -> int:
+        """Period of the middle average."""
+    @property
+    def teeth_shift(self) -> int:
+        """Bars that it is drawn ahead."""
+    @property
+    def lips(self) -> int:
+        """Period of the fastest average."""
+    @property
+    def lips_shift(self) -> int:
+        """Bars that it is drawn ahead."""
+    @property
+    def value(self) -> ALLIGATORRow[float]: ...
+    def update(self, high: float, low: float, /) -> ALLIGATORRow[float]: ...
+    def peek(self, high: float, low: float, /) -> ALLIGATORRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> ALLIGATORRow[_Array]: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> ALLIGATORRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> ALLIGATORRow[_S]: ...
+
 class BBANDSRow(NamedTuple, Generic[_T]):
     upper: _T
     middle: _T
@@ -572,6 +753,145 @@ class HT_TRENDLINE(Indicator):
     """Instantaneous trend line: the price without its dominant cycle."""
 
     def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class ICHIMOKURow(NamedTuple, Generic[_T]):
+    conversion: _T
+    base: _T
+    span_a: _T
+    span_b: _T
+
+class ICHIMOKU(Indicator):
+    """Ichimoku cloud: conversion and base line, and the two edges of the cloud as they stand at this bar.
+    The lagging line is the close, drawn `shift` bars back.
+    """
+
+    Row = ICHIMOKURow
+    def __init__(self, conversion: int = 9, base: int = 26, span: int = 52, shift: int = 26) -> None: ...
+    @property
+    def conversion(self) -> int:
+        """Bars of the conversion line."""
+    @property
+    def base(self) -> int:
+        """Bars of the base line."""
+    @property
+    def span(self) -> int:
+        """Bars of the second edge."""
+    @property
+    def shift(self) -> int:
+        """Bars by which the cloud is ahead."""
+    @property
+    def value(self) -> ICHIMOKURow[float]: ...
+    def update(self, high: float, low: float, /) -> ICHIMOKURow[float]: ...
+    def peek(self, high: float, low: float, /) -> ICHIMOKURow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> ICHIMOKURow[_Array]: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> ICHIMOKURow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> ICHIMOKURow[_S]: ...
+
+class CHANDELIERRow(NamedTuple, Generic[_T]):
+    long: _T
+    short: _T
+
+class CHANDELIER(Indicator):
+    """Chandelier exits: stops some average true ranges below the highest high and above the lowest low."""
+
+    Row = CHANDELIERRow
+    def __init__(self, period: int = 22, multiplier: float = 3.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars of the range and of Wilder's average."""
+    @property
+    def multiplier(self) -> float:
+        """Average true ranges to the stop."""
+    @property
+    def value(self) -> CHANDELIERRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> CHANDELIERRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> CHANDELIERRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> CHANDELIERRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> CHANDELIERRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> CHANDELIERRow[_S]: ...
+
+class CHANDEKROLLRow(NamedTuple, Generic[_T]):
+    long: _T
+    short: _T
+
+class CHANDEKROLL(Indicator):
+    """Chande and Kroll's stops: below the market for long positions, above it for short ones."""
+
+    Row = CHANDEKROLLRow
+    def __init__(self, period: int = 10, multiplier: float = 1.0, stop: int = 9) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars of the range, and of Wilder's average of the true range."""
+    @property
+    def multiplier(self) -> float:
+        """Average true ranges to a stop."""
+    @property
+    def stop(self) -> int:
+        """Bars whose stops are looked at."""
+    @property
+    def value(self) -> CHANDEKROLLRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> CHANDEKROLLRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> CHANDEKROLLRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> CHANDEKROLLRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> CHANDEKROLLRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> CHANDEKROLLRow[_S]: ...
+
+class PERCENTB(Indicator):
+    """Where the price stands in its Bollinger bands: 0 at the lower, 1 at the upper; 0.5 where they have
+    no width.
+    """
+
+    def __init__(self, period: int = 20, nbdev: float = 2.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def nbdev(self) -> float:
+        """Deviations to each side."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class BANDWIDTH(Indicator):
+    """Width of the Bollinger bands in parts of their middle; 0 where that is 0."""
+
+    def __init__(self, period: int = 20, nbdev: float = 2.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def nbdev(self) -> float:
+        """Deviations to each side."""
     @property
     def value(self) -> float: ...
     def update(self, close: float, /) -> float: ...
@@ -1276,6 +1596,258 @@ class FRACTAL(Indicator):
     @overload
     def batch(self, high: _S, low: _S, /) -> FRACTALRow[_S]: ...
 
+class KSTRow(NamedTuple, Generic[_T]):
+    kst: _T
+    signal: _T
+
+class KST(Indicator):
+    """Pring's know sure thing, short-term daily: four smoothed rates of change, the longer ones counting
+    more.
+    """
+
+    Row = KSTRow
+    def __init__(self, signal: int = 9) -> None: ...
+    @property
+    def signal(self) -> int:
+        """Values in the signal's mean."""
+    @property
+    def value(self) -> KSTRow[float]: ...
+    def update(self, close: float, /) -> KSTRow[float]: ...
+    def peek(self, close: float, /) -> KSTRow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> KSTRow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> KSTRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> KSTRow[_S]: ...
+
+class FISHERRow(NamedTuple, Generic[_T]):
+    fisher: _T
+    signal: _T
+
+class FISHER(Indicator):
+    """Ehlers' Fisher transform of where the bars' middle stands in its range, and the transform one bar
+    ago.
+    """
+
+    Row = FISHERRow
+    def __init__(self, period: int = 9) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the range."""
+    @property
+    def value(self) -> FISHERRow[float]: ...
+    def update(self, high: float, low: float, /) -> FISHERRow[float]: ...
+    def peek(self, high: float, low: float, /) -> FISHERRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> FISHERRow[_Array]: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> FISHERRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> FISHERRow[_S]: ...
+
+class RVGIRow(NamedTuple, Generic[_T]):
+    rvgi: _T
+    signal: _T
+
+class RVGI(Indicator):
+    """Relative vigor index: the bodies of the bars in parts of their ranges, smoothed; 0 without ranges."""
+
+    Row = RVGIRow
+    def __init__(self, period: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the sums."""
+    @property
+    def value(self) -> RVGIRow[float]: ...
+    def update(self, open: float, high: float, low: float, close: float, /) -> RVGIRow[float]: ...
+    def peek(self, open: float, high: float, low: float, close: float, /) -> RVGIRow[float]: ...
+    @overload
+    def batch(self, open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, /) -> RVGIRow[_Array]: ...
+    @overload
+    def batch(
+        self, open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> RVGIRow[list[float]]: ...
+    @overload
+    def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> RVGIRow[_S]: ...
+
+class CRSI(Indicator):
+    """Connors RSI, 0 to 100: the mean of three looks at a short-term move."""
+
+    def __init__(self, period: int = 3, streak: int = 2, rank: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of the price's RSI."""
+    @property
+    def streak(self) -> int:
+        """Period of the streak's RSI."""
+    @property
+    def rank(self) -> int:
+        """Changes that the last one is ranked among."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class STC(Indicator):
+    """Schaff trend cycle, 0 to 100."""
+
+    def __init__(self, cycle: int = 10, fast: int = 23, slow: int = 50, factor: float = 0.5) -> None: ...
+    @property
+    def cycle(self) -> int:
+        """Values in the ranges."""
+    @property
+    def fast(self) -> int:
+        """Span of the fast average."""
+    @property
+    def slow(self) -> int:
+        """Span of the slow average."""
+    @property
+    def factor(self) -> float:
+        """Share of the newest value in the smoothing."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class QQERow(NamedTuple, Generic[_T]):
+    qqe: _T
+    line: _T
+    trend: _T
+
+class QQE(Indicator):
+    """Quantitative qualitative estimation: a smoothed RSI, the line that trails it, and the side it is on."""
+
+    Row = QQERow
+    def __init__(self, period: int = 14, smooth: int = 5, factor: float = 4.236) -> None: ...
+    @property
+    def period(self) -> int:
+        """Period of the RSI."""
+    @property
+    def smooth(self) -> int:
+        """Span of its average."""
+    @property
+    def factor(self) -> float:
+        """Average moves to the trailing line."""
+    @property
+    def value(self) -> QQERow[float]: ...
+    def update(self, close: float, /) -> QQERow[float]: ...
+    def peek(self, close: float, /) -> QQERow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> QQERow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> QQERow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> QQERow[_S]: ...
+
+class SQUEEZERow(NamedTuple, Generic[_T]):
+    momentum: _T
+    squeeze: _T
+
+class SQUEEZE(Indicator):
+    """TTM squeeze: the momentum of a market, and 1 while it is squeezed: Bollinger bands within Keltner's."""
+
+    Row = SQUEEZERow
+    def __init__(self, period: int = 20, nbdev: float = 2.0, multiplier: float = 1.5) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the windows."""
+    @property
+    def nbdev(self) -> float:
+        """Deviations of the Bollinger bands."""
+    @property
+    def multiplier(self) -> float:
+        """True ranges of Keltner's bands."""
+    @property
+    def value(self) -> SQUEEZERow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> SQUEEZERow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> SQUEEZERow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> SQUEEZERow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> SQUEEZERow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> SQUEEZERow[_S]: ...
+
+class CHOP(Indicator):
+    """Choppiness index, 0 to 100: high where the price wanders, low where it goes straight; 0 without a
+    range.
+    """
+
+    def __init__(self, period: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
+
+class ULCER(Indicator):
+    """Ulcer index: the root mean square of the falls from the highest of the last values, in percent."""
+
+    def __init__(self, period: int = 14) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in both windows."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class EOM(Indicator):
+    """Ease of movement: how far the bars' middle moves for the volume that it takes; 0 for bars without
+    volume or range.
+    """
+
+    def __init__(self, period: int = 14, scale: float = 10000.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the mean."""
+    @property
+    def scale(self) -> float:
+        """Unit of volume."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, volume: float, /) -> float: ...
+    def peek(self, high: float, low: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, volume: _S, /) -> _S: ...
+
 class ROC(Indicator):
     """Rate of change over `period` rows, in percent; 0 where the earlier price is 0."""
 
@@ -1843,6 +2415,117 @@ class RVI(Indicator):
     @overload
     def batch(self, close: _S, /) -> _S: ...
 
+class HISTVOL(Indicator):
+    """Historical volatility: sample standard deviation of the last `period` log returns, for a year."""
+
+    def __init__(self, period: int = 20, annual: float = 252.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Returns in the window."""
+    @property
+    def annual(self) -> float:
+        """Bars in a year; 1 for the volatility of a bar."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class PARKINSON(Indicator):
+    """Parkinson's volatility, from highs and lows."""
+
+    def __init__(self, period: int = 20, annual: float = 252.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def annual(self) -> float:
+        """Bars in a year; 1 for the volatility of a bar."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class GARMANKLASS(Indicator):
+    """Garman and Klass's volatility, from all four prices of bars without a drift or gaps."""
+
+    def __init__(self, period: int = 20, annual: float = 252.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def annual(self) -> float:
+        """Bars in a year; 1 for the volatility of a bar."""
+    @property
+    def value(self) -> float: ...
+    def update(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> _S: ...
+
+class ROGERSSATCHELL(Indicator):
+    """Rogers and Satchell's volatility, from all four prices, whatever the drift."""
+
+    def __init__(self, period: int = 20, annual: float = 252.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def annual(self) -> float:
+        """Bars in a year; 1 for the volatility of a bar."""
+    @property
+    def value(self) -> float: ...
+    def update(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> _S: ...
+
+class YANGZHANG(Indicator):
+    """Yang and Zhang's volatility, from all four prices, with gaps and whatever the drift."""
+
+    def __init__(self, period: int = 20, annual: float = 252.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def annual(self) -> float:
+        """Bars in a year; 1 for the volatility of a bar."""
+    @property
+    def value(self) -> float: ...
+    def update(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    def peek(self, open: float, high: float, low: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> _S: ...
+
 class OBV(Indicator):
     """On-balance volume, begun with the first volume. A running total of all that came: it has no window
     to forget by.
@@ -2118,6 +2801,164 @@ class WAD(Indicator):
     @overload
     def batch(self, high: _S, low: _S, close: _S, /) -> _S: ...
 
+class KVORow(NamedTuple, Generic[_T]):
+    kvo: _T
+    signal: _T
+
+class KVO(Indicator):
+    """Klinger volume oscillator and its signal line."""
+
+    Row = KVORow
+    def __init__(self, fast: int = 34, slow: int = 55, signal: int = 13) -> None: ...
+    @property
+    def fast(self) -> int:
+        """Span of the fast average."""
+    @property
+    def slow(self) -> int:
+        """Span of the slow average."""
+    @property
+    def signal(self) -> int:
+        """Span of the signal line."""
+    @property
+    def value(self) -> KVORow[float]: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> KVORow[float]: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> KVORow[float]: ...
+    @overload
+    def batch(
+        self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /
+    ) -> KVORow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> KVORow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> KVORow[_S]: ...
+
+class SESSIONVWAPRow(NamedTuple, Generic[_T]):
+    upper: _T
+    vwap: _T
+    lower: _T
+
+class SESSIONVWAP(Indicator):
+    """Volume-weighted average price since the session began, with bands of its deviation; NaN before
+    volume.
+    """
+
+    Row = SESSIONVWAPRow
+    def __init__(self, hours: float = 24.0, begins: float = 0.0, width: float = 1.0) -> None: ...
+    @property
+    def hours(self) -> float:
+        """Length of a session."""
+    @property
+    def begins(self) -> float:
+        """Hour after midnight UTC at which sessions begin."""
+    @property
+    def width(self) -> float:
+        """Deviations to a band."""
+    @property
+    def value(self) -> SESSIONVWAPRow[float]: ...
+    def update(
+        self, ts: float, high: float, low: float, close: float, volume: float, /
+    ) -> SESSIONVWAPRow[float]: ...
+    def peek(
+        self, ts: float, high: float, low: float, close: float, volume: float, /
+    ) -> SESSIONVWAPRow[float]: ...
+    @overload
+    def batch(
+        self, ts: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /
+    ) -> SESSIONVWAPRow[_Array]: ...
+    @overload
+    def batch(
+        self,
+        ts: Sequence[float],
+        high: Sequence[float],
+        low: Sequence[float],
+        close: Sequence[float],
+        volume: Sequence[float],
+        /,
+    ) -> SESSIONVWAPRow[list[float]]: ...
+    @overload
+    def batch(self, ts: _S, high: _S, low: _S, close: _S, volume: _S, /) -> SESSIONVWAPRow[_S]: ...
+
+class ANCHOREDVWAPRow(NamedTuple, Generic[_T]):
+    upper: _T
+    vwap: _T
+    lower: _T
+
+class ANCHOREDVWAP(Indicator):
+    """Volume-weighted average price since a moment, with bands of its deviation; NaN before it, and before
+    volume.
+    """
+
+    Row = ANCHOREDVWAPRow
+    def __init__(self, anchor: float = 0.0, width: float = 1.0) -> None: ...
+    @property
+    def anchor(self) -> float:
+        """Nanoseconds since 1970 UTC at which it begins."""
+    @property
+    def width(self) -> float:
+        """Deviations to a band."""
+    @property
+    def value(self) -> ANCHOREDVWAPRow[float]: ...
+    def update(
+        self, ts: float, high: float, low: float, close: float, volume: float, /
+    ) -> ANCHOREDVWAPRow[float]: ...
+    def peek(
+        self, ts: float, high: float, low: float, close: float, volume: float, /
+    ) -> ANCHOREDVWAPRow[float]: ...
+    @overload
+    def batch(
+        self, ts: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /
+    ) -> ANCHOREDVWAPRow[_Array]: ...
+    @overload
+    def batch(
+        self,
+        ts: Sequence[float],
+        high: Sequence[float],
+        low: Sequence[float],
+        close: Sequence[float],
+        volume: Sequence[float],
+        /,
+    ) -> ANCHOREDVWAPRow[list[float]]: ...
+    @overload
+    def batch(self, ts: _S, high: _S, low: _S, close: _S, volume: _S, /) -> ANCHOREDVWAPRow[_S]: ...
+
+class VOLUMEPROFILERow(NamedTuple, Generic[_T]):
+    upper: _T
+    poc: _T
+    lower: _T
+
+class VOLUMEPROFILE(Indicator):
+    """Volume profile of the last `period` bars: the price at which most was traded, and the area around it
+    that holds `area` of all volume. One pass over the window.
+    """
+
+    Row = VOLUMEPROFILERow
+    def __init__(self, period: int = 100, bins: int = 24, area: float = 0.7) -> None: ...
+    @property
+    def period(self) -> int:
+        """Bars in the window."""
+    @property
+    def bins(self) -> int:
+        """Bins of price."""
+    @property
+    def area(self) -> float:
+        """Share of the volume in the area."""
+    @property
+    def value(self) -> VOLUMEPROFILERow[float]: ...
+    def update(self, high: float, low: float, close: float, volume: float, /) -> VOLUMEPROFILERow[float]: ...
+    def peek(self, high: float, low: float, close: float, volume: float, /) -> VOLUMEPROFILERow[float]: ...
+    @overload
+    def batch(
+        self, high: _Numbers, low: _Numbers, close: _Numbers, volume: _Numbers, /
+    ) -> VOLUMEPROFILERow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> VOLUMEPROFILERow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, volume: _S, /) -> VOLUMEPROFILERow[_S]: ...
+
 class AVGPRICE(Indicator):
     """Average price: the mean of a bar's open, high, low and close."""
 
@@ -2292,6 +3133,27 @@ class CORREL(Indicator):
     @property
     def period(self) -> int:
         """Pairs in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, high: float, low: float, /) -> float: ...
+    def peek(self, high: float, low: float, /) -> float: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> _S: ...
+
+class COV(Indicator):
+    """Covariance of two series: of a sample, or of the whole with `ddof` 0."""
+
+    def __init__(self, period: int = 30, ddof: int = 1) -> None: ...
+    @property
+    def period(self) -> int:
+        """Pairs in the window."""
+    @property
+    def ddof(self) -> int:
+        """Taken off the number of pairs that is divided by."""
     @property
     def value(self) -> float: ...
     def update(self, high: float, low: float, /) -> float: ...
@@ -2567,6 +3429,27 @@ class MEDIAN(Indicator):
     @overload
     def batch(self, close: _S, /) -> _S: ...
 
+class QUANTILE(Indicator):
+    """Quantile of the last `period` values, between neighbours in proportion, as NumPy's and pandas'."""
+
+    def __init__(self, period: int = 20, quantile: float = 0.5) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def quantile(self) -> float:
+        """Share of values below."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
 class PERCENTILE(Indicator):
     """The value of a window below or at which a given share of its values lies, without interpolation."""
 
@@ -2605,6 +3488,339 @@ class PERCENTRANK(Indicator):
     def batch(self, close: Sequence[float], /) -> list[float]: ...
     @overload
     def batch(self, close: _S, /) -> _S: ...
+
+class SKEW(Indicator):
+    """Sample skewness of the last `period` values, as pandas'; 0 where they are equal. Two passes over the
+    window.
+    """
+
+    def __init__(self, period: int = 30) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class KURTOSIS(Indicator):
+    """Sample excess kurtosis of the last `period` values, as pandas'; 0 where they are equal. Two passes
+    over the window.
+    """
+
+    def __init__(self, period: int = 30) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class ENTROPY(Indicator):
+    """Shannon's entropy in bits of the shares that the last `period` prices have in their sums."""
+
+    def __init__(self, period: int = 10) -> None: ...
+    @property
+    def period(self) -> int:
+        """Prices in a sum."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class HURST(Indicator):
+    """Hurst's exponent: how the spread of moves grows with their length, over the last `period` moves of
+    1, 2, 4, 8 and 16 rows. Above 0.5 moves go on, below they turn; 0.5 where nothing moves.
+    """
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Moves of each length."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class SHARPE(Indicator):
+    """Sharpe ratio of the last `period` returns, for a year; 0 where they are equal."""
+
+    def __init__(self, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Returns in the window."""
+    @property
+    def annual(self) -> float:
+        """Rows in a year; 1 for the ratio of a row."""
+    @property
+    def rate(self) -> float:
+        """Return of a year without risk."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class SORTINO(Indicator):
+    """Sortino ratio of the last `period` returns, for a year; 0 where none is below the rate."""
+
+    def __init__(self, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Returns in the window."""
+    @property
+    def annual(self) -> float:
+        """Rows in a year; 1 for the ratio of a row."""
+    @property
+    def rate(self) -> float:
+        """Return of a year without risk."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class MAXDRAWDOWN(Indicator):
+    """Largest drawdown within the last `period` prices, as a share of the price from which it fell."""
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Prices in the window."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class PIVOTSRow(NamedTuple, Generic[_T]):
+    pivot: _T
+    r1: _T
+    s1: _T
+    r2: _T
+    s2: _T
+    r3: _T
+    s3: _T
+
+class PIVOTS(Indicator):
+    """Classic pivot points, for the next bar."""
+
+    Row = PIVOTSRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> PIVOTSRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> PIVOTSRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> PIVOTSRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> PIVOTSRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> PIVOTSRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> PIVOTSRow[_S]: ...
+
+class PIVOTSFIBONACCIRow(NamedTuple, Generic[_T]):
+    pivot: _T
+    r1: _T
+    s1: _T
+    r2: _T
+    s2: _T
+    r3: _T
+    s3: _T
+
+class PIVOTSFIBONACCI(Indicator):
+    """Pivot points at Fibonacci's shares of the range, for the next bar."""
+
+    Row = PIVOTSFIBONACCIRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> PIVOTSFIBONACCIRow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> PIVOTSFIBONACCIRow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> PIVOTSFIBONACCIRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> PIVOTSFIBONACCIRow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> PIVOTSFIBONACCIRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> PIVOTSFIBONACCIRow[_S]: ...
+
+class PIVOTSCAMARILLARow(NamedTuple, Generic[_T]):
+    r1: _T
+    s1: _T
+    r2: _T
+    s2: _T
+    r3: _T
+    s3: _T
+    r4: _T
+    s4: _T
+
+class PIVOTSCAMARILLA(Indicator):
+    """Camarilla pivot points, around the close, for the next bar."""
+
+    Row = PIVOTSCAMARILLARow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> PIVOTSCAMARILLARow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> PIVOTSCAMARILLARow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> PIVOTSCAMARILLARow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> PIVOTSCAMARILLARow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> PIVOTSCAMARILLARow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> PIVOTSCAMARILLARow[_S]: ...
+
+class PIVOTSWOODIERow(NamedTuple, Generic[_T]):
+    pivot: _T
+    r1: _T
+    s1: _T
+    r2: _T
+    s2: _T
+    r3: _T
+    s3: _T
+
+class PIVOTSWOODIE(Indicator):
+    """Woodie's pivot points, for the next bar: the close counts twice."""
+
+    Row = PIVOTSWOODIERow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> PIVOTSWOODIERow[float]: ...
+    def update(self, high: float, low: float, close: float, /) -> PIVOTSWOODIERow[float]: ...
+    def peek(self, high: float, low: float, close: float, /) -> PIVOTSWOODIERow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, close: _Numbers, /) -> PIVOTSWOODIERow[_Array]: ...
+    @overload
+    def batch(
+        self, high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> PIVOTSWOODIERow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, close: _S, /) -> PIVOTSWOODIERow[_S]: ...
+
+class PIVOTSDEMARKRow(NamedTuple, Generic[_T]):
+    pivot: _T
+    r1: _T
+    s1: _T
+
+class PIVOTSDEMARK(Indicator):
+    """DeMark's pivot points, for the next bar: one level to each side."""
+
+    Row = PIVOTSDEMARKRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> PIVOTSDEMARKRow[float]: ...
+    def update(self, open: float, high: float, low: float, close: float, /) -> PIVOTSDEMARKRow[float]: ...
+    def peek(self, open: float, high: float, low: float, close: float, /) -> PIVOTSDEMARKRow[float]: ...
+    @overload
+    def batch(
+        self, open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, /
+    ) -> PIVOTSDEMARKRow[_Array]: ...
+    @overload
+    def batch(
+        self, open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float], /
+    ) -> PIVOTSDEMARKRow[list[float]]: ...
+    @overload
+    def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> PIVOTSDEMARKRow[_S]: ...
+
+class LSMABANDSRow(NamedTuple, Generic[_T]):
+    upper: _T
+    middle: _T
+    lower: _T
+
+class LSMABANDS(Indicator):
+    """Least-squares moving average: the end of the regression line, with bands of the standard error
+    around it.
+    """
+
+    Row = LSMABANDSRow
+    def __init__(self, period: int = 20, width: float = 2.0) -> None: ...
+    @property
+    def period(self) -> int:
+        """Values in the window."""
+    @property
+    def width(self) -> float:
+        """Standard errors to a band."""
+    @property
+    def value(self) -> LSMABANDSRow[float]: ...
+    def update(self, close: float, /) -> LSMABANDSRow[float]: ...
+    def peek(self, close: float, /) -> LSMABANDSRow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> LSMABANDSRow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> LSMABANDSRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, /) -> LSMABANDSRow[_S]: ...
+
+class ZIGZAGRow(NamedTuple, Generic[_T]):
+    pivot: _T
+    extreme: _T
+    direction: _T
+
+class ZIGZAG(Indicator):
+    """Zigzag: the last turning point from which the price went back by `percent`, the extreme since, and
+    the direction. It never repaints.
+    """
+
+    Row = ZIGZAGRow
+    def __init__(self, percent: float = 5.0) -> None: ...
+    @property
+    def percent(self) -> float:
+        """Way back that makes a turn, in per cent of the extreme."""
+    @property
+    def value(self) -> ZIGZAGRow[float]: ...
+    def update(self, high: float, low: float, /) -> ZIGZAGRow[float]: ...
+    def peek(self, high: float, low: float, /) -> ZIGZAGRow[float]: ...
+    @overload
+    def batch(self, high: _Numbers, low: _Numbers, /) -> ZIGZAGRow[_Array]: ...
+    @overload
+    def batch(self, high: Sequence[float], low: Sequence[float], /) -> ZIGZAGRow[list[float]]: ...
+    @overload
+    def batch(self, high: _S, low: _S, /) -> ZIGZAGRow[_S]: ...
 
 class CDLBELTHOLD(Indicator):
     """Belt-hold: a long candle that opens at its end, without a shadow there."""
@@ -3686,6 +4902,499 @@ class CDLHIKKAKEMOD(Indicator):
     @overload
     def batch(self, open: _S, high: _S, low: _S, close: _S, /) -> _S: ...
 
+class TIMESUM(Indicator):
+    """Sum of the last `seconds`. Rows of 0 add nothing and take no room."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, /) -> float: ...
+    def peek(self, ts: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, /) -> _S: ...
+
+class TIMEMEAN(Indicator):
+    """Mean of the last `seconds`, row by row."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, /) -> float: ...
+    def peek(self, ts: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, /) -> _S: ...
+
+class TIMESTD(Indicator):
+    """Population standard deviation of the last `seconds`; 0 for one row."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, /) -> float: ...
+    def peek(self, ts: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, /) -> _S: ...
+
+class TIMEMIN(Indicator):
+    """Smallest value of the last `seconds`."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, /) -> float: ...
+    def peek(self, ts: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, /) -> _S: ...
+
+class TIMEMAX(Indicator):
+    """Largest value of the last `seconds`."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, /) -> float: ...
+    def peek(self, ts: float, close: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, /) -> _S: ...
+
+class TIMEVWAP(Indicator):
+    """Volume-weighted average price of the last `seconds`; NaN where nothing was traded. Rows without
+    volume take no room.
+    """
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, volume: float, /) -> float: ...
+    def peek(self, ts: float, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, ts: Sequence[float], close: Sequence[float], volume: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, volume: _S, /) -> _S: ...
+
+class TIMECOUNT(Indicator):
+    """How many rows the last `seconds` had."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, /) -> float: ...
+    def peek(self, ts: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, /) -> _S: ...
+
+class MID(Indicator):
+    """Middle of the quote."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, bid: float, ask: float, /) -> float: ...
+    def peek(self, bid: float, ask: float, /) -> float: ...
+    @overload
+    def batch(self, bid: _Numbers, ask: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, bid: Sequence[float], ask: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, bid: _S, ask: _S, /) -> _S: ...
+
+class MICROPRICE(Indicator):
+    """Middle of the quote, moved to the side where less waits; the plain middle where nothing does."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, bid: float, ask: float, bid_size: float, ask_size: float, /) -> float: ...
+    def peek(self, bid: float, ask: float, bid_size: float, ask_size: float, /) -> float: ...
+    @overload
+    def batch(self, bid: _Numbers, ask: _Numbers, bid_size: _Numbers, ask_size: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self,
+        bid: Sequence[float],
+        ask: Sequence[float],
+        bid_size: Sequence[float],
+        ask_size: Sequence[float],
+        /,
+    ) -> list[float]: ...
+    @overload
+    def batch(self, bid: _S, ask: _S, bid_size: _S, ask_size: _S, /) -> _S: ...
+
+class QUOTEDSPREADRow(NamedTuple, Generic[_T]):
+    spread: _T
+    bps: _T
+
+class QUOTEDSPREAD(Indicator):
+    """Spread of the quote, in price and in hundredths of a per cent of the middle."""
+
+    Row = QUOTEDSPREADRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> QUOTEDSPREADRow[float]: ...
+    def update(self, bid: float, ask: float, /) -> QUOTEDSPREADRow[float]: ...
+    def peek(self, bid: float, ask: float, /) -> QUOTEDSPREADRow[float]: ...
+    @overload
+    def batch(self, bid: _Numbers, ask: _Numbers, /) -> QUOTEDSPREADRow[_Array]: ...
+    @overload
+    def batch(self, bid: Sequence[float], ask: Sequence[float], /) -> QUOTEDSPREADRow[list[float]]: ...
+    @overload
+    def batch(self, bid: _S, ask: _S, /) -> QUOTEDSPREADRow[_S]: ...
+
+class QUEUEIMBALANCE(Indicator):
+    """Which side of the quote waits with more: 1 all on the bid, -1 all on the ask, 0 where nothing waits."""
+
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> float: ...
+    def update(self, bid_size: float, ask_size: float, /) -> float: ...
+    def peek(self, bid_size: float, ask_size: float, /) -> float: ...
+    @overload
+    def batch(self, bid_size: _Numbers, ask_size: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, bid_size: Sequence[float], ask_size: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, bid_size: _S, ask_size: _S, /) -> _S: ...
+
+class OFI(Indicator):
+    """Order-flow imbalance of the last `seconds`: size that joined the bid or left the ask, less the
+    opposite. Rows in which the quote is as before take no room.
+    """
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, bid: float, ask: float, bid_size: float, ask_size: float, /) -> float: ...
+    def peek(self, ts: float, bid: float, ask: float, bid_size: float, ask_size: float, /) -> float: ...
+    @overload
+    def batch(
+        self, ts: _Numbers, bid: _Numbers, ask: _Numbers, bid_size: _Numbers, ask_size: _Numbers, /
+    ) -> _Array: ...
+    @overload
+    def batch(
+        self,
+        ts: Sequence[float],
+        bid: Sequence[float],
+        ask: Sequence[float],
+        bid_size: Sequence[float],
+        ask_size: Sequence[float],
+        /,
+    ) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, bid: _S, ask: _S, bid_size: _S, ask_size: _S, /) -> _S: ...
+
+class TICKRULERow(NamedTuple, Generic[_T]):
+    side: _T
+    signed: _T
+
+class TICKRULE(Indicator):
+    """Side of each trade by the tick rule, and its volume with that sign. A row without volume is no
+    trade: it has the last side, and no volume.
+    """
+
+    Row = TICKRULERow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> TICKRULERow[float]: ...
+    def update(self, close: float, volume: float, /) -> TICKRULERow[float]: ...
+    def peek(self, close: float, volume: float, /) -> TICKRULERow[float]: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> TICKRULERow[_Array]: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> TICKRULERow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> TICKRULERow[_S]: ...
+
+class LEEREADYRow(NamedTuple, Generic[_T]):
+    side: _T
+    signed: _T
+
+class LEEREADY(Indicator):
+    """Side of each trade by the quote that it met, and its volume with that sign. A row without volume is
+    no trade: it has the last side, and no volume.
+    """
+
+    Row = LEEREADYRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> LEEREADYRow[float]: ...
+    def update(self, close: float, volume: float, bid: float, ask: float, /) -> LEEREADYRow[float]: ...
+    def peek(self, close: float, volume: float, bid: float, ask: float, /) -> LEEREADYRow[float]: ...
+    @overload
+    def batch(
+        self, close: _Numbers, volume: _Numbers, bid: _Numbers, ask: _Numbers, /
+    ) -> LEEREADYRow[_Array]: ...
+    @overload
+    def batch(
+        self, close: Sequence[float], volume: Sequence[float], bid: Sequence[float], ask: Sequence[float], /
+    ) -> LEEREADYRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, bid: _S, ask: _S, /) -> LEEREADYRow[_S]: ...
+
+class EFFECTIVESPREADRow(NamedTuple, Generic[_T]):
+    spread: _T
+    bps: _T
+
+class EFFECTIVESPREAD(Indicator):
+    """Twice the way from the middle of the quote to the price of the last trade, in price and in
+    hundredths of a per cent of the middle. NaN before the first trade.
+    """
+
+    Row = EFFECTIVESPREADRow
+    def __init__(self) -> None: ...
+    @property
+    def value(self) -> EFFECTIVESPREADRow[float]: ...
+    def update(self, close: float, volume: float, bid: float, ask: float, /) -> EFFECTIVESPREADRow[float]: ...
+    def peek(self, close: float, volume: float, bid: float, ask: float, /) -> EFFECTIVESPREADRow[float]: ...
+    @overload
+    def batch(
+        self, close: _Numbers, volume: _Numbers, bid: _Numbers, ask: _Numbers, /
+    ) -> EFFECTIVESPREADRow[_Array]: ...
+    @overload
+    def batch(
+        self, close: Sequence[float], volume: Sequence[float], bid: Sequence[float], ask: Sequence[float], /
+    ) -> EFFECTIVESPREADRow[list[float]]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, bid: _S, ask: _S, /) -> EFFECTIVESPREADRow[_S]: ...
+
+class REALISEDSPREAD(Indicator):
+    """Mean of what the takers of trades paid, by the quote `seconds` after each: over the last `period`
+    trades so old, or as many as there are. 0 before the first.
+    """
+
+    def __init__(self, seconds: float = 5.0, period: int = 100, capacity: int = 1000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Time until a trade is judged."""
+    @property
+    def period(self) -> int:
+        """Judged trades in the mean."""
+    @property
+    def capacity(self) -> int:
+        """Most trades that wait, for which there is room; of more the oldest are never judged."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, close: float, volume: float, bid: float, ask: float, /) -> float: ...
+    def peek(self, ts: float, close: float, volume: float, bid: float, ask: float, /) -> float: ...
+    @overload
+    def batch(
+        self, ts: _Numbers, close: _Numbers, volume: _Numbers, bid: _Numbers, ask: _Numbers, /
+    ) -> _Array: ...
+    @overload
+    def batch(
+        self,
+        ts: Sequence[float],
+        close: Sequence[float],
+        volume: Sequence[float],
+        bid: Sequence[float],
+        ask: Sequence[float],
+        /,
+    ) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, close: _S, volume: _S, bid: _S, ask: _S, /) -> _S: ...
+
+class KYLELAMBDA(Indicator):
+    """Kyle's lambda: move of the price for each unit of signed volume, by least squares through 0 over the
+    last `period` trades, or as many as there are. 0 where no volume has a sign; rows without volume are no
+    trades.
+    """
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Trades in the regression."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, side: float, /) -> float: ...
+    def peek(self, close: float, volume: float, side: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, side: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, close: Sequence[float], volume: Sequence[float], side: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, side: _S, /) -> _S: ...
+
+class AMIHUD(Indicator):
+    """Amihud's illiquidity: mean move of the price for each unit of value traded, over the last `period`
+    rows with volume, or as many as there are. 0 before the second.
+    """
+
+    def __init__(self, period: int = 20) -> None: ...
+    @property
+    def period(self) -> int:
+        """Rows with volume in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, /) -> float: ...
+    def peek(self, close: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, /) -> _S: ...
+
+class VPIN(Indicator):
+    """Volume-synchronised probability of informed trading: how one-sided the last `buckets` equal portions
+    of volume were, or as many as are full; of the first while it fills. 0 before a trade.
+    """
+
+    def __init__(self, bucket: float = 1000.0, buckets: int = 50) -> None: ...
+    @property
+    def bucket(self) -> float:
+        """Volume of a bucket."""
+    @property
+    def buckets(self) -> int:
+        """Buckets in the mean."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, volume: float, side: float, /) -> float: ...
+    def peek(self, close: float, volume: float, side: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, volume: _Numbers, side: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(
+        self, close: Sequence[float], volume: Sequence[float], side: Sequence[float], /
+    ) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, volume: _S, side: _S, /) -> _S: ...
+
+class TRADEINTENSITY(Indicator):
+    """Trades for each second of the last `seconds`. A row without volume is no trade."""
+
+    def __init__(self, seconds: float = 30.0, capacity: int = 4000) -> None: ...
+    @property
+    def seconds(self) -> float:
+        """Length of the window; a row just so old is out of it."""
+    @property
+    def capacity(self) -> int:
+        """Most rows in the window, for which there is room; of more the newest count."""
+    @property
+    def value(self) -> float: ...
+    def update(self, ts: float, volume: float, /) -> float: ...
+    def peek(self, ts: float, volume: float, /) -> float: ...
+    @overload
+    def batch(self, ts: _Numbers, volume: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, ts: Sequence[float], volume: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, ts: _S, volume: _S, /) -> _S: ...
+
+class REALISEDVAR(Indicator):
+    """Realised variance: sum of the squares of the last `period` log returns."""
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Returns in the sum."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
+class BIPOWER(Indicator):
+    """Bipower variation of the last `period` log returns: realised variance without the part that jumps
+    make.
+    """
+
+    def __init__(self, period: int = 100) -> None: ...
+    @property
+    def period(self) -> int:
+        """Returns, one more than products."""
+    @property
+    def value(self) -> float: ...
+    def update(self, close: float, /) -> float: ...
+    def peek(self, close: float, /) -> float: ...
+    @overload
+    def batch(self, close: _Numbers, /) -> _Array: ...
+    @overload
+    def batch(self, close: Sequence[float], /) -> list[float]: ...
+    @overload
+    def batch(self, close: _S, /) -> _S: ...
+
 @overload
 def sma(close: _Numbers, period: int = 30) -> _Array: ...
 @overload
@@ -3772,6 +5481,77 @@ def ma(close: _Numbers, period: int = 30, matype: int = 0) -> _Array: ...
 def ma(close: Sequence[float], period: int = 30, matype: int = 0) -> list[float]: ...
 @overload
 def ma(close: _S, period: int = 30, matype: int = 0) -> _S: ...
+@overload
+def alma(close: _Numbers, period: int = 9, offset: float = 0.85, sigma: float = 6.0) -> _Array: ...
+@overload
+def alma(
+    close: Sequence[float], period: int = 9, offset: float = 0.85, sigma: float = 6.0
+) -> list[float]: ...
+@overload
+def alma(close: _S, period: int = 9, offset: float = 0.85, sigma: float = 6.0) -> _S: ...
+@overload
+def mcginley(close: _Numbers, period: int = 14, k: float = 1.0) -> _Array: ...
+@overload
+def mcginley(close: Sequence[float], period: int = 14, k: float = 1.0) -> list[float]: ...
+@overload
+def mcginley(close: _S, period: int = 14, k: float = 1.0) -> _S: ...
+@overload
+def vidya(close: _Numbers, period: int = 14, cmo: int = 9) -> _Array: ...
+@overload
+def vidya(close: Sequence[float], period: int = 14, cmo: int = 9) -> list[float]: ...
+@overload
+def vidya(close: _S, period: int = 14, cmo: int = 9) -> _S: ...
+@overload
+def frama(high: _Numbers, low: _Numbers, half: int = 8) -> _Array: ...
+@overload
+def frama(high: Sequence[float], low: Sequence[float], half: int = 8) -> list[float]: ...
+@overload
+def frama(high: _S, low: _S, half: int = 8) -> _S: ...
+@overload
+def supersmoother(close: _Numbers, period: int = 10) -> _Array: ...
+@overload
+def supersmoother(close: Sequence[float], period: int = 10) -> list[float]: ...
+@overload
+def supersmoother(close: _S, period: int = 10) -> _S: ...
+@overload
+def jma(close: _Numbers, period: int = 7, phase: float = 50.0, power: float = 2.0) -> _Array: ...
+@overload
+def jma(close: Sequence[float], period: int = 7, phase: float = 50.0, power: float = 2.0) -> list[float]: ...
+@overload
+def jma(close: _S, period: int = 7, phase: float = 50.0, power: float = 2.0) -> _S: ...
+@overload
+def alligator(
+    high: _Numbers,
+    low: _Numbers,
+    jaw: int = 13,
+    jaw_shift: int = 8,
+    teeth: int = 8,
+    teeth_shift: int = 5,
+    lips: int = 5,
+    lips_shift: int = 3,
+) -> ALLIGATORRow[_Array]: ...
+@overload
+def alligator(
+    high: Sequence[float],
+    low: Sequence[float],
+    jaw: int = 13,
+    jaw_shift: int = 8,
+    teeth: int = 8,
+    teeth_shift: int = 5,
+    lips: int = 5,
+    lips_shift: int = 3,
+) -> ALLIGATORRow[list[float]]: ...
+@overload
+def alligator(
+    high: _S,
+    low: _S,
+    jaw: int = 13,
+    jaw_shift: int = 8,
+    teeth: int = 8,
+    teeth_shift: int = 5,
+    lips: int = 5,
+    lips_shift: int = 3,
+) -> ALLIGATORRow[_S]: ...
 @overload
 def bbands(close: _Numbers, period: int = 20, up: float = 2.0, down: float = 2.0) -> BBANDSRow[_Array]: ...
 @overload
@@ -3890,6 +5670,68 @@ def ht_trendline(close: _Numbers) -> _Array: ...
 def ht_trendline(close: Sequence[float]) -> list[float]: ...
 @overload
 def ht_trendline(close: _S) -> _S: ...
+@overload
+def ichimoku(
+    high: _Numbers, low: _Numbers, conversion: int = 9, base: int = 26, span: int = 52, shift: int = 26
+) -> ICHIMOKURow[_Array]: ...
+@overload
+def ichimoku(
+    high: Sequence[float],
+    low: Sequence[float],
+    conversion: int = 9,
+    base: int = 26,
+    span: int = 52,
+    shift: int = 26,
+) -> ICHIMOKURow[list[float]]: ...
+@overload
+def ichimoku(
+    high: _S, low: _S, conversion: int = 9, base: int = 26, span: int = 52, shift: int = 26
+) -> ICHIMOKURow[_S]: ...
+@overload
+def chandelier(
+    high: _Numbers, low: _Numbers, close: _Numbers, period: int = 22, multiplier: float = 3.0
+) -> CHANDELIERRow[_Array]: ...
+@overload
+def chandelier(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 22,
+    multiplier: float = 3.0,
+) -> CHANDELIERRow[list[float]]: ...
+@overload
+def chandelier(
+    high: _S, low: _S, close: _S, period: int = 22, multiplier: float = 3.0
+) -> CHANDELIERRow[_S]: ...
+@overload
+def chandekroll(
+    high: _Numbers, low: _Numbers, close: _Numbers, period: int = 10, multiplier: float = 1.0, stop: int = 9
+) -> CHANDEKROLLRow[_Array]: ...
+@overload
+def chandekroll(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 10,
+    multiplier: float = 1.0,
+    stop: int = 9,
+) -> CHANDEKROLLRow[list[float]]: ...
+@overload
+def chandekroll(
+    high: _S, low: _S, close: _S, period: int = 10, multiplier: float = 1.0, stop: int = 9
+) -> CHANDEKROLLRow[_S]: ...
+@overload
+def percentb(close: _Numbers, period: int = 20, nbdev: float = 2.0) -> _Array: ...
+@overload
+def percentb(close: Sequence[float], period: int = 20, nbdev: float = 2.0) -> list[float]: ...
+@overload
+def percentb(close: _S, period: int = 20, nbdev: float = 2.0) -> _S: ...
+@overload
+def bandwidth(close: _Numbers, period: int = 20, nbdev: float = 2.0) -> _Array: ...
+@overload
+def bandwidth(close: Sequence[float], period: int = 20, nbdev: float = 2.0) -> list[float]: ...
+@overload
+def bandwidth(close: _S, period: int = 20, nbdev: float = 2.0) -> _S: ...
 @overload
 def macd(close: _Numbers, fast: int = 12, slow: int = 26, signal: int = 9) -> MACDRow[_Array]: ...
 @overload
@@ -4175,6 +6017,104 @@ def fractal(
 @overload
 def fractal(high: _S, low: _S, left: int = 2, right: int = 2) -> FRACTALRow[_S]: ...
 @overload
+def kst(close: _Numbers, signal: int = 9) -> KSTRow[_Array]: ...
+@overload
+def kst(close: Sequence[float], signal: int = 9) -> KSTRow[list[float]]: ...
+@overload
+def kst(close: _S, signal: int = 9) -> KSTRow[_S]: ...
+@overload
+def fisher(high: _Numbers, low: _Numbers, period: int = 9) -> FISHERRow[_Array]: ...
+@overload
+def fisher(high: Sequence[float], low: Sequence[float], period: int = 9) -> FISHERRow[list[float]]: ...
+@overload
+def fisher(high: _S, low: _S, period: int = 9) -> FISHERRow[_S]: ...
+@overload
+def rvgi(
+    open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, period: int = 10
+) -> RVGIRow[_Array]: ...
+@overload
+def rvgi(
+    open: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 10,
+) -> RVGIRow[list[float]]: ...
+@overload
+def rvgi(open: _S, high: _S, low: _S, close: _S, period: int = 10) -> RVGIRow[_S]: ...
+@overload
+def crsi(close: _Numbers, period: int = 3, streak: int = 2, rank: int = 100) -> _Array: ...
+@overload
+def crsi(close: Sequence[float], period: int = 3, streak: int = 2, rank: int = 100) -> list[float]: ...
+@overload
+def crsi(close: _S, period: int = 3, streak: int = 2, rank: int = 100) -> _S: ...
+@overload
+def stc(close: _Numbers, cycle: int = 10, fast: int = 23, slow: int = 50, factor: float = 0.5) -> _Array: ...
+@overload
+def stc(
+    close: Sequence[float], cycle: int = 10, fast: int = 23, slow: int = 50, factor: float = 0.5
+) -> list[float]: ...
+@overload
+def stc(close: _S, cycle: int = 10, fast: int = 23, slow: int = 50, factor: float = 0.5) -> _S: ...
+@overload
+def qqe(close: _Numbers, period: int = 14, smooth: int = 5, factor: float = 4.236) -> QQERow[_Array]: ...
+@overload
+def qqe(
+    close: Sequence[float], period: int = 14, smooth: int = 5, factor: float = 4.236
+) -> QQERow[list[float]]: ...
+@overload
+def qqe(close: _S, period: int = 14, smooth: int = 5, factor: float = 4.236) -> QQERow[_S]: ...
+@overload
+def squeeze(
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    period: int = 20,
+    nbdev: float = 2.0,
+    multiplier: float = 1.5,
+) -> SQUEEZERow[_Array]: ...
+@overload
+def squeeze(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 20,
+    nbdev: float = 2.0,
+    multiplier: float = 1.5,
+) -> SQUEEZERow[list[float]]: ...
+@overload
+def squeeze(
+    high: _S, low: _S, close: _S, period: int = 20, nbdev: float = 2.0, multiplier: float = 1.5
+) -> SQUEEZERow[_S]: ...
+@overload
+def chop(high: _Numbers, low: _Numbers, close: _Numbers, period: int = 14) -> _Array: ...
+@overload
+def chop(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float], period: int = 14
+) -> list[float]: ...
+@overload
+def chop(high: _S, low: _S, close: _S, period: int = 14) -> _S: ...
+@overload
+def ulcer(close: _Numbers, period: int = 14) -> _Array: ...
+@overload
+def ulcer(close: Sequence[float], period: int = 14) -> list[float]: ...
+@overload
+def ulcer(close: _S, period: int = 14) -> _S: ...
+@overload
+def eom(
+    high: _Numbers, low: _Numbers, volume: _Numbers, period: int = 14, scale: float = 10000.0
+) -> _Array: ...
+@overload
+def eom(
+    high: Sequence[float],
+    low: Sequence[float],
+    volume: Sequence[float],
+    period: int = 14,
+    scale: float = 10000.0,
+) -> list[float]: ...
+@overload
+def eom(high: _S, low: _S, volume: _S, period: int = 14, scale: float = 10000.0) -> _S: ...
+@overload
 def roc(close: _Numbers, period: int = 10) -> _Array: ...
 @overload
 def roc(close: Sequence[float], period: int = 10) -> list[float]: ...
@@ -4365,6 +6305,65 @@ def rvi(close: Sequence[float], period: int = 14, deviation: int = 10) -> list[f
 @overload
 def rvi(close: _S, period: int = 14, deviation: int = 10) -> _S: ...
 @overload
+def histvol(close: _Numbers, period: int = 20, annual: float = 252.0) -> _Array: ...
+@overload
+def histvol(close: Sequence[float], period: int = 20, annual: float = 252.0) -> list[float]: ...
+@overload
+def histvol(close: _S, period: int = 20, annual: float = 252.0) -> _S: ...
+@overload
+def parkinson(high: _Numbers, low: _Numbers, period: int = 20, annual: float = 252.0) -> _Array: ...
+@overload
+def parkinson(
+    high: Sequence[float], low: Sequence[float], period: int = 20, annual: float = 252.0
+) -> list[float]: ...
+@overload
+def parkinson(high: _S, low: _S, period: int = 20, annual: float = 252.0) -> _S: ...
+@overload
+def garmanklass(
+    open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, period: int = 20, annual: float = 252.0
+) -> _Array: ...
+@overload
+def garmanklass(
+    open: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 20,
+    annual: float = 252.0,
+) -> list[float]: ...
+@overload
+def garmanklass(open: _S, high: _S, low: _S, close: _S, period: int = 20, annual: float = 252.0) -> _S: ...
+@overload
+def rogerssatchell(
+    open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, period: int = 20, annual: float = 252.0
+) -> _Array: ...
+@overload
+def rogerssatchell(
+    open: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 20,
+    annual: float = 252.0,
+) -> list[float]: ...
+@overload
+def rogerssatchell(open: _S, high: _S, low: _S, close: _S, period: int = 20, annual: float = 252.0) -> _S: ...
+@overload
+def yangzhang(
+    open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers, period: int = 20, annual: float = 252.0
+) -> _Array: ...
+@overload
+def yangzhang(
+    open: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    period: int = 20,
+    annual: float = 252.0,
+) -> list[float]: ...
+@overload
+def yangzhang(open: _S, high: _S, low: _S, close: _S, period: int = 20, annual: float = 252.0) -> _S: ...
+@overload
 def obv(close: _Numbers, volume: _Numbers) -> _Array: ...
 @overload
 def obv(close: Sequence[float], volume: Sequence[float]) -> list[float]: ...
@@ -4486,6 +6485,111 @@ def wad(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> 
 @overload
 def wad(high: _S, low: _S, close: _S) -> _S: ...
 @overload
+def kvo(
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    volume: _Numbers,
+    fast: int = 34,
+    slow: int = 55,
+    signal: int = 13,
+) -> KVORow[_Array]: ...
+@overload
+def kvo(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    fast: int = 34,
+    slow: int = 55,
+    signal: int = 13,
+) -> KVORow[list[float]]: ...
+@overload
+def kvo(
+    high: _S, low: _S, close: _S, volume: _S, fast: int = 34, slow: int = 55, signal: int = 13
+) -> KVORow[_S]: ...
+@overload
+def sessionvwap(
+    ts: _Numbers,
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    volume: _Numbers,
+    hours: float = 24.0,
+    begins: float = 0.0,
+    width: float = 1.0,
+) -> SESSIONVWAPRow[_Array]: ...
+@overload
+def sessionvwap(
+    ts: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    hours: float = 24.0,
+    begins: float = 0.0,
+    width: float = 1.0,
+) -> SESSIONVWAPRow[list[float]]: ...
+@overload
+def sessionvwap(
+    ts: _S,
+    high: _S,
+    low: _S,
+    close: _S,
+    volume: _S,
+    hours: float = 24.0,
+    begins: float = 0.0,
+    width: float = 1.0,
+) -> SESSIONVWAPRow[_S]: ...
+@overload
+def anchoredvwap(
+    ts: _Numbers,
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    volume: _Numbers,
+    anchor: float = 0.0,
+    width: float = 1.0,
+) -> ANCHOREDVWAPRow[_Array]: ...
+@overload
+def anchoredvwap(
+    ts: Sequence[float],
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    anchor: float = 0.0,
+    width: float = 1.0,
+) -> ANCHOREDVWAPRow[list[float]]: ...
+@overload
+def anchoredvwap(
+    ts: _S, high: _S, low: _S, close: _S, volume: _S, anchor: float = 0.0, width: float = 1.0
+) -> ANCHOREDVWAPRow[_S]: ...
+@overload
+def volumeprofile(
+    high: _Numbers,
+    low: _Numbers,
+    close: _Numbers,
+    volume: _Numbers,
+    period: int = 100,
+    bins: int = 24,
+    area: float = 0.7,
+) -> VOLUMEPROFILERow[_Array]: ...
+@overload
+def volumeprofile(
+    high: Sequence[float],
+    low: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    period: int = 100,
+    bins: int = 24,
+    area: float = 0.7,
+) -> VOLUMEPROFILERow[list[float]]: ...
+@overload
+def volumeprofile(
+    high: _S, low: _S, close: _S, volume: _S, period: int = 100, bins: int = 24, area: float = 0.7
+) -> VOLUMEPROFILERow[_S]: ...
+@overload
 def avgprice(open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
 @overload
 def avgprice(
@@ -4549,6 +6653,12 @@ def correl(high: _Numbers, low: _Numbers, period: int = 30) -> _Array: ...
 def correl(high: Sequence[float], low: Sequence[float], period: int = 30) -> list[float]: ...
 @overload
 def correl(high: _S, low: _S, period: int = 30) -> _S: ...
+@overload
+def cov(high: _Numbers, low: _Numbers, period: int = 30, ddof: int = 1) -> _Array: ...
+@overload
+def cov(high: Sequence[float], low: Sequence[float], period: int = 30, ddof: int = 1) -> list[float]: ...
+@overload
+def cov(high: _S, low: _S, period: int = 30, ddof: int = 1) -> _S: ...
 @overload
 def beta(high: _Numbers, low: _Numbers, period: int = 5) -> _Array: ...
 @overload
@@ -4634,6 +6744,12 @@ def median(close: Sequence[float], period: int = 30) -> list[float]: ...
 @overload
 def median(close: _S, period: int = 30) -> _S: ...
 @overload
+def quantile(close: _Numbers, period: int = 20, quantile: float = 0.5) -> _Array: ...
+@overload
+def quantile(close: Sequence[float], period: int = 20, quantile: float = 0.5) -> list[float]: ...
+@overload
+def quantile(close: _S, period: int = 20, quantile: float = 0.5) -> _S: ...
+@overload
 def percentile(close: _Numbers, period: int = 30, percentile: float = 50.0) -> _Array: ...
 @overload
 def percentile(close: Sequence[float], period: int = 30, percentile: float = 50.0) -> list[float]: ...
@@ -4645,6 +6761,104 @@ def percentrank(close: _Numbers, period: int = 100) -> _Array: ...
 def percentrank(close: Sequence[float], period: int = 100) -> list[float]: ...
 @overload
 def percentrank(close: _S, period: int = 100) -> _S: ...
+@overload
+def skew(close: _Numbers, period: int = 30) -> _Array: ...
+@overload
+def skew(close: Sequence[float], period: int = 30) -> list[float]: ...
+@overload
+def skew(close: _S, period: int = 30) -> _S: ...
+@overload
+def kurtosis(close: _Numbers, period: int = 30) -> _Array: ...
+@overload
+def kurtosis(close: Sequence[float], period: int = 30) -> list[float]: ...
+@overload
+def kurtosis(close: _S, period: int = 30) -> _S: ...
+@overload
+def entropy(close: _Numbers, period: int = 10) -> _Array: ...
+@overload
+def entropy(close: Sequence[float], period: int = 10) -> list[float]: ...
+@overload
+def entropy(close: _S, period: int = 10) -> _S: ...
+@overload
+def hurst(close: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def hurst(close: Sequence[float], period: int = 100) -> list[float]: ...
+@overload
+def hurst(close: _S, period: int = 100) -> _S: ...
+@overload
+def sharpe(close: _Numbers, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> _Array: ...
+@overload
+def sharpe(
+    close: Sequence[float], period: int = 100, annual: float = 252.0, rate: float = 0.0
+) -> list[float]: ...
+@overload
+def sharpe(close: _S, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> _S: ...
+@overload
+def sortino(close: _Numbers, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> _Array: ...
+@overload
+def sortino(
+    close: Sequence[float], period: int = 100, annual: float = 252.0, rate: float = 0.0
+) -> list[float]: ...
+@overload
+def sortino(close: _S, period: int = 100, annual: float = 252.0, rate: float = 0.0) -> _S: ...
+@overload
+def maxdrawdown(close: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def maxdrawdown(close: Sequence[float], period: int = 100) -> list[float]: ...
+@overload
+def maxdrawdown(close: _S, period: int = 100) -> _S: ...
+@overload
+def pivots(high: _Numbers, low: _Numbers, close: _Numbers) -> PIVOTSRow[_Array]: ...
+@overload
+def pivots(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> PIVOTSRow[list[float]]: ...
+@overload
+def pivots(high: _S, low: _S, close: _S) -> PIVOTSRow[_S]: ...
+@overload
+def pivotsfibonacci(high: _Numbers, low: _Numbers, close: _Numbers) -> PIVOTSFIBONACCIRow[_Array]: ...
+@overload
+def pivotsfibonacci(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float]
+) -> PIVOTSFIBONACCIRow[list[float]]: ...
+@overload
+def pivotsfibonacci(high: _S, low: _S, close: _S) -> PIVOTSFIBONACCIRow[_S]: ...
+@overload
+def pivotscamarilla(high: _Numbers, low: _Numbers, close: _Numbers) -> PIVOTSCAMARILLARow[_Array]: ...
+@overload
+def pivotscamarilla(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float]
+) -> PIVOTSCAMARILLARow[list[float]]: ...
+@overload
+def pivotscamarilla(high: _S, low: _S, close: _S) -> PIVOTSCAMARILLARow[_S]: ...
+@overload
+def pivotswoodie(high: _Numbers, low: _Numbers, close: _Numbers) -> PIVOTSWOODIERow[_Array]: ...
+@overload
+def pivotswoodie(
+    high: Sequence[float], low: Sequence[float], close: Sequence[float]
+) -> PIVOTSWOODIERow[list[float]]: ...
+@overload
+def pivotswoodie(high: _S, low: _S, close: _S) -> PIVOTSWOODIERow[_S]: ...
+@overload
+def pivotsdemark(
+    open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers
+) -> PIVOTSDEMARKRow[_Array]: ...
+@overload
+def pivotsdemark(
+    open: Sequence[float], high: Sequence[float], low: Sequence[float], close: Sequence[float]
+) -> PIVOTSDEMARKRow[list[float]]: ...
+@overload
+def pivotsdemark(open: _S, high: _S, low: _S, close: _S) -> PIVOTSDEMARKRow[_S]: ...
+@overload
+def lsmabands(close: _Numbers, period: int = 20, width: float = 2.0) -> LSMABANDSRow[_Array]: ...
+@overload
+def lsmabands(close: Sequence[float], period: int = 20, width: float = 2.0) -> LSMABANDSRow[list[float]]: ...
+@overload
+def lsmabands(close: _S, period: int = 20, width: float = 2.0) -> LSMABANDSRow[_S]: ...
+@overload
+def zigzag(high: _Numbers, low: _Numbers, percent: float = 5.0) -> ZIGZAGRow[_Array]: ...
+@overload
+def zigzag(high: Sequence[float], low: Sequence[float], percent: float = 5.0) -> ZIGZAGRow[list[float]]: ...
+@overload
+def zigzag(high: _S, low: _S, percent: float = 5.0) -> ZIGZAGRow[_S]: ...
 @overload
 def cdlbelthold(open: _Numbers, high: _Numbers, low: _Numbers, close: _Numbers) -> _Array: ...
 @overload
@@ -5175,6 +7389,221 @@ def cdlhikkakemod(
 ) -> list[float]: ...
 @overload
 def cdlhikkakemod(open: _S, high: _S, low: _S, close: _S) -> _S: ...
+@overload
+def timesum(ts: _Numbers, close: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timesum(
+    ts: Sequence[float], close: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def timesum(ts: _S, close: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timemean(ts: _Numbers, close: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timemean(
+    ts: Sequence[float], close: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def timemean(ts: _S, close: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timestd(ts: _Numbers, close: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timestd(
+    ts: Sequence[float], close: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def timestd(ts: _S, close: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timemin(ts: _Numbers, close: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timemin(
+    ts: Sequence[float], close: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def timemin(ts: _S, close: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timemax(ts: _Numbers, close: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timemax(
+    ts: Sequence[float], close: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def timemax(ts: _S, close: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timevwap(
+    ts: _Numbers, close: _Numbers, volume: _Numbers, seconds: float = 30.0, capacity: int = 4000
+) -> _Array: ...
+@overload
+def timevwap(
+    ts: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    seconds: float = 30.0,
+    capacity: int = 4000,
+) -> list[float]: ...
+@overload
+def timevwap(ts: _S, close: _S, volume: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def timecount(ts: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def timecount(ts: Sequence[float], seconds: float = 30.0, capacity: int = 4000) -> list[float]: ...
+@overload
+def timecount(ts: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def mid(bid: _Numbers, ask: _Numbers) -> _Array: ...
+@overload
+def mid(bid: Sequence[float], ask: Sequence[float]) -> list[float]: ...
+@overload
+def mid(bid: _S, ask: _S) -> _S: ...
+@overload
+def microprice(bid: _Numbers, ask: _Numbers, bid_size: _Numbers, ask_size: _Numbers) -> _Array: ...
+@overload
+def microprice(
+    bid: Sequence[float], ask: Sequence[float], bid_size: Sequence[float], ask_size: Sequence[float]
+) -> list[float]: ...
+@overload
+def microprice(bid: _S, ask: _S, bid_size: _S, ask_size: _S) -> _S: ...
+@overload
+def quotedspread(bid: _Numbers, ask: _Numbers) -> QUOTEDSPREADRow[_Array]: ...
+@overload
+def quotedspread(bid: Sequence[float], ask: Sequence[float]) -> QUOTEDSPREADRow[list[float]]: ...
+@overload
+def quotedspread(bid: _S, ask: _S) -> QUOTEDSPREADRow[_S]: ...
+@overload
+def queueimbalance(bid_size: _Numbers, ask_size: _Numbers) -> _Array: ...
+@overload
+def queueimbalance(bid_size: Sequence[float], ask_size: Sequence[float]) -> list[float]: ...
+@overload
+def queueimbalance(bid_size: _S, ask_size: _S) -> _S: ...
+@overload
+def ofi(
+    ts: _Numbers,
+    bid: _Numbers,
+    ask: _Numbers,
+    bid_size: _Numbers,
+    ask_size: _Numbers,
+    seconds: float = 30.0,
+    capacity: int = 4000,
+) -> _Array: ...
+@overload
+def ofi(
+    ts: Sequence[float],
+    bid: Sequence[float],
+    ask: Sequence[float],
+    bid_size: Sequence[float],
+    ask_size: Sequence[float],
+    seconds: float = 30.0,
+    capacity: int = 4000,
+) -> list[float]: ...
+@overload
+def ofi(
+    ts: _S, bid: _S, ask: _S, bid_size: _S, ask_size: _S, seconds: float = 30.0, capacity: int = 4000
+) -> _S: ...
+@overload
+def tickrule(close: _Numbers, volume: _Numbers) -> TICKRULERow[_Array]: ...
+@overload
+def tickrule(close: Sequence[float], volume: Sequence[float]) -> TICKRULERow[list[float]]: ...
+@overload
+def tickrule(close: _S, volume: _S) -> TICKRULERow[_S]: ...
+@overload
+def leeready(close: _Numbers, volume: _Numbers, bid: _Numbers, ask: _Numbers) -> LEEREADYRow[_Array]: ...
+@overload
+def leeready(
+    close: Sequence[float], volume: Sequence[float], bid: Sequence[float], ask: Sequence[float]
+) -> LEEREADYRow[list[float]]: ...
+@overload
+def leeready(close: _S, volume: _S, bid: _S, ask: _S) -> LEEREADYRow[_S]: ...
+@overload
+def effectivespread(
+    close: _Numbers, volume: _Numbers, bid: _Numbers, ask: _Numbers
+) -> EFFECTIVESPREADRow[_Array]: ...
+@overload
+def effectivespread(
+    close: Sequence[float], volume: Sequence[float], bid: Sequence[float], ask: Sequence[float]
+) -> EFFECTIVESPREADRow[list[float]]: ...
+@overload
+def effectivespread(close: _S, volume: _S, bid: _S, ask: _S) -> EFFECTIVESPREADRow[_S]: ...
+@overload
+def realisedspread(
+    ts: _Numbers,
+    close: _Numbers,
+    volume: _Numbers,
+    bid: _Numbers,
+    ask: _Numbers,
+    seconds: float = 5.0,
+    period: int = 100,
+    capacity: int = 1000,
+) -> _Array: ...
+@overload
+def realisedspread(
+    ts: Sequence[float],
+    close: Sequence[float],
+    volume: Sequence[float],
+    bid: Sequence[float],
+    ask: Sequence[float],
+    seconds: float = 5.0,
+    period: int = 100,
+    capacity: int = 1000,
+) -> list[float]: ...
+@overload
+def realisedspread(
+    ts: _S,
+    close: _S,
+    volume: _S,
+    bid: _S,
+    ask: _S,
+    seconds: float = 5.0,
+    period: int = 100,
+    capacity: int = 1000,
+) -> _S: ...
+@overload
+def kylelambda(close: _Numbers, volume: _Numbers, side: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def kylelambda(
+    close: Sequence[float], volume: Sequence[float], side: Sequence[float], period: int = 100
+) -> list[float]: ...
+@overload
+def kylelambda(close: _S, volume: _S, side: _S, period: int = 100) -> _S: ...
+@overload
+def amihud(close: _Numbers, volume: _Numbers, period: int = 20) -> _Array: ...
+@overload
+def amihud(close: Sequence[float], volume: Sequence[float], period: int = 20) -> list[float]: ...
+@overload
+def amihud(close: _S, volume: _S, period: int = 20) -> _S: ...
+@overload
+def vpin(
+    close: _Numbers, volume: _Numbers, side: _Numbers, bucket: float = 1000.0, buckets: int = 50
+) -> _Array: ...
+@overload
+def vpin(
+    close: Sequence[float],
+    volume: Sequence[float],
+    side: Sequence[float],
+    bucket: float = 1000.0,
+    buckets: int = 50,
+) -> list[float]: ...
+@overload
+def vpin(close: _S, volume: _S, side: _S, bucket: float = 1000.0, buckets: int = 50) -> _S: ...
+@overload
+def tradeintensity(ts: _Numbers, volume: _Numbers, seconds: float = 30.0, capacity: int = 4000) -> _Array: ...
+@overload
+def tradeintensity(
+    ts: Sequence[float], volume: Sequence[float], seconds: float = 30.0, capacity: int = 4000
+) -> list[float]: ...
+@overload
+def tradeintensity(ts: _S, volume: _S, seconds: float = 30.0, capacity: int = 4000) -> _S: ...
+@overload
+def realisedvar(close: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def realisedvar(close: Sequence[float], period: int = 100) -> list[float]: ...
+@overload
+def realisedvar(close: _S, period: int = 100) -> _S: ...
+@overload
+def bipower(close: _Numbers, period: int = 100) -> _Array: ...
+@overload
+def bipower(close: Sequence[float], period: int = 100) -> list[float]: ...
+@overload
+def bipower(close: _S, period: int = 100) -> _S: ...
 
 __all__ = [
     "AC",
@@ -5184,6 +7613,10 @@ __all__ = [
     "ADR",
     "ADX",
     "ADXR",
+    "ALLIGATOR",
+    "ALMA",
+    "AMIHUD",
+    "ANCHOREDVWAP",
     "AO",
     "APO",
     "AROON",
@@ -5192,8 +7625,10 @@ __all__ = [
     "AVGDEV",
     "AVGPRICE",
     "AVWAP",
+    "BANDWIDTH",
     "BBANDS",
     "BETA",
+    "BIPOWER",
     "BOP",
     "CCI",
     "CDL2CROWS",
@@ -5257,23 +7692,35 @@ __all__ = [
     "CDLUNIQUE3RIVER",
     "CDLUPSIDEGAP2CROWS",
     "CDLXSIDEGAP3METHODS",
+    "CHANDEKROLL",
+    "CHANDELIER",
+    "CHOP",
     "CMF",
     "CMO",
     "CMOU",
     "COPPOCK",
     "CORREL",
+    "COV",
+    "CRSI",
     "CVI",
     "DEMA",
     "DONCHIAN",
     "DPO",
     "DX",
+    "EFFECTIVESPREAD",
     "EFI",
     "EMA",
+    "ENTROPY",
+    "EOM",
     "ER",
     "ERI",
+    "FISHER",
     "FOSC",
     "FRACTAL",
+    "FRAMA",
+    "GARMANKLASS",
     "HA",
+    "HISTVOL",
     "HMA",
     "HT_DCPERIOD",
     "HT_DCPHASE",
@@ -5281,14 +7728,23 @@ __all__ = [
     "HT_SINE",
     "HT_TRENDLINE",
     "HT_TRENDMODE",
+    "HURST",
+    "ICHIMOKU",
     "IMI",
+    "JMA",
     "KAMA",
     "KC",
     "KDJ",
+    "KST",
+    "KURTOSIS",
+    "KVO",
+    "KYLELAMBDA",
+    "LEEREADY",
     "LINEARREG",
     "LINEARREG_ANGLE",
     "LINEARREG_INTERCEPT",
     "LINEARREG_SLOPE",
+    "LSMABANDS",
     "MA",
     "MACD",
     "MACDEXT",
@@ -5297,10 +7753,14 @@ __all__ = [
     "MARKETFI",
     "MASSI",
     "MAX",
+    "MAXDRAWDOWN",
     "MAXINDEX",
+    "MCGINLEY",
     "MEDIAN",
     "MEDPRICE",
     "MFI",
+    "MICROPRICE",
+    "MID",
     "MIDPOINT",
     "MIDPRICE",
     "MIN",
@@ -5313,51 +7773,89 @@ __all__ = [
     "NATR",
     "NVI",
     "OBV",
+    "OFI",
+    "PARKINSON",
+    "PERCENTB",
     "PERCENTILE",
     "PERCENTRANK",
+    "PIVOTS",
+    "PIVOTSCAMARILLA",
+    "PIVOTSDEMARK",
+    "PIVOTSFIBONACCI",
+    "PIVOTSWOODIE",
     "PLUS_DI",
     "PLUS_DM",
     "PPO",
     "PVI",
     "PVO",
     "PVT",
+    "QQE",
     "QSTICK",
+    "QUANTILE",
+    "QUEUEIMBALANCE",
+    "QUOTEDSPREAD",
+    "REALISEDSPREAD",
+    "REALISEDVAR",
     "RMA",
     "ROC",
     "ROCP",
     "ROCR",
     "ROCR100",
+    "ROGERSSATCHELL",
     "RSI",
+    "RVGI",
     "RVI",
     "RVOL",
     "SAR",
     "SAREXT",
+    "SESSIONVWAP",
+    "SHARPE",
+    "SKEW",
     "SMA",
     "SMI",
+    "SORTINO",
+    "SQUEEZE",
+    "STC",
     "STDDEV",
     "STOCH",
     "STOCHF",
     "STOCHRSI",
     "SUM",
+    "SUPERSMOOTHER",
     "SUPERTREND",
     "T3",
     "TEMA",
+    "TICKRULE",
+    "TIMECOUNT",
+    "TIMEMAX",
+    "TIMEMEAN",
+    "TIMEMIN",
+    "TIMESTD",
+    "TIMESUM",
+    "TIMEVWAP",
+    "TRADEINTENSITY",
     "TRANGE",
     "TRIMA",
     "TRIX",
     "TSF",
     "TSI",
     "TYPPRICE",
+    "ULCER",
     "ULTOSC",
     "VAR",
     "VHF",
+    "VIDYA",
+    "VOLUMEPROFILE",
     "VORTEX",
+    "VPIN",
     "VWAP",
     "VWMA",
     "WAD",
     "WCLPRICE",
     "WILLR",
     "WMA",
+    "YANGZHANG",
+    "ZIGZAG",
     "ZLEMA",
     "ZSCORE",
     "Indicator",
@@ -5368,6 +7866,10 @@ __all__ = [
     "adr",
     "adx",
     "adxr",
+    "alligator",
+    "alma",
+    "amihud",
+    "anchoredvwap",
     "ao",
     "apo",
     "aroon",
@@ -5376,8 +7878,10 @@ __all__ = [
     "avgdev",
     "avgprice",
     "avwap",
+    "bandwidth",
     "bbands",
     "beta",
+    "bipower",
     "bop",
     "cci",
     "cdl2crows",
@@ -5441,23 +7945,35 @@ __all__ = [
     "cdlunique3river",
     "cdlupsidegap2crows",
     "cdlxsidegap3methods",
+    "chandekroll",
+    "chandelier",
+    "chop",
     "cmf",
     "cmo",
     "cmou",
     "coppock",
     "correl",
+    "cov",
+    "crsi",
     "cvi",
     "dema",
     "donchian",
     "dpo",
     "dx",
+    "effectivespread",
     "efi",
     "ema",
+    "entropy",
+    "eom",
     "er",
     "eri",
+    "fisher",
     "fosc",
     "fractal",
+    "frama",
+    "garmanklass",
     "ha",
+    "histvol",
     "hma",
     "ht_dcperiod",
     "ht_dcphase",
@@ -5465,14 +7981,23 @@ __all__ = [
     "ht_sine",
     "ht_trendline",
     "ht_trendmode",
+    "hurst",
+    "ichimoku",
     "imi",
+    "jma",
     "kama",
     "kc",
     "kdj",
+    "kst",
+    "kurtosis",
+    "kvo",
+    "kylelambda",
+    "leeready",
     "linearreg",
     "linearreg_angle",
     "linearreg_intercept",
     "linearreg_slope",
+    "lsmabands",
     "ma",
     "macd",
     "macdext",
@@ -5482,10 +8007,14 @@ __all__ = [
     "marketfi",
     "massi",
     "max",
+    "maxdrawdown",
     "maxindex",
+    "mcginley",
     "median",
     "medprice",
     "mfi",
+    "microprice",
+    "mid",
     "midpoint",
     "midprice",
     "min",
@@ -5498,51 +8027,89 @@ __all__ = [
     "natr",
     "nvi",
     "obv",
+    "ofi",
+    "parkinson",
+    "percentb",
     "percentile",
     "percentrank",
+    "pivots",
+    "pivotscamarilla",
+    "pivotsdemark",
+    "pivotsfibonacci",
+    "pivotswoodie",
     "plus_di",
     "plus_dm",
     "ppo",
     "pvi",
     "pvo",
     "pvt",
+    "qqe",
     "qstick",
+    "quantile",
+    "queueimbalance",
+    "quotedspread",
+    "realisedspread",
+    "realisedvar",
     "rma",
     "roc",
     "rocp",
     "rocr",
     "rocr100",
+    "rogerssatchell",
     "rsi",
+    "rvgi",
     "rvi",
     "rvol",
     "sar",
     "sarext",
+    "sessionvwap",
+    "sharpe",
+    "skew",
     "sma",
     "smi",
+    "sortino",
+    "squeeze",
+    "stc",
     "stddev",
     "stoch",
     "stochf",
     "stochrsi",
     "sum",
+    "supersmoother",
     "supertrend",
     "t3",
     "tema",
+    "tickrule",
+    "timecount",
+    "timemax",
+    "timemean",
+    "timemin",
+    "timestd",
+    "timesum",
+    "timevwap",
+    "tradeintensity",
     "trange",
     "trima",
     "trix",
     "tsf",
     "tsi",
     "typprice",
+    "ulcer",
     "ultosc",
     "var",
     "vhf",
+    "vidya",
+    "volumeprofile",
     "vortex",
+    "vpin",
     "vwap",
     "vwma",
     "wad",
     "wclprice",
     "willr",
     "wma",
+    "yangzhang",
+    "zigzag",
     "zlema",
     "zscore",
 ]

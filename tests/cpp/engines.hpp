@@ -53,22 +53,25 @@ inline std::vector<Bar> bars_of(const std::vector<Tick>& ticks, std::int64_t spa
   return all;
 }
 
-/// One row of an indicator's inputs.
-inline std::array<double, max_inputs> inputs_of(const Kernel& kernel, const Bar& bar) {
+/// One row of an indicator's inputs: of a clock that has seen times and sides, and no quote.
+inline std::array<double, max_inputs> inputs_of(const Kernel& kernel, const Bar& bar, double side = 0.0) {
   std::array<double, max_inputs> row{};
   for (std::size_t k = 0; k < kernel.input_count; ++k) {
     const std::string name = kernel.inputs[k];
-    row[k] = name == "open"    ? bar.open
-             : name == "high"  ? bar.high
-             : name == "low"   ? bar.low
-             : name == "close" ? bar.close
-                               : bar.volume;
+    row[k] = name == "open"     ? bar.open
+             : name == "high"   ? bar.high
+             : name == "low"    ? bar.low
+             : name == "close"  ? bar.close
+             : name == "volume" ? bar.volume
+             : name == "ts"     ? static_cast<double>(bar.ts)
+             : name == "side"   ? side
+                                : quiet_nan;
   }
   return row;
 }
 /// On ticks the price stands for all prices, the size for the volume.
 inline std::array<double, max_inputs> inputs_of(const Kernel& kernel, const Tick& tick) {
-  return inputs_of(kernel, bar_of(tick.ts, tick));
+  return inputs_of(kernel, bar_of(tick.ts, tick), tick.side);
 }
 
 inline Values row_of(const Symbol& symbol) { return {symbol.cells(), symbol.cells() + symbol.plan().columns().size()}; }

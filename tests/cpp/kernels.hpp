@@ -13,7 +13,14 @@ namespace fastcore::testing {
 /// Bars of a walk, and of what a market does besides: flat stretches, gaps, bars without volume.
 struct Bars {
   Bars(std::size_t rows, std::uint64_t seed)
-      : open(walk(rows, seed, 100.0, 0.3)), high(rows), low(rows), close(open), volume(rows) {
+      : open(walk(rows, seed, 100.0, 0.3)),
+        high(rows),
+        low(rows),
+        close(open),
+        volume(rows),
+        ts(rows),
+        side(rows),
+        ask_size(rows) {
     Random random(seed + 1);
     for (std::size_t i = 0; i < rows; ++i) {
       close[i] += real(random) - 0.5;
@@ -22,6 +29,9 @@ struct Bars {
       high[i] = std::max(open[i], close[i]) + (flat ? 0.0 : real(random));
       low[i] = std::min(open[i], close[i]) - (flat ? 0.0 : real(random));
       volume[i] = whole(random, 0, 9) == 0 ? 0.0 : whole(random, 1, 1000);
+      ts[i] = (i == 0 ? 1.7e18 : ts[i - 1]) + 1e9 * (whole(random, 0, 99) == 0 ? 40.0 : whole(random, 0, 3));
+      side[i] = whole(random, -1, 1);
+      ask_size[i] = whole(random, 0, 1000);
     }
   }
   const Values& input(const std::string& name) const {
@@ -29,6 +39,12 @@ struct Bars {
     if (name == "high") return high;
     if (name == "low") return low;
     if (name == "volume") return volume;
+    if (name == "ts") return ts;
+    if (name == "side") return side;
+    if (name == "bid") return low;
+    if (name == "ask") return high;
+    if (name == "bid_size") return volume;
+    if (name == "ask_size") return ask_size;
     REQUIRE(name == "close");
     return close;
   }
@@ -38,7 +54,7 @@ struct Bars {
     for (std::size_t k = 0; k < kernel.input_count; ++k) all[k] = input(kernel.inputs[k]);
     return all;
   }
-  Values open, high, low, close, volume;
+  Values open, high, low, close, volume, ts, side, ask_size;
 };
 
 inline ParamValues defaults(const Kernel& kernel) {

@@ -16,6 +16,21 @@ FROM_1: Range = (1, MOST)
 FROM_2: Range = (2, MOST)
 REAL: Range = (-3e37, 3e37)
 
+# Letters of the columns.
+LETTERS = {
+    "open": "o",
+    "high": "h",
+    "low": "l",
+    "close": "c",
+    "volume": "v",
+    "ts": "t",
+    "side": "s",
+    "bid": "b",
+    "ask": "a",
+    "bid_size": "B",
+    "ask_size": "A",
+}
+
 PERIOD = {"period": "timeperiod"}
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)"
 
@@ -75,7 +90,7 @@ class Reference:
     """One indicator's oracle: `compute(*inputs, **params)` returns one array per name in `outputs`."""
 
     compute: Callable[..., Outputs]
-    inputs: str  # Columns in positional order: o, h, l, c, v.
+    inputs: str  # Columns in positional order, each by its letter.
     outputs: tuple[str, ...]
     source: str
     # Same signature as `compute`, but every parameter must be given: TA-Lib's defaults differ from ours.

@@ -25,13 +25,19 @@ struct NodeSpec {
 
 /// A clock of the plan: number 0 is the ticks themselves, the others are bars, each after those it is made from.
 struct Clock {
+  /// Cells of a tick: price, size, time, side, and the four numbers of a quote, which are NaN but for a quote.
+  static constexpr std::uint32_t tick_inputs = 8;
+  static constexpr std::uint32_t quote_input = 4;
+  /// Cells of a bar: open, high, low, close, volume, the time of its start, and the side, which is 0.
+  static constexpr std::uint32_t bar_inputs = 7;
+
   std::string text;          ///< as written; empty for ticks
   std::string identity;      ///< the same for all ways of writing it
   BarSpec bars;              ///< what closes its bars
   TimeGrid grid;             ///< of time bars
   std::size_t source = 0;    ///< the clock whose bars its bars are made from; 0: ticks
   std::vector<std::size_t> parts_of{};  ///< clocks whose bars are made from its bars
-  std::uint32_t cells = 0;   ///< first of its input cells: price and size, or open, high, low, close, volume
+  std::uint32_t cells = 0;   ///< first of its input cells
   std::vector<std::uint32_t> columns{};  ///< columns that change on this clock, in row order
 
   bool ticks() const noexcept { return text.empty(); }
@@ -70,6 +76,10 @@ class Plan {
   /// Zones and calendars that its bar specs name.
   const Almanacs& almanacs() const noexcept { return almanacs_; }
 
+  /// Whether an indicator reads quotes.
+  bool reads_quotes() const noexcept { return reads_quotes_; }
+  /// Writes the quote that stands into its cells: a bar may close before the next tick does.
+  void show_quote(const std::byte* symbol, double* cells) const noexcept;
   /// Nodes that run, after equal ones were merged.
   std::size_t node_count() const noexcept { return states_.size(); }
   /// Cells of a symbol: the row first, then the inputs of each clock.
@@ -136,6 +146,8 @@ class Plan {
   std::vector<std::size_t> first_state_;   // by clock, and the end
   std::vector<Wiring> wirings_;  // in the order of states_; groups point into it
   std::size_t cell_count_ = 0;
+  bool reads_quotes_ = false;
+  const Wiring* quote_ = nullptr;  // of the node that keeps the quote that stands
   std::size_t symbol_bytes_ = 0;
 };
 

@@ -132,6 +132,7 @@ class Symbol {
   bool came_before(const Tick& tick) noexcept;
   void find_short_way() noexcept;
   Outcome refuse(Outcome outcome) noexcept { return outcome_ = ledger_.count(outcome); }
+  void put(const Tick& tick) noexcept;
   Outcome take(const Tick& tick) noexcept;
   void run(const Tick& tick) noexcept;
   void run_time(std::int64_t ts) noexcept;
@@ -161,6 +162,7 @@ class Symbol {
     inputs[2] = bar.low;
     inputs[3] = bar.close;
     inputs[4] = bar.volume;
+    inputs[5] = static_cast<double>(bar.ts);
   }
   /// The bar that a tick would leave forming.
   Bar forming_with(std::size_t clock, const Tick& tick) const noexcept;

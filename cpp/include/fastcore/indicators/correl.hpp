@@ -1,4 +1,4 @@
-// CORREL and BETA: how two series move together, by their values and by their changes.
+// CORREL, COV and BETA: how two series move together, by their values and by their changes.
 #pragma once
 
 #include <array>
@@ -48,6 +48,38 @@ class Correl {
   static constexpr double flat_part = 1e-14;  // TA-Lib's test for a difference that is nothing but rounding
 
   PairWindow window_;
+};
+
+struct CovParams {
+  int period = 30;
+  int ddof = 1;
+};
+
+class Cov {
+ public:
+  static constexpr auto spec() {
+    return describe<CovParams>("COV", "Covariance of two series: of a sample, or of the whole with `ddof` 0.")
+        .formula("cov = sum (x - mean(x)) (y - mean(y)) / (period - ddof), x = high, y = low unless chained")
+        .source("Snedecor, Cochran, Statistical Methods (1989), ch. 10; as numpy.cov, and pandas' rolling().cov")
+        .inputs("high", "low")
+        .outputs(line("cov"))
+        .params(param("period", &CovParams::period, 2, longest_period, "pairs in the window"),
+                param("ddof", &CovParams::ddof, 0, 1, "taken off the number of pairs that is divided by"));
+  }
+  static constexpr int warmup(const CovParams& p) { return p.period; }
+
+  Cov(const CovParams& p, Arena& arena) : window_(p.period, arena), count_(p.period - p.ddof) {}
+
+  double operator()(double x, double y) noexcept { return window_.push(x, y).xy / count_; }
+
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  PairWindow window_;
+  double count_;
 };
 
 struct BetaParams {

@@ -1,4 +1,4 @@
-// PERCENTILE, MEDIAN and PERCENTRANK: values and places in the order of a window.
+// PERCENTILE, MEDIAN, QUANTILE and PERCENTRANK: values and places in the order of a window.
 #pragma once
 
 #include <cmath>
@@ -79,6 +79,50 @@ class Median {
 
  private:
   SortedWindow window_;
+};
+
+struct QuantileParams {
+  int period = 20;
+  double quantile = 0.5;
+};
+
+class Quantile {
+ public:
+  static constexpr auto spec() {
+    return describe<QuantileParams>(
+               "QUANTILE",
+               "Quantile of the last `period` values, between neighbours in proportion, as NumPy's and pandas'.")
+        .formula(
+            "h = (period - 1) * quantile; quantile = x(floor(h)) + (h - floor(h)) * (x(floor(h) + 1) - x(floor(h))), x in order from 0")
+        .source(
+            "Hyndman, Fan, Sample Quantiles in Statistical Packages, The American Statistician 50:4 (1996), definition 7")
+        .inputs("close")
+        .outputs(line("quantile"))
+        .params(param("period", &QuantileParams::period, 1, longest_period, "values in the window"),
+                param("quantile", &QuantileParams::quantile, 0.0, 1.0, "share of values below"));
+  }
+  static constexpr int warmup(const QuantileParams& p) { return p.period; }
+
+  Quantile(const QuantileParams& p, Arena& arena) : window_(p.period, arena) {
+    const double place = (p.period - 1) * p.quantile;
+    low_ = static_cast<std::size_t>(place);
+    share_ = place - std::floor(place);
+  }
+  double operator()(double x) noexcept {
+    window_.push(x);
+    if (low_ + 1 >= window_.size()) return window_[window_.size() - 1];
+    const double low = window_[low_];
+    return low + (window_[low_ + 1] - low) * share_;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("window", window_);
+  }
+
+ private:
+  SortedWindow window_;
+  std::size_t low_;
+  double share_;
 };
 
 struct PercentrankParams {
