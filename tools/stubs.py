@@ -57,6 +57,9 @@ def snapshot_difference(
     | None
 ): ...
 def install(type: type, name: str, row_type: type | None, /) -> None: ...
+def define(
+    name: str, inputs: int, state: int, warmup: int, function: Callable[..., float], address: int
+) -> None: ...
 
 def shm_names(folder: str, /) -> list[str]: ...
 
@@ -404,6 +407,7 @@ import numpy.typing as npt
 
 from fastcore import _core
 from fastcore.catalogue import Row
+from fastcore.formulas import Arithmetic, Formula
 
 class _Series(Protocol):
     """A column of pandas, Polars or Arrow: what goes in comes out."""
@@ -415,7 +419,7 @@ _T = TypeVar("_T")
 _Array = npt.NDArray[np.float64]
 _Numbers = npt.NDArray[Any]
 
-class Indicator(_core.Indicator):
+class Indicator(Arithmetic, _core.Indicator):
     """One indicator and its state; the base of every class in the catalogue."""
 
     _row: Row
@@ -428,8 +432,11 @@ class Indicator(_core.Indicator):
         """Feed columns from the current state on, as that many calls of `update`."""
     def on(self, span: str) -> Self:
         """A fresh one that runs on closed bars of a span such as "1m" in an engine's plan."""
-    def of(self, *columns: str) -> Self:
-        """A fresh one that runs on other columns of an engine's plan, one for each input."""
+    @overload
+    def of(self, *columns: str) -> Self:  # type: ignore[overload-overlap]
+        """A fresh one that runs on other columns of an engine's plan, or on formulas, one for each input."""
+    @overload
+    def of(self, *columns: str | Arithmetic) -> Formula: ...
     def copy(self) -> Self:
         """One of its own with the same parameters and state."""
     def __copy__(self) -> Self: ...

@@ -14,6 +14,7 @@ namespace fastcore::python {
 
 void bind_catalogue(pybind11::module_& m);
 void bind_indicator(pybind11::module_& m);
+void bind_function(pybind11::module_& m);
 void bind_symbol(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
 void bind_journal(pybind11::module_& m);

@@ -2,6 +2,8 @@
 #include "fastcore/catalogue.hpp"
 
 #include "families.hpp"
+#include "fastcore/operators.hpp"
+#include "fastcore/user_function.hpp"
 
 namespace fastcore {
 
@@ -37,10 +39,12 @@ const std::vector<CatalogueEntry>& catalogue() {
 }
 
 const Kernel* find_kernel(std::string_view name) noexcept {
-  for (const CatalogueEntry& entry : catalogue()) {
-    if (name == entry.kernel->name) return entry.kernel;
+  for (const auto* const list : {&catalogue(), &operators()}) {
+    for (const CatalogueEntry& entry : *list) {
+      if (name == entry.kernel->name) return entry.kernel;
+    }
   }
-  return nullptr;
+  return find_function(name);
 }
 
 }  // namespace fastcore

@@ -8,6 +8,7 @@ PYBIND11_MODULE(FASTCORE_MODULE, m) {
   fastcore::python::bind_errors();
   fastcore::python::bind_catalogue(m);
   fastcore::python::bind_indicator(m);
+  fastcore::python::bind_function(m);
   fastcore::python::bind_symbol(m);
   fastcore::python::bind_journal(m);
   fastcore::python::bind_engine(m);

@@ -24,6 +24,12 @@ std::size_t Plan::clock(const std::string& text) const {
                   (known.empty() ? "no bars" : listed(known)));
 }
 
+std::size_t Plan::node_of(std::size_t column) const noexcept {
+  std::size_t node = 0;
+  while (column_source_[column] - wirings_[node].out >= states_[node].kernel->cell_count) ++node;  // below 0 is large
+  return node;
+}
+
 bool Plan::all_ready(std::size_t clock, const std::byte* symbol, std::size_t& known) const noexcept {
   for (; known < state_count(clock); ++known) {
     const State& state = states_[first_state_[clock] + known];

@@ -93,22 +93,30 @@ struct Plan::Build {
   using Key = std::tuple<const Kernel*, ParamValues, Cells>;
   std::map<Key, std::uint32_t> known{};  // key -> first output cell
 
+  /// What no row shows has its columns behind those of the row.
   void name_columns() {
-    for (const NodeSpec& spec : plan.specs_) {
-      if (spec.name.empty() || spec.name.find('.') != std::string::npos) {
-        throw PlanError("indicator name " + quoted(spec.name) +
-                        " must not be empty or hold a dot, which separates an output");
+    first_column.resize(plan.specs_.size());
+    for (const bool hidden : {false, true}) {
+      for (std::size_t i = 0; i < plan.specs_.size(); ++i) {
+        if (plan.specs_[i].hidden() == hidden) name_columns_of(i);
       }
-      check_params(*spec.kernel, spec.params);
-      first_column.push_back(plan.columns_.size());
-      for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
-        std::string column =
-            spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
-        if (!column_of.emplace(column, plan.columns_.size()).second)
-          throw PlanError("two indicators are named " + quoted(spec.name));
-        plan.columns_.push_back(std::move(column));
-        owner.push_back(first_column.size() - 1);
-      }
+    }
+  }
+
+  void name_columns_of(std::size_t i) {
+    const NodeSpec& spec = plan.specs_[i];
+    if (!spec.hidden() && (spec.name.empty() || spec.name.find('.') != std::string::npos)) {
+      throw PlanError("indicator name " + quoted(spec.name) +
+                      " must not be empty or hold a dot, which separates an output");
+    }
+    check_params(*spec.kernel, spec.params);
+    first_column[i] = owner.size();
+    for (std::size_t k = 0; k < spec.kernel->output_count; ++k) {
+      std::string column = spec.kernel->output_count == 1 ? spec.name : spec.name + "." + spec.kernel->outputs[k].name;
+      if (!column_of.emplace(column, owner.size()).second)
+        throw PlanError("two indicators are named " + quoted(spec.name));
+      if (!spec.hidden()) plan.columns_.push_back(std::move(column));
+      owner.push_back(i);
     }
   }
 
@@ -225,7 +233,7 @@ struct Plan::Build {
   }
 
   void place_cells() {
-    std::size_t next = plan.columns_.size();
+    std::size_t next = owner.size();
     for (Clock& one : plan.clocks_) {
       one.cells = static_cast<std::uint32_t>(next);
       next += one.ticks() ? Clock::tick_inputs : Clock::bar_inputs;
@@ -273,7 +281,7 @@ struct Plan::Build {
 
   /// Equal nodes are one node, and equal windows one window: what is asked for twice is computed once.
   void merge() {
-    cell.resize(plan.columns_.size());
+    cell.resize(owner.size());
     plan.copies_.resize(plan.clocks_.size());
     for (const std::size_t i : order) {
       const NodeSpec& spec = plan.specs_[i];
@@ -282,7 +290,7 @@ struct Plan::Build {
       const auto [twin, is_new] = known.emplace(Key{spec.kernel, spec.params, own_inputs}, own);
       for (std::uint32_t k = 0; k < spec.kernel->output_count; ++k) {
         cell[own + k] = twin->second + k;
-        if (!is_new) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
+        if (!is_new && !spec.hidden()) plan.copies_[clock[i]].push_back({twin->second + k, own + k});
       }
       // A window and its reader take two levels, so a chain climbs two at a time.
       if (is_new)
@@ -443,6 +451,7 @@ Plan::Plan(std::vector<NodeSpec> specs, const std::vector<const Kernel*>& window
   build.merge();
   build.place_states();
   column_source_ = std::move(build.cell);
+  first_column_ = std::move(build.first_column);
 }
 
 }  // namespace fastcore

@@ -99,12 +99,10 @@ class Fitting {
     const SavedPlan own = describe(plan, unused);
     const Identities::OfPlan own_ids = identities_.of(own);
     std::vector<const Kernel*> all;
-    std::size_t column = 0;
-    for (const NodeSpec& spec : plan.specs()) {
-      const std::size_t before = find(meanings_, own_ids.meaning[static_cast<std::size_t>(own.columns[column].node)]);
+    for (std::size_t i = 0; i < plan.specs().size(); ++i) {
+      const std::size_t before = find(meanings_, own_ids.meaning[plan.node_of(plan.first_column(i))]);
       const std::int64_t window = before == PlanFit::nowhere ? -1 : saved_.nodes[before].window;
       all.push_back(window < 0 ? nullptr : window_kernel(saved_.nodes[static_cast<std::size_t>(window)].kernel));
-      column += spec.kernel->output_count;
     }
     return all;
   }

@@ -15,6 +15,8 @@ from fastcore.catalogue import describe, indicators
 from fastcore.differences import Difference, diff
 from fastcore.engine import Engine
 from fastcore.errors import *  # noqa: F403
+from fastcore.formulas import Formula, column, price
+from fastcore.functions import function
 from fastcore.indicators import Indicator, make
 from fastcore.journal import Journal
 from fastcore.policy import Policy
@@ -66,20 +68,25 @@ __all__ = [
     "Calendar",
     "Difference",
     "Engine",
+    "Formula",
     "Indicator",
     "Journal",
     "Policy",
     "Symbol",
+    "column",
     "core_variant",
     "describe",
     "diff",
+    "function",
     "indicators",
     "make",
+    "price",
 ]
 __all__ += errors.__all__
 __all__ += _indicators.__all__
 __all__ = sorted({*__all__})
-_types = ("Calendar", "Difference", "Engine", "Indicator", "Journal", "Policy", "Symbol")
-for _name in (*_types, "describe", "diff", "indicators", "make", *errors.__all__):
+_types = ("Calendar", "Difference", "Engine", "Formula", "Indicator", "Journal", "Policy", "Symbol")
+_functions = ("column", "describe", "diff", "function", "indicators", "make", "price")
+for _name in (*_types, *_functions, *errors.__all__):
     globals()[_name].__module__ = "fastcore"
-del _name, _types
+del _functions, _name, _types

@@ -43,6 +43,7 @@ RingWriter = _native.RingWriter
 Symbol = _native.Symbol
 anchors = _native.anchors
 catalogue = _native.catalogue
+define = _native.define
 install = _native.install
 outcomes = _native.outcomes
 journal_difference = _native.journal_difference

@@ -13,6 +13,7 @@ from fastcore import _core
 from fastcore._tick_frames import is_frame, run_frame, ticks_of
 from fastcore.calendars import Calendar, almanacs
 from fastcore.errors import BusyError, InputError, SnapshotError
+from fastcore.formulas import Formula, flattened
 from fastcore.indicators import Indicator
 from fastcore.journal import Journal, opened
 from fastcore.policy import Policy
@@ -24,9 +25,9 @@ class Engine(_core.Engine):
 
     Parameters
     ----------
-    plan : mapping of str to Indicator
-        What runs, by name: on ticks, on bars (``.on("1m")``) or on other columns (``.of("rsi")``).
-        Equal indicators are computed once.
+    plan : mapping of str to Indicator or Formula
+        What runs, by name: on ticks, on bars (``.on("1m")``) or on other columns (``.of("rsi")``); or what
+        is computed of such, as in ``fc.EMA(12) - fc.EMA(26)``. Equal indicators are computed once.
     history : int
         Rows kept for each symbol and clock, 0 for none.
     policy : Policy, optional
@@ -65,7 +66,7 @@ class Engine(_core.Engine):
 
     def __init__(
         self,
-        plan: Mapping[str, Indicator],
+        plan: Mapping[str, Indicator | Formula],
         *,
         history: int = 0,
         policy: Policy | None = None,
@@ -79,13 +80,14 @@ class Engine(_core.Engine):
         rules = Policy() if policy is None else policy
         if not isinstance(rules, Policy):
             raise TypeError(f"Engine: policy must be a fastcore.Policy, not {policy!r}")
+        nodes = flattened(plan)
         super().__init__(
-            dict(plan),
+            nodes,
             _whole("history", history, 0, _MOST_HISTORY),
             0 if max_symbols is None else _whole("max_symbols", max_symbols, 1, _MOST_SYMBOLS),
             rules,
             _copies(rows),
-            almanacs(_core.anchors(dict(plan)), _calendars(calendars)),
+            almanacs(_core.anchors(nodes), _calendars(calendars)),
         )
         if journal is not None:
             self.attach(journal)
@@ -304,7 +306,7 @@ class Engine(_core.Engine):
         cls,
         data: bytes,
         *,
-        plan: Mapping[str, Indicator] | None = None,
+        plan: Mapping[str, Indicator | Formula] | None = None,
         rows: Literal["live", "copy"] = "live",
         calendars: Mapping[str, Calendar] | None = None,
     ) -> Engine:
@@ -342,7 +344,7 @@ class Engine(_core.Engine):
             raise TypeError(f"Engine.restore: the plan must map names to indicators, not be {plan!r}")
         made = cls.__new__(cls)
         data = _snapshot_bytes("Engine.restore", data)
-        new = None if plan is None else dict(plan)
+        new = None if plan is None else flattened(plan)
         tables = {} if new is None else almanacs(_core.anchors(new), _calendars(calendars))
         _core.Engine.__init__(made, data, new, _copies(rows), tables)
         return made
@@ -402,7 +404,7 @@ class Engine(_core.Engine):
         cls,
         path: str | os.PathLike[str],
         *,
-        plan: Mapping[str, Indicator] | None = None,
+        plan: Mapping[str, Indicator | Formula] | None = None,
         rows: Literal["live", "copy"] = "live",
     ) -> Engine:
         """An engine from a file that `save` wrote; see `restore`.

@@ -18,9 +18,10 @@ from fastcore import _core, frames
 from fastcore._docstrings import class_doc, function_doc
 from fastcore.catalogue import _ROWS, Param, Row
 from fastcore.errors import PlanError
+from fastcore.formulas import Arithmetic, chain
 
 
-class Indicator(_core.Indicator):
+class Indicator(Arithmetic, _core.Indicator):
     """One indicator and its state; the base of every class in the catalogue."""
 
     __slots__ = ()
@@ -59,10 +60,12 @@ class Indicator(_core.Indicator):
             )
         return self._placed(span, list(self.parents))
 
-    def of(self, *columns: str) -> Indicator:
-        """A fresh one that runs on other columns of an engine's plan, one for each input."""
+    def of(self, *columns: Any) -> Any:
+        """A fresh one that runs on other columns of an engine's plan, or on formulas, one for each input."""
         if not columns:
             raise PlanError(f"{self._row['name']}.of needs a column of the plan for each input")
+        if any(isinstance(one, Arithmetic) for one in columns):
+            return chain(self._placed("", []), columns)
         for column in columns:
             if not isinstance(column, str):
                 raise TypeError(f"{self._row['name']}.of: a column must be text, not {column!r}")

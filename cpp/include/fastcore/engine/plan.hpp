@@ -21,6 +21,9 @@ struct NodeSpec {
   ParamValues params{};
   std::string clock;                 ///< bar spec such as "1m"; empty for ticks, or for the parents' clock
   std::vector<std::string> parents;  ///< column for each input; empty for prices
+
+  /// Whether it is a part of a formula, which others read and no row shows: its name begins with a dot.
+  bool hidden() const noexcept { return !name.empty() && name[0] == '.'; }
 };
 
 /// A clock of the plan: number 0 is the ticks themselves, the others are bars, each after those it is made from.
@@ -124,6 +127,10 @@ class Plan {
   const std::vector<State>& states() const noexcept { return states_; }
   /// The cells of each node, in the order of the states.
   const std::vector<Wiring>& wirings() const noexcept { return wirings_; }
+  /// The first column of a spec; those of hidden specs lie behind the row.
+  std::size_t first_column(std::size_t spec) const noexcept { return first_column_[spec]; }
+  /// Which node, in the order of the states, computes a column.
+  std::size_t node_of(std::size_t column) const noexcept;
   /// The cell where a column's value is computed: its own, unless its node was merged into another.
   std::uint32_t source_of(std::size_t column) const noexcept { return column_source_[column]; }
 
@@ -138,7 +145,8 @@ class Plan {
   Almanacs almanacs_;
   std::vector<std::string> columns_;
   std::vector<std::size_t> column_clock_;
-  std::vector<std::uint32_t> column_source_;
+  std::vector<std::uint32_t> column_source_;  // hidden columns, too
+  std::vector<std::size_t> first_column_;     // by spec
   std::vector<Clock> clocks_;
   std::vector<std::vector<Group>> groups_;  // by clock, in an order that respects chaining
   std::vector<std::vector<Copy>> copies_;   // by clock: columns of nodes that were merged into another
