@@ -328,14 +328,15 @@ def test_the_whole_catalogue_in_one_engine_gives_the_bits_of_each_alone() -> Non
     plan = {f"{name}_{i}": make(name, p) for name in NAMES for i, p in enumerate(few_params(name))}
     bars = walk_bars(rng_of("all"), 300, 100.0)
     on_bars = fc.Engine({key: one.on("1m") for key, one in plan.items()}, rows="copy").symbol("S")
-    rows = np.array([on_bars.on_bar("1m", T0 + i * MINUTE, *bar) for i, bar in enumerate(rows_of(bars))])
+    starts = (T0 - 20 * SECOND + np.arange(300) * MINUTE).tolist()  # of minutes
+    rows = np.array([on_bars.on_bar("1m", ts, *bar) for ts, bar in zip(starts, rows_of(bars), strict=True)])
     on_ticks = fc.Engine(plan, rows="copy").symbol("S")
     ticks = np.array([on_ticks.on_tick(T0 + i, b[3], b[4]) for i, b in enumerate(rows_of(bars))])
     at = 0
     for key, one in plan.items():
         name = key.rpartition("_")[0]
         width = len(ROWS[name]["outputs"])
-        on_bars_given = pick(name, bars, **without_quotes(T0 + np.arange(300) * MINUTE))
+        on_bars_given = pick(name, bars, **without_quotes(starts))
         assert_same_bits(rows[:, at : at + width], batch(one.copy(), on_bars_given).T, f"{key} on bars")
         expected = batch(one.copy(), as_tick_columns(name, bars[3], bars[4])).T
         assert_same_bits(ticks[:, at : at + width], expected, f"{key} on ticks")

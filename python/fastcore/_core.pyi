@@ -32,6 +32,7 @@ def snapshot_difference(
 ): ...
 def install(type: type, name: str, row_type: type | None, /) -> None:
     """Give a subclass of Indicator the fast methods and the result type of its kernel."""
+
 def define(
     name: str, inputs: int, state: int, warmup: int, function: Callable[..., float], address: int
 ) -> None:
@@ -73,9 +74,7 @@ class Indicator:
 class Symbol:
     def on_tick(self, ts: int, price: float, size: float = 0.0, side: int = 0, id: int = 0) -> _Row:
         """Take one tick and return the live row."""
-    def on_quote(
-        self, ts: int, bid: float, ask: float, bid_size: float = 0.0, ask_size: float = 0.0
-    ) -> _Row:
+    def on_quote(self, ts: int, bid: float, ask: float, bid_size: float = 0.0, ask_size: float = 0.0) -> _Row:
         """Take one quote as a tick at its mid with size 0 and return the live row."""
     def on_bar(
         self,

@@ -77,7 +77,7 @@ def function(
     >>> import fastcore as fc
     >>> @fc.function(state=1)
     ... def highest_ever(x, state):
-    ...     state[0] = max(state[0], x)
+    ...     state[0] = x if x > state[0] else state[0]
     ...     return state[0]
     >>> engine = fc.Engine({"top": highest_ever, "below": highest_ever - fc.SMA(1)})
     >>> btc = engine.symbol("BTCUSDT")
