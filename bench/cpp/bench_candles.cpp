@@ -22,7 +22,14 @@ std::vector<Bar> chart(std::size_t rows) {
     close = open + (2.0 * real(random) - 1.0) * (random() % 3 == 0 ? 1.0 : 0.1);
     const double high = std::max(open, close) + 0.3 * real(random);
     const double low = std::min(open, close) - 0.3 * real(random);
-    bars[i] = {1'700'000'040'000'000'000 + static_cast<std::int64_t>(i) * minute, open, high, low, close, 1.0, 1};
+    Bar& bar = bars[i];
+    bar.ts = 1'700'000'040'000'000'000 + static_cast<std::int64_t>(i) * minute;
+    bar.open = open;
+    bar.high = high;
+    bar.low = low;
+    bar.close = close;
+    bar.volume = 1.0;
+    bar.count = 1;
   }
   return bars;
 }
