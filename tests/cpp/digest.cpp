@@ -1,5 +1,6 @@
 // Prints one line for each indicator: a checksum of all it gives on seeded bars, step by step and in
 // runs. The lines of two processor levels are compared: the same bits are promised.
+#include <algorithm>
 #include <cstdio>
 
 #include "fastcore/catalogue.hpp"
@@ -19,8 +20,11 @@ int main() {
     for (const double period : {0.0, 3.0, 20.0, 257.0, 2000.0}) {  // 0 stands for the defaults
       ParamValues params{};
       for (std::size_t i = 0; i < kernel.param_count; ++i) {
-        params[i] = kernel.params[i].whole && period > 0.0 ? period + static_cast<double>(i) : kernel.params[i].initial;
+        const ParamInfo& one = kernel.params[i];
+        const double wanted = one.whole && period > 0.0 ? period + static_cast<double>(i) : one.initial;
+        params[i] = std::clamp(wanted, one.least, one.most);
       }
+      if (kernel.invalid(params) != nullptr) continue;
       ByteWriter out;
       for (std::size_t first = 0; first < columns.size(); ++first) {
         const Block stepped(kernel.bytes(params));
