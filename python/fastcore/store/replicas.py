@@ -50,6 +50,7 @@ class _Replica:
         self.lag = float("inf")
         self.reason = "not seen yet"
         self.seen = float("-inf")
+        self.level = float("-inf")  # when it last had all that the primary had
         self.reads = 0
         self.looking = asyncio.Lock()
 
@@ -201,13 +202,16 @@ class Replicated:
             if time.monotonic() - replica.seen < self._look_every:
                 return
             replica.seen = time.monotonic()
-            written = await self._position()
+            written = await self._position()  # asked first: what is written while the replica answers is no lag
             async with replica.database.connect() as connection:
                 state = (await connection.execute(_STATE)).one()
             replica.replayed = state.replayed
             behind = state.replayed < (state.received if written is None else written)
+            if not behind:
+                replica.level = replica.seen
+            # The age of the last transaction grows while nobody writes: who was level since then is younger.
             age = float("inf") if state.age is None else state.age
-            replica.lag = age if behind else 0.0
+            replica.lag = min(age, time.monotonic() - replica.level) if behind else 0.0
             replica.reason = ""
             if not state.follows:
                 replica.reason = "it follows no primary any more"
