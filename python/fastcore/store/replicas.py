@@ -202,7 +202,7 @@ class Replicated:
             if time.monotonic() - replica.seen < self._look_every:
                 return
             replica.seen = time.monotonic()
-            written = await self._position()  # asked first: what is written while the replica answers is no lag
+            written = await self._position()  # first: what is written meanwhile is no lag
             async with replica.database.connect() as connection:
                 state = (await connection.execute(_STATE)).one()
             replica.replayed = state.replayed
