@@ -437,10 +437,10 @@ def test_what_is_measured_is_on_one_page(served: Served) -> None:
         for sample in family.samples
     }
     assert samples["fastcore_http_requests_total", (("method", "GET"), ("status", "404"))] >= 1
-    assert samples["fastcore_ready", ()] == 1 and samples["fastcore_scale_wanted_replicas", ()] >= 1
+    assert samples["fastcore_ready", ()] == 1 and samples["fastcore_workers_wanted", ()] >= 1
     assert samples["fastcore_operation_seconds_count", (("operation", "api"),)] > 1
     names = {name for name, _ in samples}
-    assert {"fastcore_stage_seconds_bucket", "fastcore_stream_subscribers", "fastcore_scale_load"} <= names
+    assert {"fastcore_stage_seconds_bucket", "fastcore_stream_subscribers", "fastcore_load"} <= names
 
 
 def test_it_watches_itself(served: Served) -> None:

@@ -205,6 +205,43 @@ def test_an_alert_is_shown(browser: Browser, pictures: Path) -> None:
         service.errors = ""
 
 
+def test_the_tuner_is_steered_and_a_report_taken(browser: Browser, served: Served, pictures: Path) -> None:
+    """A knob is set and seen in the history; frozen, nothing can be started; a report is a file."""
+    with opened(browser, served, accept_downloads=True) as page:
+        live(page)
+        page.keyboard.press("6")
+        knob = page.get_by_label("profiler hz")
+        expect(knob).to_have_value("19")
+        knob.select_option("47")
+        expect(page.locator("#panel")).to_contain_text("19 → 47")
+        expect(page.get_by_label("profiler hz")).to_have_value("47")
+        page.get_by_role("button", name="Freeze").click()
+        expect(page.locator("#panel")).to_contain_text("It is frozen")
+        expect(page.get_by_role("button", name="Start")).to_be_disabled()
+        page.screenshot(path=pictures / "tuner.png")
+        page.get_by_role("button", name="Thaw").click()
+        expect(page.get_by_role("button", name="Start")).to_be_enabled()
+        page.get_by_role("button", name="Make a report of now").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").first.click()
+        assert download.value.path().read_text().startswith("<!doctype html>")
+
+
+def test_the_flame_graph_shows_a_part(browser: Browser, served: Served, pictures: Path) -> None:
+    wait_until(lambda: bool(served.get("/v1/profile")["folded"]), "the profiler has seen nothing")
+    with opened(browser, served) as page:
+        live(page)
+        page.keyboard.press("4")
+        cells = page.locator("#flame div")
+        expect(cells.first).to_have_text("all")
+        page.screenshot(path=pictures / "profile.png")
+        part = cells.nth(1).inner_text()
+        cells.nth(1).click()
+        expect(cells.first).to_have_text(part)
+        page.get_by_role("button", name="1 min").click()
+        expect(page.get_by_role("button", name="1 min")).to_have_attribute("aria-pressed", "true")
+
+
 def test_it_comes_back_when_the_service_does(browser: Browser, pictures: Path, tmp_path: Path) -> None:
     arguments = (*ARGUMENTS, "--data", str(tmp_path))
     with Served(*arguments) as service:

@@ -75,6 +75,7 @@ class Monitor:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._quiet = Quiet(log)
+        self._looking = threading.Lock()
 
     def __enter__(self) -> Self:
         self.start()
@@ -99,7 +100,11 @@ class Monitor:
         self.delivery.close()
 
     def step(self) -> None:
-        """One look, now."""
+        """One look, now; any thread may want one."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         self.history.add(self._clock(), self.metrics.values())
         for notification in self.alerts.evaluate(self.history):
             self.delivery.send(notification)

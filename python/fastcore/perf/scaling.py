@@ -67,7 +67,11 @@ class ScalingSignal:
         self._low: tuple[float, int] | None = None
 
     def __call__(self, history: History) -> None:
-        """Look at the loop's stages: how busy it is, and what a tick waits."""
+        """Look at the process and the loop's stages: how busy they are, and what a tick waits.
+
+        The load is the larger of the processor time and the loop's time: an event loop that is held up is
+        busy, and so is a process whose other threads work. A queue of a feed that is half full counts as lag.
+        """
         busy, lag = 0.0, 0.0
         passed = min(self._window, history.now - history.began)
         if passed <= 0:
@@ -81,6 +85,12 @@ class ScalingSignal:
                 lag = found.percentile(95) / 1e9
             elif stage == "engine" or stage.startswith("strategy "):
                 busy += found.total / 1e9 / passed
+        used = history.rate(("fastcore_cpu_seconds_total", ()), self._window)
+        if used > busy:  # nan is not
+            busy = used
+        shares = [history.value(key) for key in history.keys("fastcore_queue_share", {"kind": "feed"})]
+        if max(shares, default=0.0) > 0.5:
+            lag = max(lag, 2 * self._lag)
         self.want(history.now, busy, lag)
 
     def want(self, now: float, load: float, lag: float) -> int:

@@ -26,7 +26,7 @@ log = logging.getLogger("fastcore.perf")
 #: Student's t that 1 of 200 trials of two equal settings exceeds, by degrees of freedom.
 _T = (63.66, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95)
 
-Verdict = Literal["kept", "not better", "worse", "breach", "refused", "frozen"]
+Verdict = Literal["kept", "not better", "worse", "breach", "refused", "frozen", "set"]
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,8 @@ class Tuner:
             pass
         except Exception as error:
             verdict, why = "refused", f"{type(error).__name__}: {error}"
+            if self.frozen:
+                verdict, why = "frozen", "it was frozen"
         ratio, t = _judged(ratios)
         if not why:
             verdict, why = self._verdict(ratio, t, len(ratios))
@@ -224,6 +226,14 @@ class Tuner:
         else:
             knob.set(held)
         trial = Trial(self._clock(), knob.name, held, value, ratio, t, verdict, why)
+        self._note(trial)
+        return trial
+
+    def set_by_hand(self, knob: Knob, value: float) -> Trial:
+        """Set a knob, and note it beside the trials."""
+        held = knob.get()
+        knob.set(value)
+        trial = Trial(self._clock(), knob.name, held, knob.get(), math.nan, 0.0, "set", "set by hand")
         self._note(trial)
         return trial
 

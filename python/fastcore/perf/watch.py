@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from fastcore.perf.bottlenecks import Bottlenecks
+from fastcore.perf.findings import Finding
 from fastcore.perf.memory import MemoryWatch
 from fastcore.perf.metrics import Metrics
 from fastcore.perf.monitor import Monitor
@@ -14,6 +15,7 @@ from fastcore.perf.receivers import Receiver
 from fastcore.perf.reports import collect
 from fastcore.perf.rules import RuleSet
 from fastcore.perf.scaling import ScalingSignal
+from fastcore.perf.tuner import Tuner
 
 __all__ = ["Watch"]
 
@@ -77,21 +79,35 @@ class Watch:
         self.monitor.watchers += [self.bottlenecks, self.memory, self.scaling]
 
     def __enter__(self) -> Self:
-        self.profiler.start()
-        self.monitor.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.monitor.step()  # what came since the last look
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to watch, in threads."""
+        self.profiler.start()
+        self.monitor.start()
+
+    def stop(self) -> None:
+        """Watch no more; it may take a moment: what is still to be told is let out."""
         self.monitor.stop()
         self.profiler.stop()
 
-    def report(self, title: str = "fastcore") -> dict[str, Any]:
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong now: bottlenecks, the costliest first, and leaks."""
+        return [*self.bottlenecks.found, *self.memory.found]
+
+    def report(self, title: str = "fastcore", tuner: Tuner | None = None) -> dict[str, Any]:
         """All that is known now; `fastcore.perf.reports.write_report` writes it."""
         return collect(
             self.monitor,
             profiler=self.profiler,
             bottlenecks=self.bottlenecks,
             memory=self.memory,
+            tuner=tuner,
             title=title,
         )

@@ -17,7 +17,7 @@ from fastcore._machine import version
 from fastcore._quiet import Quiet
 from fastcore.errors import BusyError, FastcoreError, MissingExtraError
 from fastcore.serve import sockets
-from fastcore.serve.api import catalogue, hooks, pages, symbols, system, ticks, watch
+from fastcore.serve.api import catalogue, hooks, pages, symbols, system, ticks, tuning, watch
 from fastcore.serve.guard import SLASH, Guard
 from fastcore.serve.lane import FastLane
 from fastcore.serve.problems import MEDIA_TYPE, Problem, body_of
@@ -39,7 +39,7 @@ async def openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 
 def make_app(service: Service) -> Guard:
     """The application that a server runs."""
-    modules = (system, catalogue, symbols, ticks, sockets, watch, hooks, pages)
+    modules = (system, catalogue, symbols, ticks, sockets, watch, tuning, hooks, pages)
     app = Litestar(
         [*(handler for module in modules for handler in module.handlers), openapi],
         exception_handlers={

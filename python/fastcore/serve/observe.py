@@ -1,21 +1,24 @@
-"""What watches over a service: its metrics, the rules they are held to, the profiler that is always on."""
+"""What watches over a service: all of `fastcore.perf` around its loop, and what the service itself counts."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-import os
+import itertools
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastcore.errors import ConfigError
 from fastcore.perf.history import History
-from fastcore.perf.metrics import Metrics
-from fastcore.perf.monitor import Monitor
-from fastcore.perf.profiler import IDLE, Profiler
+from fastcore.perf.knobs import collector_knobs, loop_knobs, profiler_knobs
+from fastcore.perf.live import LiveTuner
+from fastcore.perf.profiler import IDLE
+from fastcore.perf.profiles import Change, Profile
 from fastcore.perf.rules import load, presets
 from fastcore.perf.samples import Sample
+from fastcore.perf.watch import Watch
 
 if TYPE_CHECKING:
     from fastcore.serve.service import Service
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Observer"]
 
 RULES = "rules.toml"
-_FULL = 0.7  # share of one processor at which a further replica is wanted
+TRIALS = "trials.jsonl"
+_REPORTS = 16  # that are kept
 
 
 class Observer:
-    """Metrics, monitor and profiler of a service.
+    """Metrics, monitor, profiler, bottlenecks, memory, scaling, tuner and reports of a service.
 
     Parameters
     ----------
@@ -37,48 +41,72 @@ class Observer:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.metrics = Metrics()
-        self.metrics.watch_loop(service.loop)
-        self.metrics.add(self._samples)
-        self.api = self.metrics.operation("api")
-        self.webhook = self.metrics.operation("webhook")
         data = service.settings.data
         rules = Path(data) / RULES if data is not None else None
         try:
             found = load(rules) if rules is not None and rules.exists() else presets()
         except OSError as error:
             raise ConfigError(f"{rules} cannot be read: {error}") from error
-        self.monitor = Monitor(self.metrics, found)
+        self.watch = Watch(service.loop, rules=found)
+        self.metrics, self.monitor = self.watch.metrics, self.watch.monitor
+        self.profiler = self.watch.profiler
+        self.metrics.add(self._samples)
+        self.api = self.metrics.operation("api")
+        self.webhook = self.metrics.operation("webhook")
         self.monitor.watchers.append(self._told)
-        self.profiler = Profiler()
+        self.tuner = LiveTuner(
+            self.monitor.history,
+            [*loop_knobs(service.loop), *collector_knobs(), *profiler_knobs(self.profiler)],
+            objectives=lambda: {one["name"] for one in self.objectives() if one["met"] is False},
+            file=None if data is None else Path(data) / TRIALS,
+        )
+        self.reports: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._numbers = itertools.count(1)
         self._here: asyncio.AbstractEventLoop | None = None
         self._shown: set[str] = set()
-        self._cpu = (0.0, 0.0)
-        self.load = 0.0
 
     def start(self) -> None:
         """Begin to watch; called within the event loop."""
         self._here = asyncio.get_running_loop()
-        self.monitor.start()
-        self.profiler.start()
+        self.tuner.within(self._here)
+        self.watch.start()
 
     def stop(self) -> None:
         """Watch no more. It may take a moment: what is still to be told is let out."""
-        self.profiler.stop()
-        self.monitor.stop()
+        self.tuner.stop()
+        self.watch.stop()
 
-    def folded(self) -> tuple[int, dict[str, int]]:
-        """Samples, and the milliseconds of each stack of the last minutes, without those that only wait."""
-        profile = self.profiler.window().without(IDLE)
+    # ---- what it knows ----
+
+    def folded(self, seconds: float) -> tuple[int, dict[str, int]]:
+        """Samples, and the milliseconds of each stack of the last seconds, without those that only wait."""
+        profile = self._profile(time.time() - seconds)
         stacks = {
-            ";".join(str(frame).replace(";", ":") for frame in stack): round(seconds * 1e3)
-            for stack, seconds in profile.weights().items()
+            ";".join(str(frame).replace(";", ":") for frame in stack): round(spent * 1e3)
+            for stack, spent in profile.weights().items()
         }
         return self.profiler.samples, {stack: count for stack, count in stacks.items() if count}
+
+    def changes(self, seconds: float) -> list[Change]:
+        """What the last seconds have more or less of in the profile than what came before, most first."""
+        now = time.time()
+        return self._profile(now - seconds).changes(self._profile(0.0, now - seconds))
 
     def objectives(self) -> list[dict[str, Any]]:
         """Where the objectives stand."""
         return list(self.monitor.rules.status(self.monitor.history))
+
+    def report(self) -> str:
+        """Make a report of now, and keep it; its name."""
+        self.monitor.step()
+        name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{next(self._numbers)}"
+        self.reports[name] = self.watch.report(f"fastcore at {self._service.url}", self.tuner.tuner)
+        while len(self.reports) > _REPORTS:
+            self.reports.popitem(last=False)
+        return name
+
+    def _profile(self, start: float = 0.0, end: float = float("inf")) -> Profile:
+        return self.profiler.window(start, end).without(IDLE)
 
     # ---- for others ----
 
@@ -118,25 +146,15 @@ class Observer:
         yield Sample("fastcore_stream_channels", "gauge", "What they share.", streams["channels"])
         waiting = service.ingest.waiting
         yield Sample("fastcore_ingest_waiting", "gauge", "Ticks that clients sent and wait.", waiting)
+        yield Sample(
+            "fastcore_queue_share",
+            "gauge",
+            "How full a queue is, 0 to 1.",
+            waiting / service.settings.waiting,
+            {"kind": "feed", "queue": "clients"},
+        )
         reasons = service.reasons()
         yield Sample("fastcore_ready", "gauge", "1 where requests should come here.", 0 if reasons else 1)
-        yield from self._scale(waiting)
         if service.hooks is not None:
             for state, count in service.hooks.counts().items():
                 yield Sample("fastcore_webhooks", "gauge", "Webhooks by state.", count, {"state": state})
-
-    def _scale(self, waiting: int) -> Iterator[Sample]:
-        """What a scaler needs: how busy this process is, and how many of it there should be."""
-        times = os.times()
-        used, then = times.user + times.system, times.elapsed
-        before, since = self._cpu
-        if then > since:
-            if since:
-                self.load = (used - before) / (then - since)
-            self._cpu = used, then
-        behind = waiting / self._service.settings.waiting
-        wanted = max(1, math.ceil(max(self.load / _FULL, 2.0 * behind)))
-        yield Sample("fastcore_scale_load", "gauge", "Processors that this process keeps busy.", self.load)
-        yield Sample(
-            "fastcore_scale_wanted_replicas", "gauge", "Replicas that would carry this load.", wanted
-        )

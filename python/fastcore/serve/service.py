@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from fastcore._extras import require
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError, FastcoreError
 from fastcore.journal import Journal
@@ -30,6 +28,7 @@ from fastcore.serve.mailroom import Mailroom
 from fastcore.serve.observe import Observer
 from fastcore.serve.plans import clocks_of, read_plan, written
 from fastcore.serve.post import Post
+from fastcore.serve.server import listening, make_server
 from fastcore.serve.settings import Settings
 from fastcore.serve.stream import Streams
 
@@ -229,7 +228,7 @@ class Service:
         from fastcore.serve.app import make_app
 
         app = make_app(self)
-        server = _server(app, self.settings)
+        server = make_server(app, self.settings)
         async with self.loop:
             self.observer.start()
             await self._open_post()
@@ -240,7 +239,7 @@ class Service:
             running = self.loop._task
             assert running is not None
             try:
-                await _listening(self.settings, serving)
+                await listening(self.settings, serving)
                 if ready is not None:
                     ready()
                 await asyncio.wait({serving, stopping, running}, return_when=asyncio.FIRST_COMPLETED)
@@ -358,46 +357,3 @@ class Service:
                 self.engine.checkpoint(history=True)
             except (FastcoreError, OSError) as error:
                 log.error("the state could not be saved: %s", error)
-
-
-def _server(app: Any, settings: Settings) -> Any:
-    """Granian, in this process and its event loop."""
-    host = settings.host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, settings.port))
-        except OSError as error:
-            raise ConfigError(f"cannot listen at {host}:{settings.port}: {error.strerror or error}") from None
-    embed = require("granian.server.embed", "serve", "the service")
-    constants = require("granian.constants", "serve", "the service")
-    http = require("granian.http", "serve", "the service")
-    logging.getLogger("_granian").setLevel(logging.ERROR)
-    return embed.Server(
-        app,
-        address=host,
-        port=settings.port,
-        interface=constants.Interfaces.ASGINL,
-        http=constants.HTTPModes.http1,
-        websockets=True,
-        backlog=4_096,
-        backpressure=65_536,
-        http1_settings=http.HTTP1Settings(header_read_timeout=10_000, max_buffer_size=1 << 16),
-        log_enabled=False,
-    )
-
-
-async def _listening(settings: Settings, serving: asyncio.Task[None]) -> None:
-    """Wait until a client can connect."""
-    host = settings.host.strip("[]")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(host, settings.port)
-        except OSError:
-            await asyncio.sleep(0.01)
-            continue
-        writer.close()
-        return
-    raise ConfigError(f"the server ended before it listened: {serving.exception()}")

@@ -1,12 +1,13 @@
-"""What watches over the engine, as clients see it: metrics, alerts, objectives, the profile, the tuner."""
+"""What watches over the engine, as clients see it: metrics, alerts, objectives, the profile, findings."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated
 
 import msgspec
 from litestar import Response, get
+from litestar.params import QueryParameter
 
 from fastcore.serve.alerts import Alert
 from fastcore.serve.api.common import Call, service_of
@@ -46,13 +47,48 @@ class Profile(msgspec.Struct):
     folded: dict[str, int]
 
 
-class Tuner(msgspec.Struct):
-    """The knobs as they stand and what was tried; or why there is nothing."""
+class Moved(msgspec.Struct):
+    """A line of code and its share of the profile, 0 to 1, before and in the window."""
 
-    running: bool
-    reason: str
-    knobs: dict[str, Any]
-    history: list[dict[str, Any]]
+    line: str
+    before: float
+    after: float
+
+
+class Moves(msgspec.Struct):
+    """What the window has more or less of than what came before, most first."""
+
+    seconds: float
+    changes: list[Moved]
+
+
+class Found(msgspec.Struct):
+    """Something that costs more than it should, in a sentence and in parts."""
+
+    kind: str
+    what: str
+    sentence: str
+    much: str
+    line: str
+    advice: str
+    share: float
+    since: float
+    details: list[str]
+
+
+class Findings(msgspec.Struct):
+    """What is wrong now, the costliest first."""
+
+    findings: list[Found]
+
+
+class Scale(msgspec.Struct):
+    """Share of its time that a worker is busy, seconds that ticks wait, workers there and wanted."""
+
+    load: float
+    lag: float
+    workers: int
+    wanted: int
 
 
 @get("/metrics", tags=["watch"], media_type="text/plain")
@@ -90,17 +126,35 @@ def _seconds(value: float) -> str:
     )
 
 
+Window = Annotated[float, QueryParameter(ge=1, le=3_600, description="seconds that are looked at")]
+
+
 @get("/v1/profile", tags=["watch"])
-async def profile(request: Call) -> Response[Profile]:
-    """Give what the process did in the last hour as folded stacks: what flame graphs are drawn of."""
-    samples, folded = await asyncio.to_thread(service_of(request).observer.folded)
+async def profile(request: Call, seconds: Window = 3_600.0) -> Response[Profile]:
+    """Give what the process did in the last seconds as folded stacks: what flame graphs are drawn of."""
+    samples, folded = await asyncio.to_thread(service_of(request).observer.folded, seconds)
     return await reply(request, Profile(True, "", samples, folded))
 
 
-@get("/v1/tuner", tags=["watch"])
-async def tuner(request: Call) -> Response[Tuner]:
-    """Give the tuner's knobs and history."""
-    return await reply(request, Tuner(False, "The tuner does not run in this service.", {}, []))
+@get("/v1/profile/changes", tags=["watch"])
+async def changes(request: Call, seconds: Window = 300.0) -> Response[Moves]:
+    """Compare the profile of the last seconds, by whole minutes, with that of the time before."""
+    found = await asyncio.to_thread(service_of(request).observer.changes, seconds)
+    moves = [Moved(str(one.frame), one.before, one.after) for one in found[:50]]
+    return await reply(request, Moves(seconds, moves))
 
 
-handlers = [metrics, alerts, objectives, profile, tuner]
+@get("/v1/findings", tags=["watch"])
+async def findings(request: Call) -> Response[Findings]:
+    """List bottlenecks and leaks: what, since when, how much, which line, what to try."""
+    found = [msgspec.convert(one.to_json(), Found) for one in service_of(request).observer.watch.findings]
+    return await reply(request, Findings(found))
+
+
+@get("/v1/scale", tags=["watch"])
+async def scale(request: Call) -> Response[Scale]:
+    """Tell an autoscaler how busy this process is, and how many of it the load needs."""
+    return await reply(request, Scale(**service_of(request).observer.watch.scaling.to_json()))
+
+
+handlers = [metrics, alerts, objectives, profile, changes, findings, scale]

@@ -25,6 +25,17 @@ export async function ask(path, { method = "GET", body, signal } = {}) {
   return told;
 }
 
+// A file of the service, to keep: a link could not carry the key.
+export async function load(where, name) {
+  const answer = await fetch(where, { headers: key ? { authorization: `Bearer ${key}` } : {} });
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
 export const path = (...parts) => "/" + parts.map(encodeURIComponent).join("/");
 
 // Follows the stream: calls `frame` with each snapshot and delta, `state` with "live", "wait" or "off".

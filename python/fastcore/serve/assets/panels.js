@@ -2,34 +2,11 @@
 
 import { ask } from "/assets/api.js";
 import { number } from "/assets/chart.js";
+import { flame } from "/assets/flame.js";
+import { $, card, clock, empty, make, meter, ns, table, whole } from "/assets/parts.js";
+import { Tuning } from "/assets/tuning.js";
 
-const $ = (id) => document.getElementById(id);
-const ns = (value) => (value == null ? "–" : value < 1e3 ? `${Math.round(value)} ns` : value < 1e6 ? `${(value / 1e3).toPrecision(3)} µs`
-  : value < 1e9 ? `${(value / 1e6).toPrecision(3)} ms` : `${(value / 1e9).toPrecision(3)} s`);
-const whole = (value) => Number(value).toLocaleString("en-GB");
-
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else if (value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-const table = (heads, rows) => make("div", { class: "scroll" }, make("table", {},
-  make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { class: head.startsWith("#") ? "n" : "", scope: "col" }, head.replace("#", ""))))),
-  make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, i) => make("td", { class: heads[i].startsWith("#") ? "n" : "" }, cell)))))));
-
-const card = (title, ...children) => make("section", {}, make("h3", {}, title), ...children);
-const empty = (text) => make("p", { class: "note" }, text);
-
-function meter(share, bad = false) {
-  const inner = make("b"), outer = make("meter-bar", bad ? { class: "bad" } : {}, inner);
-  inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
-  return outer;
-}
+const percent = (share) => `${(share * 100).toFixed(1)} %`;
 
 const TABS = ["Values", "Ledger", "Latency", "Profile", "Alerts", "Tuner"];
 
@@ -79,10 +56,18 @@ export class Panels {
       this.board((await ask("/v1/alerts")).alerts);
       const draw = [this.values, this.ledger, this.latency, this.profile, this.alarms, this.tuner][at];
       const content = await draw.call(this, stats);
-      if (content && at === this.at) $("panel").replaceChildren(...[content].flat());
+      if (content && at === this.at) this.put([content].flat());
     } catch (error) {
       if (error.status !== 401 && at === this.at && !this.cells.size) $("panel").replaceChildren(empty(error.status ? error.message : "The service cannot be reached; what is shown is the last that came."));
     }
+  }
+
+  // What is chosen from stays as long as it has the focus, and a button keeps it.
+  put(content) {
+    const held = $("panel").contains(document.activeElement) ? document.activeElement : null;
+    if (held?.tagName === "SELECT") return;
+    $("panel").replaceChildren(...content);
+    if (held?.tagName === "BUTTON") [...$("panel").querySelectorAll("button")].find((one) => one.textContent === held.textContent)?.focus();
   }
 
   // ---- values of the symbol, live ----
@@ -147,49 +132,19 @@ export class Panels {
       make("p", { class: "quiet" }, `The event loop stood still ${whole(stats.stalls.count)} times, ${stats.stalls.seconds.toFixed(2)} s in all.`)];
   }
 
-  // ---- profile: a flame graph ----
+  // ---- profile: a flame graph, and what moved in it ----
 
   async profile() {
-    const told = await ask("/v1/profile");
+    this.seconds ??= 3600;
+    const told = await ask(`/v1/profile?seconds=${this.seconds}`);
     if (!told.running) return empty(told.reason);
-    if (!told.samples) return empty("The profiler has no samples yet.");
-    const root = { name: "all", count: 0, children: new Map() };
-    for (const [stack, count] of Object.entries(told.folded)) {
-      root.count += count;
-      let here = root;
-      for (const name of stack.split(";")) {
-        if (!here.children.has(name)) here.children.set(name, { name, count: 0, children: new Map() });
-        here = here.children.get(name);
-        here.count += count;
-      }
-    }
-    let focus = root;
-    const box = make("div", { id: "flame", role: "img", "aria-label": "Flame graph: wider is more time" });
-    const about = make("p", { class: "quiet" });
-    const draw = () => {
-      box.replaceChildren();
-      let deepest = 0;
-      const put = (node, left, width, depth) => {
-        if (width < 0.0015) return;
-        deepest = Math.max(deepest, depth);
-        const share = ((node.count / root.count) * 100).toFixed(1);
-        const cell = make("div", { title: `${node.name}: ${share} % (${node.count} samples)`, onclick: () => { focus = focus === node ? root : node; draw(); } }, node.name);
-        let hue = 0;
-        for (const letter of node.name) hue = (hue * 31 + letter.charCodeAt(0)) % 40;
-        Object.assign(cell.style, { left: `${left * 100}%`, width: `${width * 100}%`, top: `${depth * 20}px`, background: `hsl(${18 + hue} 85% ${66 + (hue % 12)}%)` });
-        box.append(cell);
-        let at = left;
-        for (const child of [...node.children.values()].sort((a, b) => b.count - a.count)) {
-          put(child, at, (width * child.count) / node.count, depth + 1);
-          at += (width * child.count) / node.count;
-        }
-      };
-      put(focus, 0, 1, 0);
-      box.style.height = `${(deepest + 1) * 20}px`;
-      about.textContent = `${whole(root.count)} samples of Python's threads. Wider is more time; a click shows one part alone.`;
-    };
-    draw();
-    return [about, box];
+    const choose = make("div", { class: "choice", role: "group", "aria-label": "Window" }, ...[[60, "1 min"], [600, "10 min"], [3600, "1 hour"]].map(([seconds, name]) =>
+      make("button", { type: "button", "aria-pressed": String(seconds === this.seconds), onclick: () => { this.seconds = seconds; this.show(); } }, name)));
+    const { changes } = await ask(`/v1/profile/changes?seconds=${Math.min(this.seconds, 600)}`);
+    const moved = changes.filter((one) => Math.abs(one.after - one.before) >= 0.01).slice(0, 8);
+    const rows = moved.map((one) => [one.line, percent(one.before), percent(one.after), make("span", { class: one.after > one.before ? "down" : "up" }, `${one.after > one.before ? "+" : "−"}${percent(Math.abs(one.after - one.before))}`)]);
+    return [choose, ...flame(told, this.flameAt, (at) => { this.flameAt = at; }),
+      rows.length && this.seconds < 3600 ? card("What moved, beside the time before", table(["Line", "#Before", "#Now", "#Change"], rows)) : ""];
   }
 
   // ---- objectives and alerts ----
@@ -218,27 +173,26 @@ export class Panels {
 
   async alarms() {
     const { objectives } = await ask("/v1/objectives");
+    const { findings } = await ask("/v1/findings");
+    const wrong = findings.map((one) => make("li", {}, make("b", {}, `${one.kind}: ${one.what}`), ` – ${one.much}`,
+      one.line ? make("code", {}, one.line) : null, make("small", {}, `since ${clock(one.since)} · try: ${one.advice}`)));
     const rows = [...this.alerts.values()].map((one) => [
       make("span", { class: one.state === "firing" ? "down" : "up" }, one.state === "firing" ? "● firing" : "● resolved"),
-      make("b", {}, one.name), one.text, new Date(one.since * 1000).toLocaleTimeString("en-GB")]);
+      make("b", {}, one.name), one.text, clock(one.since)]);
     const targets = objectives.map((one) => [one.name, one.text, one.value === null ? "–" : one.shown,
       make("span", { class: one.met === false ? "down" : one.met ? "up" : "quiet" }, one.met === null ? "no data" : one.met ? "met" : "missed")]);
     const said = this.said.map((one) => [new Date(one.ts / 1e6).toLocaleTimeString("en-GB"), one.symbol, one.strategy, JSON.stringify(one.value)]);
     return make("div", { class: "cards" },
       card("Alerts", rows.length ? table(["State", "Alert", "What", "Since"], rows) : make("p", { class: "quiet" }, "All is well: nothing has been out of order since the service started.")),
       card("Objectives", targets.length ? table(["Objective", "Target", "#Now", ""], targets) : make("p", { class: "quiet" }, "No objectives are set.")),
+      card("Bottlenecks and leaks", wrong.length ? make("ul", { class: "findings" }, ...wrong) : make("p", { class: "quiet" }, "None: no stage, queue, pool or cache costs more than it should, and memory does not grow.")),
       said.length ? card("Signals", table(["Time", "Symbol", "Strategy", "Value"], said)) : null);
   }
 
-  // ---- tuner ----
+  // ---- tuner and reports ----
 
-  async tuner() {
-    const told = await ask("/v1/tuner");
-    if (!told.running) return empty(told.reason);
-    const knobs = Object.entries(told.knobs).map(([name, value]) => [name, String(value)]);
-    const steps = told.history.map((one) => [new Date(one.at * 1000).toLocaleTimeString("en-GB"), one.knob, `${one.before} → ${one.after}`, one.score, one.kept ? "kept" : "rolled back"]);
-    return make("div", { class: "cards" },
-      card("Knobs", table(["Knob", "#Value"], knobs)),
-      card("What was tried", steps.length ? table(["Time", "Knob", "Change", "#Gain", "Verdict"], steps) : make("p", { class: "quiet" }, "Nothing has been tried yet.")));
+  tuner() {
+    this.tuning ??= new Tuning(() => this.show());
+    return this.tuning.draw();
   }
 }

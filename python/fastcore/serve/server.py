@@ -1,0 +1,65 @@
+"""The HTTP server of a service: granian, in its process and its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+from fastcore._extras import require
+from fastcore.errors import ConfigError
+from fastcore.serve.settings import Settings
+
+__all__ = ["listening", "make_server"]
+
+
+def make_server(app: Any, settings: Settings) -> Any:
+    """A server at the address of the settings.
+
+    Raises
+    ------
+    ConfigError
+        If the address cannot be listened at.
+    MissingExtraError
+        If granian is not installed.
+    """
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, settings.port))
+        except OSError as error:
+            raise ConfigError(f"cannot listen at {host}:{settings.port}: {error.strerror or error}") from None
+    embed = require("granian.server.embed", "serve", "the service")
+    constants = require("granian.constants", "serve", "the service")
+    http = require("granian.http", "serve", "the service")
+    logging.getLogger("_granian").setLevel(logging.ERROR)
+    return embed.Server(
+        app,
+        address=host,
+        port=settings.port,
+        interface=constants.Interfaces.ASGINL,
+        http=constants.HTTPModes.http1,
+        websockets=True,
+        backlog=4_096,
+        backpressure=65_536,
+        http1_settings=http.HTTP1Settings(header_read_timeout=10_000, max_buffer_size=1 << 16),
+        log_enabled=False,
+    )
+
+
+async def listening(settings: Settings, serving: asyncio.Task[None]) -> None:
+    """Wait until a client can connect."""
+    host = settings.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.01)
+            continue
+        writer.close()
+        return
+    raise ConfigError(f"the server ended before it listened: {serving.exception()}")
