@@ -62,7 +62,8 @@ class ScalingSignal:
             )
         self.workers, self.wanted = workers, max(least, min(most, workers))
         self.load = self.lag = 0.0
-        self._target, self._lag, self._least, self._most = target, lag, least, most
+        self.least, self.most = least, most
+        self._target, self._lag = target, lag
         self._window, self._cool = window, cool
         self._low: tuple[float, int] | None = None
 
@@ -99,7 +100,7 @@ class ScalingSignal:
         needed = math.ceil(self.workers * load / self._target - 1e-9)
         if lag > self._lag:
             needed = max(needed, self.workers + 1)
-        needed = max(self._least, min(self._most, needed))
+        needed = max(self.least, min(self.most, needed))
         if needed >= self.wanted:
             self.wanted, self._low = needed, None
         elif self._low is None:

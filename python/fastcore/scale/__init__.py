@@ -18,7 +18,8 @@ from __future__ import annotations
 from fastcore.scale._backfill import Backfill, backfill
 from fastcore.scale._hashing import HashRing
 from fastcore.scale._outputs import Outputs
+from fastcore.scale._pool import WorkerPool
 from fastcore.scale._shard import Shard
 from fastcore.scale._sharded import ShardedEngine
 
-__all__ = ["Backfill", "HashRing", "Outputs", "Shard", "ShardedEngine", "backfill"]
+__all__ = ["Backfill", "HashRing", "Outputs", "Shard", "ShardedEngine", "WorkerPool", "backfill"]

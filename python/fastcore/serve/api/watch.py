@@ -154,7 +154,7 @@ async def findings(request: Call) -> Response[Findings]:
 @get("/v1/scale", tags=["watch"])
 async def scale(request: Call) -> Response[Scale]:
     """Tell an autoscaler how busy this process is, and how many of it the load needs."""
-    return await reply(request, Scale(**service_of(request).observer.watch.scaling.to_json()))
+    return await reply(request, msgspec.convert(service_of(request).observer.watch.scaling.to_json(), Scale))
 
 
 handlers = [metrics, alerts, objectives, profile, changes, findings, scale]
