@@ -1,12 +1,14 @@
 """What came and what is to be sent, in SQLite: a webhook is acknowledged when it is on the disk.
 
-One thread writes. What has arrived while it wrote is written next, together, so that many
-messages share one fsync.
+One thread writes. What has arrived while it wrote is written next, together, so that many messages share one
+fsync. What nobody waits for, such as that a message was acted upon, rides along with the next that someone
+waits for; and the log is carried over into the database by a thread of its own, whose fsyncs hold up no message.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -32,8 +34,16 @@ CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, target, due);
 """
 _KEPT = 7 * 86_400.0  # s that what is done is remembered, so that it is known when it comes again
 _MANY = 500  # writes that share one commit
+_LATER = 0.25  # s that a write waits for company which nobody waits for
+_CARRY = 5.0  # s between two times that the log is carried over
 
-Job = tuple[Callable[[sqlite3.Connection], Any], Callable[[Any, BaseException | None], None]]
+
+class Job(NamedTuple):
+    """A write or a question, who is told of the result, and whether it may wait for company."""
+
+    call: Callable[[sqlite3.Connection], Any]
+    told: Callable[[Any, BaseException | None], None]
+    later: bool = False
 
 
 class Letter(NamedTuple):
@@ -64,10 +74,17 @@ class Mailroom:
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
+            self._db.execute("PRAGMA wal_autocheckpoint = 0")
+            self._carrier = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be opened for webhooks: {error}") from error
-        self._thread = threading.Thread(target=self._run, name="fastcore-mailroom", daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for work, name in ((self._run, "fastcore-mailroom"), (self._carry, "fastcore-mailroom-log"))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def do(self, job: Callable[[sqlite3.Connection], Any]) -> Any:
         """Have something done; returns when it is committed, and on the disk.
@@ -91,40 +108,72 @@ class Mailroom:
         def tell(result: Any, error: BaseException | None) -> None:
             here.call_soon_threadsafe(told, result, error)
 
-        self._jobs.put((job, tell))
+        self._jobs.put(Job(job, tell))
         return await done
+
+    def do_later(
+        self, job: Callable[[sqlite3.Connection], Any], failed: Callable[[BaseException], None]
+    ) -> None:
+        """Have something done within a quarter of a second, for which nobody waits; a fault is told."""
+
+        def tell(_: Any, error: BaseException | None) -> None:
+            if error is not None:
+                failed(StoreError(f"the webhooks' database refuses: {error}"))
+
+        self._jobs.put(Job(job, tell, later=True))
 
     def close(self) -> None:
         """Write what waits, and close."""
         self._jobs.put(None)
-        self._thread.join()
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self._carrier.close()
         self._db.close()
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            jobs: list[Job] = [job]
-            while len(jobs) < _MANY and not self._jobs.empty():
-                following = self._jobs.get()
-                if following is None:
-                    self._jobs.put(None)
-                    break
-                jobs.append(following)
+        while (jobs := self._gathered()) is not None:
             self._write(jobs)
+
+    def _gathered(self) -> list[Job] | None:
+        """What is to be written next, together; None at the end."""
+        jobs: list[Job] = []
+        end = 0.0
+        while len(jobs) < _MANY:
+            waits = not jobs or (all(job.later for job in jobs) and time.monotonic() < end)
+            try:
+                job = self._jobs.get(waits, max(0.0, end - time.monotonic()) if jobs else None)
+            except queue.Empty:
+                break
+            if job is None:
+                if not jobs:
+                    return None
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+            end = end or time.monotonic() + _LATER
+        return jobs
+
+    def _carry(self) -> None:
+        """Carry the log over into the database now and then, beside the thread that writes."""
+        while not self._ended.wait(_CARRY):
+            with contextlib.suppress(sqlite3.Error):  # a full disk: the next message says so
+                self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _write(self, jobs: list[Job]) -> None:
         results: list[Any] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            results = [call(self._db) for call, _ in jobs]
+            results = [job.call(self._db) for job in jobs]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            for _, told in jobs:
-                told(None, error)
+            for job in jobs:
+                job.told(None, error)
             return
-        for (_, told), result in zip(jobs, results, strict=True):
-            told(result, None)
+        for job, result in zip(jobs, results, strict=True):
+            job.told(result, None)
 
     # ---- in ----
 
@@ -140,10 +189,11 @@ class Mailroom:
 
         return bool(await self.do(job))
 
-    async def settle(self, source: str, number: str) -> None:
-        """What came has been acted upon."""
-        await self.do(
-            lambda db: db.execute("UPDATE inbox SET done = 1 WHERE source = ? AND id = ?", (source, number))
+    def settle(self, source: str, number: str, failed: Callable[[BaseException], None]) -> None:
+        """What came has been acted upon. A kill within the next quarter of a second has it done again."""
+        self.do_later(
+            lambda db: db.execute("UPDATE inbox SET done = 1 WHERE source = ? AND id = ?", (source, number)),
+            failed,
         )
 
     async def unsettled(self) -> list[tuple[str, str, bytes]]:

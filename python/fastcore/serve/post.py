@@ -120,10 +120,7 @@ class Post:
         symbol = content.get("symbol", content.get("ticker", ""))
         signal = Signal(str(symbol)[:64], time.time_ns(), content, f"webhook {source}")
         await self._service.loop.say([signal])
-        try:
-            await self.mailroom.settle(source, number)
-        except StoreError as error:
-            self._quiet.warn("%s", error)
+        self.mailroom.settle(source, number, lambda error: self._quiet.warn("%s", error))
 
     # ---- out ----
 
