@@ -2,13 +2,12 @@
 
 One thread writes. What has arrived while it wrote is written next, together, so that many messages share one
 fsync. What nobody waits for, such as that a message was acted upon, rides along with the next that someone
-waits for; and the log is carried over into the database by a thread of its own, whose fsyncs hold up no message.
+waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import sqlite3
 import threading
@@ -35,7 +34,6 @@ CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, target, due);
 _KEPT = 7 * 86_400.0  # s that what is done is remembered, so that it is known when it comes again
 _MANY = 500  # writes that share one commit
 _LATER = 0.25  # s that a write waits for company which nobody waits for
-_CARRY = 5.0  # s between two times that the log is carried over
 
 
 class Job(NamedTuple):
@@ -74,17 +72,10 @@ class Mailroom:
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
-            self._db.execute("PRAGMA wal_autocheckpoint = 0")
-            self._carrier = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be opened for webhooks: {error}") from error
-        self._ended = threading.Event()
-        self._threads = [
-            threading.Thread(target=work, name=name, daemon=True)
-            for work, name in ((self._run, "fastcore-mailroom"), (self._carry, "fastcore-mailroom-log"))
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._run, name="fastcore-mailroom", daemon=True)
+        self._thread.start()
 
     async def do(self, job: Callable[[sqlite3.Connection], Any]) -> Any:
         """Have something done; returns when it is committed, and on the disk.
@@ -125,10 +116,7 @@ class Mailroom:
     def close(self) -> None:
         """Write what waits, and close."""
         self._jobs.put(None)
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        self._carrier.close()
+        self._thread.join()
         self._db.close()
 
     def _run(self) -> None:
@@ -153,12 +141,6 @@ class Mailroom:
             jobs.append(job)
             end = end or time.monotonic() + _LATER
         return jobs
-
-    def _carry(self) -> None:
-        """Carry the log over into the database now and then, beside the thread that writes."""
-        while not self._ended.wait(_CARRY):
-            with contextlib.suppress(sqlite3.Error):  # a full disk: the next message says so
-                self._carrier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _write(self, jobs: list[Job]) -> None:
         results: list[Any] = []
