@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from fastcore.perf.bottlenecks import Bottlenecks
 from fastcore.perf.findings import Finding
@@ -14,6 +16,12 @@ from fastcore.perf.rules import parse
 from fastcore.store import Database
 
 HERE = Path(__file__)
+
+
+@pytest.fixture(params=range(10 if os.environ.get("FASTCORE_PROOF") == "1" else 1), autouse=True)
+def again(request: pytest.FixtureRequest) -> int:
+    """Which run this is: one, and ten in a proof."""
+    return int(request.param)
 
 
 def line_with(mark: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import math
 import time
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import fastcore as fc
 import numpy as np
 import pytest
-from fastcore.errors import ConfigError, UnknownNameError
+from fastcore.cache import Cache, Kind
+from fastcore.errors import ConfigError, ParameterError, StoreError, UnknownNameError
+from fastcore.feeds.demo import demo_market
 from fastcore.loop import Outlet
 from fastcore.perf import Histogram
 from fastcore.perf.flags import Flags
@@ -23,6 +27,9 @@ from fastcore.perf.samples import Distribution, Key
 from fastcore.perf.scaling import ScalingSignal
 from fastcore.perf.tuner import Knob, Tuner
 from fastcore.sinks import MemorySink
+from fastcore.sinks.store import StoreSink
+from fastcore.store import Database
+from fastcore.store.settings import Pool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import NAMES, TickLoop, cut, ran, stream
@@ -208,6 +215,68 @@ def test_owners_declare_their_knobs() -> None:
         assert gc.get_threshold() == (8192, *before[1:])
     finally:
         gc.set_threshold(*before)
+
+
+def test_a_cache_lets_its_memory_and_times_be_turned() -> None:
+    async def main() -> None:
+        async with Cache({"bars": Kind(ttl=64, jitter=0)}, memory=1 << 20) as cache:
+            for i in range(100):
+                await cache.set("bars", str(i), b"x" * 5_000)
+            knobs = {knob.name: knob for knob in cache.knobs()}
+            assert list(knobs) == ["cache memory", "cache ttl of bars"]
+            assert knobs["cache memory"].values == tuple((1 << 20) * 4.0**power for power in range(-2, 3))
+            knobs["cache memory"].set(1 << 16)
+            local = cache.stats()["local"]
+            assert local["memory"] == 1 << 16 >= local["bytes"]
+            assert local["entries"] + local["evictions"] == 100 > local["entries"] > 5
+            assert await cache.get("bars", "99") is not None  # what was used last stays
+            assert await cache.get("bars", "0") is None
+            knobs["cache memory"].set(1 << 20)
+            for i in range(100):
+                await cache.set("bars", str(i), b"x" * 5_000)
+            assert cache.stats()["local"]["entries"] == 100
+            knobs["cache ttl of bars"].set(16)
+            assert (cache.kinds["bars"].ttl, knobs["cache ttl of bars"].get()) == (16, 16)
+            before = monotonic()
+            await cache.set("bars", "new", b"y")
+            entry = cache._levels.local.find(("bars", "new"))
+            assert entry is not None and entry.fresh_until <= before + 30
+            with pytest.raises(ParameterError, match="memory must be 1 byte or more, not 0"):
+                cache.resize(0)
+            with pytest.raises(UnknownNameError, match="the cache has no kind 'x': it has bars"):
+                cache.set_ttl("x", 1)
+
+    asyncio.run(main())
+
+
+def test_a_database_lets_its_pool_and_its_writer_be_turned(tmp_path: Path) -> None:
+    async def main() -> None:
+        pool = Pool(size=1, overflow=0, timeout=0.05)
+        async with Database(f"sqlite:///{tmp_path}/a.db", pool=pool) as database:
+            (knob,) = database.knobs()
+            async with database.connect():
+                with pytest.raises(StoreError, match="all 1 are in use"):
+                    async with database.connect():
+                        pass
+                knob.set(2)
+                async with database.connect(), database.connect():
+                    assert database.stats()["pool"]["in_use"] == 3
+            knobs = {knob.name: knob for knob in StoreSink(database).knobs()}
+            for name, value in (("store rows", 2_000.0), ("store delay", 0.0)):
+                knobs[name].set(value)
+                assert knobs[name].get() == value
+
+    asyncio.run(main())
+
+
+def test_what_sinks_declare_is_the_loops(tmp_path: Path) -> None:
+    """By the names of their queues: two stores are two."""
+    sinks = [Outlet(StoreSink(f"sqlite:///{tmp_path}/{name}.db"), name=name) for name in "ab"]
+    loop = fc.TickLoop(fc.Engine({"ema": fc.EMA(20)}), demo_market(ticks=10), sinks=sinks)
+    names = [knob.name for knob in loop_knobs(loop)]
+    assert [name for name in names if name.startswith("store")] == [
+        *("store rows of a", "store delay of a", "store rows of b", "store delay of b")
+    ]
 
 
 def test_a_live_process_is_measured_over_what_comes_while_it_waits() -> None:

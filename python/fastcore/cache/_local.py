@@ -41,6 +41,17 @@ class LocalLevel:
         self._tag_places = 0
         self._prune_at = 1024
 
+    def resize(self, memory: int) -> None:
+        """Have room for so many bytes from now on; what was used last stays."""
+        before, oldest_first = len(self.entries), list(self.entries.keys())
+        held = [(key, entry) for key in oldest_first if (entry := self.entries.peek(key)) is not None]
+        self.entries = require("cachebox", "cache", "a cache").LRUCache(memory, getsizeof=_size)
+        self.memory = memory
+        for key, entry in held:
+            if entry.size <= memory:
+                self.entries.insert(key, entry)
+        self.evictions += before - len(self.entries)
+
     def find(self, key: Key) -> Entry | None:
         """The entry, fresh or stale; one that is dead is gone."""
         entry: Entry | None = self.entries.get(key)

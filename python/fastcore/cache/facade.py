@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +16,7 @@ from fastcore.cache._local import Key
 from fastcore.cache._remote import RemoteLevel
 from fastcore.cache.kinds import Kind, checked
 from fastcore.errors import InputError, ParameterError, UnknownNameError
+from fastcore.perf.tuner import Knob
 
 __all__ = ["Cache"]
 
@@ -235,6 +238,56 @@ class Cache:
                 return True
 
         return sum(await asyncio.gather(*(one(kind, key) for kind, key in wanted)))
+
+    # ---- what can be turned ----
+
+    def resize(self, memory: int) -> None:
+        """Let level 1 take so many bytes from now on; what was used last stays.
+
+        Raises
+        ------
+        ParameterError
+            If that is less than one byte.
+        """
+        if memory < 1:
+            raise ParameterError(f"Cache: memory must be 1 byte or more, not {memory}")
+        self._levels.local.resize(memory)
+
+    def set_ttl(self, kind: str, ttl: float) -> None:
+        """Keep values of a kind that are stored from now on for so many seconds.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such kind.
+        ParameterError
+            If the number is none that `Kind` takes.
+        """
+        if kind not in self.kinds:
+            raise UnknownNameError(f"the cache has no kind {kind!r}: it has {', '.join(sorted(self.kinds))}")
+        self.kinds[kind] = dataclasses.replace(self.kinds[kind], ttl=ttl)
+
+    def knobs(self) -> list[Knob]:
+        """Its memory, and how long values of each kind are kept, for a tuner."""
+        memory = self._levels.local.memory
+        sizes = tuple(float(memory * 4**power) for power in range(-2, 3))
+        found = [
+            Knob(
+                "cache memory",
+                lambda: self._levels.local.memory,
+                lambda n: self.resize(int(n)),
+                sizes,
+                "memory",
+            )
+        ]
+        for name, kind in self.kinds.items():
+            ttls = tuple(kind.ttl * 4.0**power for power in range(-2, 2))
+            get, put = partial(self._ttl, name), partial(self.set_ttl, name)
+            found.append(Knob(f"cache ttl of {name}", get, put, ttls, "older values"))
+        return found
+
+    def _ttl(self, kind: str) -> float:
+        return self.kinds[kind].ttl
 
     # ---- what it knows of itself ----
 

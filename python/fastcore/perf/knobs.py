@@ -6,6 +6,7 @@ import gc
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fastcore.perf.history import History
@@ -32,6 +33,9 @@ def loop_knobs(loop: Any) -> list[Knob]:
         knobs.append(
             _attribute(f"capacity of {queue.name}", queue, "capacity", _powers(10, 20), "memory, older ticks")
         )
+        # What a sink can do itself: sizes of its batches, how long they wait.
+        own: list[Knob] = getattr(getattr(queue, "sink", None), "knobs", list)()
+        knobs += [replace(knob, name=f"{knob.name} of {queue.name}") for knob in own]
     return knobs
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Rows, Signal
+from fastcore.perf.tuner import Knob
 from fastcore.store import Database, Writer, schema
 from fastcore.store._columns import Texts
 
@@ -90,6 +91,10 @@ class StoreSink:
     def stats(self) -> dict[str, int]:
         """Rows that wait, were written or refused, and transactions: see `fastcore.store.Writer.stats`."""
         return self._writer.stats()
+
+    def knobs(self) -> list[Knob]:
+        """What its writer lets a tuner turn."""
+        return self._writer.knobs()
 
     async def open(self, columns: Sequence[str]) -> None:
         """Look at the columns, and bring the tables to this version."""

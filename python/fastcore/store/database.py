@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from fastcore.errors import FastcoreError, StoreError
 from fastcore.perf import Histogram
+from fastcore.perf.tuner import Knob
 from fastcore.store._errors import is_gone, reason, refusal
 from fastcore.store.breaker import Breaker
 from fastcore.store.observer import Observer
@@ -103,6 +105,16 @@ class Database:
         """Close all connections, when the plans that were asked for are there."""
         await self.observer.settled()
         await self.engine.dispose()
+
+    def knobs(self) -> list[Knob]:
+        """Connections that may be opened beyond those that are kept, for a tuner."""
+
+        def put(value: float) -> None:
+            self.pool = replace(self.pool, overflow=int(value))
+            self.engine.pool._max_overflow = int(value)  # type: ignore[attr-defined]
+
+        values = (0.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+        return [Knob("pool overflow", lambda: self.pool.overflow, put, values, "connections of the server")]
 
     # ---- connections ----
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fastcore.errors import ParameterError, StoreError
+from fastcore.perf.tuner import Knob
 from fastcore.store._columns import Batch
 from fastcore.store.bulk import write
 from fastcore.store.database import Database
@@ -132,6 +133,22 @@ class Writer:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="store writer")
         return done
+
+    def knobs(self) -> list[Knob]:
+        """Rows of a transaction, and how long they wait for others, for a tuner."""
+
+        def put_rows(value: float) -> None:
+            self._rows = min(int(value), self._capacity)
+
+        def put_delay(value: float) -> None:
+            self._delay = value
+
+        rows = tuple(float(n) for n in (500, 2_000, 8_000, 20_000, 80_000) if n <= self._capacity)
+        delays = (0.0, 0.005, 0.02, 0.08, 0.32)
+        return [
+            Knob("store rows", lambda: self._rows, put_rows, rows, "longer transactions"),
+            Knob("store delay", lambda: self._delay, put_delay, delays, "later rows"),
+        ][0 if len(rows) > 1 else 1 :]
 
     async def flush(self) -> None:
         """Wait until all that was taken is committed, or refused."""
