@@ -97,6 +97,52 @@ def child(code: str) -> dict[str, Any] | None:
     raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the child failed")
 
 
+#: All of it in one process: API, dashboard, monitoring, SQLite, journal and cache around a demo market.
+WHOLE = """
+import asyncio, logging, socket, tempfile, urllib.request
+from fastcore.cache import Cache, Kind
+from fastcore.config import default_plan
+from fastcore.serve import Service, Settings
+from fastcore.serve.demo import LiveDemo
+from fastcore.sinks.store import StoreSink
+logging.disable()
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+def ask(path):
+    return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60).read()
+async def main(folder):
+    sinks = [StoreSink(f"sqlite:///{folder}/ticks.db")]
+    async with Cache({"bars": Kind(ttl=60)}, memory=16 << 20) as cache:
+        settings = Settings(port=port, data=folder)
+        service = Service(default_plan(), LiveDemo(10, speed=100), settings=settings, sinks=sinks)
+        service.observer.metrics.watch_cache(cache)
+        listening = asyncio.Event()
+        task = asyncio.create_task(service.run(listening.set))
+        await listening.wait()
+        for i in range(400):
+            await cache.set("bars", str(i), b"x" * 10_000)
+            await asyncio.sleep(0.01)
+            if i % 40 == 0:
+                for path in ("/v1/symbols", "/metrics", "/v1/stats", "/"):
+                    await asyncio.to_thread(ask, path)
+        print(json.dumps({"mb": me.memory_info().rss / 1e6, "ticks": service.engine.ledger["accepted"]}))
+        service.stop()
+        await task
+with tempfile.TemporaryDirectory() as folder:
+    asyncio.run(main(folder))
+"""
+
+
+def _whole(settings: Settings) -> Iterator[Row]:
+    done = child(PRELUDE + WHOLE)
+    got = {"fastcore": float(done["mb"]) if done else None}
+    note = "one process: API, dashboard, monitoring, SQLite, journal, cache"
+    if done:
+        note += f", after {int(done['ticks']):,} ticks"
+    yield _row("footprint.whole", "MB", got, 200.0, ("P18", "N1"), note)
+
+
 def _row(
     id: str, unit: str, got: dict[str, float | None], limit: float, needs: tuple[str, ...], note: str
 ) -> Row:
@@ -161,5 +207,5 @@ print(json.dumps({"mb": peak() - before, "rows": len(y)}))
 
 
 def jobs(fc: ModuleType | None, settings: Settings) -> list[Job]:
-    steps = {"rss_100x10": _engine, "import": _imports, "million_points": _million}
+    steps = {"rss_100x10": _engine, "import": _imports, "million_points": _million, "whole": _whole}
     return [Job(f"footprint.{k}", partial(f, settings)) for k, f in steps.items()]

@@ -217,6 +217,14 @@ def test_owners_declare_their_knobs() -> None:
         gc.set_threshold(*before)
 
 
+def test_a_full_disk_for_trials_is_shown_and_stops_nothing() -> None:
+    held = Held(1.0)
+    tuner = Tuner([held.knob()], held.measure, file="/dev/full")
+    tuner.climb()
+    assert held.value > 1.0 and tuner.trials
+    assert tuner.trouble == "trials cannot be written to /dev/full: No space left on device"
+
+
 def test_a_cache_lets_its_memory_and_times_be_turned() -> None:
     async def main() -> None:
         async with Cache({"bars": Kind(ttl=64, jitter=0)}, memory=1 << 20) as cache:

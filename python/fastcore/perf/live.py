@@ -160,9 +160,10 @@ class LiveTuner:
         return [knob.name for knob in self.tuner.knobs]
 
     def to_json(self) -> dict[str, Any]:
-        """State, knobs with their values and ranges, and the trials, the newest first."""
+        """State, any trouble, knobs with their values and ranges, and the trials, the newest first."""
         return {
             "state": self.state,
+            "trouble": self.tuner.trouble,
             "knobs": [
                 {"name": one.name, "value": one.get(), "values": list(one.values), "cost": one.cost}
                 for one in self.tuner.knobs

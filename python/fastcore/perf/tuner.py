@@ -154,6 +154,7 @@ class Tuner:
         self._pairs, self._least = pairs, least
         self._file, self._clock = file, clock
         self._frozen = threading.Event()
+        self.trouble = ""
 
     @property
     def frozen(self) -> bool:
@@ -251,8 +252,13 @@ class Tuner:
             *(trial.knob, trial.before, trial.after, trial.verdict, trial.why),
         )
         if self._file is not None:
-            with open(self._file, "a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(trial)) + "\n")
+            try:
+                with open(self._file, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(trial)) + "\n")
+                self.trouble = ""
+            except OSError as error:  # the trial is done, and is in `trials`
+                self.trouble = f"trials cannot be written to {os.fspath(self._file)}: {error.strerror}"
+                log.warning("%s", self.trouble)
 
 
 class _Ended(Exception):

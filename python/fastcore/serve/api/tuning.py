@@ -40,9 +40,10 @@ class TrialOut(msgspec.Struct):
 
 
 class Tuning(msgspec.Struct):
-    """Whether it climbs, is frozen or idle; knobs; trials, the newest first."""
+    """Whether it climbs, is frozen or idle; what it cannot write; knobs; trials, the newest first."""
 
     state: str
+    trouble: str
     knobs: list[KnobOut]
     trials: list[TrialOut]
 

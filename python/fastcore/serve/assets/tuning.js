@@ -25,7 +25,7 @@ export class Tuning {
     const trials = told.trials.map((one) => [clock(one.at), one.knob, `${plain(one.before)} → ${plain(one.after)}`, gain(one), make("span", { class: one.verdict === "kept" ? "up" : one.verdict === "breach" ? "down" : "quiet", title: one.why }, one.verdict)]);
     const kept = reports.map((one) => [clock(one.at), one.findings ? `${one.findings} finding${one.findings > 1 ? "s" : ""}` : "nothing found", this.file(one.name)]);
     return make("div", { class: "cards" },
-      card("Tuner", make("p", { class: "quiet" }, STATES[told.state]), steer, this.said ? make("p", { class: "error", role: "alert" }, this.said) : null, table(["Knob", "#Setting"], knobs)),
+      card("Tuner", make("p", { class: "quiet" }, STATES[told.state]), steer, this.said || told.trouble ? make("p", { class: "error", role: "alert" }, this.said || told.trouble) : null, table(["Knob", "#Setting"], knobs)),
       card("What was tried", trials.length ? table(["Time", "Knob", "Change", "#Response", "Verdict"], trials) : make("p", { class: "quiet" }, "Nothing has been tried yet.")),
       card("Reports", make("p", { class: "steer" }, make("button", { type: "button", onclick: () => this.post("/v1/reports") }, "Make a report of now")),
         kept.length ? table(["Time", "Found", "#"], kept) : make("p", { class: "quiet" }, "A report is one file: objectives, latencies, flame graph, bottlenecks, memory, trials.")));
