@@ -118,6 +118,8 @@ def main() -> None:
         "mixed": [],
     }
     with service("--demo", "10") as (url, process):
+        while len(json.load(urllib.request.urlopen(f"{url}/v1/symbols"))["symbols"]) < 10:
+            time.sleep(0.05)  # the market opens
         for connections in (1, 10, 100, 1_000):
             row = {
                 "connections": connections,

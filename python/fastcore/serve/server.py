@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import socket
 from typing import Any
@@ -11,7 +12,20 @@ from fastcore._extras import require
 from fastcore.errors import ConfigError
 from fastcore.serve.settings import Settings
 
-__all__ = ["listening", "make_server"]
+__all__ = ["few_heaps", "listening", "make_server"]
+
+_ARENA_MAX, _ARENAS = -8, 2  # of mallopt(3)
+
+
+def few_heaps() -> None:
+    """Have the C library keep two heaps in the place of eight for each processor, before there are threads.
+
+    What threads of the server give back is then used by others: some 5 MB of a service's 200.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
+    except (OSError, AttributeError):
+        return  # another C library, which has no such thing
 
 
 def make_server(app: Any, settings: Settings) -> Any:

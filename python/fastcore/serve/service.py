@@ -28,7 +28,7 @@ from fastcore.serve.mailroom import Mailroom
 from fastcore.serve.observe import Observer
 from fastcore.serve.plans import clocks_of, read_plan, written
 from fastcore.serve.post import Post
-from fastcore.serve.server import listening, make_server
+from fastcore.serve.server import few_heaps, listening, make_server
 from fastcore.serve.settings import Settings
 from fastcore.serve.stream import Streams
 
@@ -265,6 +265,8 @@ class Service:
     def run_blocking(self, ready: Callable[[], Any] | None = None) -> None:
         """Serve in an event loop of its own; Ctrl-C and SIGTERM stop gracefully."""
         import signal
+
+        few_heaps()
 
         async def main() -> None:
             here = asyncio.get_running_loop()
