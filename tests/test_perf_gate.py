@@ -31,11 +31,11 @@ def gate(ours: Path | str, base: Path | str, *options: str) -> subprocess.Comple
 
 def test_a_planted_slowdown_is_named(package: Path) -> None:
     """In one row of two: the other is left alone, and the other way round nothing is slower."""
-    delivery = package / "fastcore" / "loop" / "tick_loop.py"
-    text = delivery.read_text()
-    place = "    async def _ticks(self, batch: TickBatch) -> None:\n"
+    passage = package / "fastcore" / "loop" / "passage.py"
+    text = passage.read_text()
+    place = "    async def ticks(self, batch: TickBatch) -> None:\n"
     assert place in text
-    delivery.write_text(text.replace(place, place + "        sum(range(50_000))\n"))
+    passage.write_text(text.replace(place, place + "        sum(range(50_000))\n"))
     here = Path(fastcore.__path__[0]).parent
     done = gate(package, here, "--rows", "loop", "batch", "--pairs", "3", "--threshold", "1.5")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -8,31 +8,27 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-import numpy as np
-
-from fastcore._quiet import Quiet
 from fastcore.engine import Engine
-from fastcore.errors import BusyError, ConfigError, FastcoreError, InputError
+from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
-from fastcore.loop.events import Rows, Signal
+from fastcore.loop.events import Signal
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
+from fastcore.loop.passage import Passage
+from fastcore.loop.sources import as_async, ended, feed_counts, intakes, unique
 from fastcore.loop.stalls import StallWatch
 from fastcore.loop.strategies import Strategy
-from fastcore.loop.timers import Timers
 from fastcore.perf import Histogram
 
 __all__ = ["TickLoop"]
 
 log = logging.getLogger("fastcore.loop")
-
-_EARLIEST = 10**17  # ns; what the engine takes for a time in another unit
 
 
 class TickLoop:
@@ -118,24 +114,19 @@ class TickLoop:
             raise ConfigError(
                 f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}"
             )
-        self.engine = engine
         self.columns: list[str] = list(engine.columns)
-        self.intakes = _intakes(feeds)
-        self.strategies = _unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
-        self.outlets = _unique([s if isinstance(s, Outlet) else Outlet(s) for s in sinks])
+        self.intakes = intakes(feeds)
+        self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
+        self.outlets = unique([s if isinstance(s, Outlet) else Outlet(s) for s in sinks])
         self.garbage = Garbage(tune_gc)
         self.stalls = StallWatch(stall_seconds or 1.0)
         self._watches = stall_seconds > 0
-        self._bars = ClosedBars(engine, bars)
         self.batch, self._save, self._drain_seconds = batch, save, drain_seconds
         self._save_every, self._saved_at = save_every, 0.0
-        self._timers = Timers()
         self._asked, self._told = False, threading.Event()
         self._engine_stats: dict[str, Any] = engine.stats()
-        self._engine_times, self._response_times = Histogram(), Histogram()
-        self._quiet = Quiet(log)
-        self._counts = {"refused": 0, "batches": 0}
-        self._timer_failures = 0
+        self._response_times = Histogram()
+        self._batches = 0
         self._arrived = asyncio.Event()
         self._change: tuple[Callable[[Engine], Engine], Sequence[str], asyncio.Future[Engine]] | None = None
         self._stopping = False
@@ -144,7 +135,17 @@ class TickLoop:
             intake.attach(self._arrived.set)
         self._holding = [intake for intake in self.intakes if callable(getattr(intake.feed, "commit", None))]
         self._delivery = Delivery(self.columns, self.strategies, self.outlets)
-        self._needs_rows = self._delivery.needs_rows or bool(self._bars.spans)
+        self._passage = Passage(engine, bars, self._delivery)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; another one after a `change`."""
+        return self._passage.engine
+
+    @property
+    def refused(self) -> int:
+        """Ticks and bars that the engine did not take for a fault of theirs."""
+        return self._passage.refused
 
     # ---- life ----
 
@@ -171,11 +172,11 @@ class TickLoop:
             try:
                 await self._work(readers)
             finally:
-                await _ended(readers)
+                await ended(readers)
                 if self._change is not None and not self._change[2].done():
                     self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
                 self.engine.flush()
-                for event in self._bars.rest():
+                for event in self._passage.closed.rest():
                     await self._delivery.bar(event)
                 await self._delivery.drain(self._drain_seconds)
                 self._make_safe(at_the_end=True)
@@ -238,11 +239,11 @@ class TickLoop:
         It is called before the first tick at or after the moment: what the engine shows then is what was
         known at that moment. Where ticks jump over several moments it is called once, for the last.
         """
-        self._timers.every(span, call)
+        self._passage.timers.every(span, call)
 
     def at(self, ts: int, call: Callable[[int], Any]) -> None:
         """Call once, before the first tick at or after `ts`, ns UTC."""
-        self._timers.at(ts, call)
+        self._passage.timers.at(ts, call)
 
     def stats(self) -> dict[str, Any]:
         """All counts: of each feed, the engine's ledger, each strategy and sink, timers, stalls, garbage.
@@ -251,17 +252,18 @@ class TickLoop:
         refused, and what waits.
         """
         return {
-            "feeds": {intake.name: intake.counts() | _feed_counts(intake.feed) for intake in self.intakes},
+            "feeds": {intake.name: intake.counts() | feed_counts(intake.feed) for intake in self.intakes},
             "engine": dict(self.engine.ledger),
             "loop": {
-                **self._counts,
-                "bars_lost": self._bars.lost,
+                "refused": self._passage.refused,
+                "batches": self._batches,
+                "bars_lost": self._passage.closed.lost,
                 "signals": self._delivery.signals,
                 "signals_refused": self._delivery.signals_refused,
             },
             "strategies": {strategy.name: strategy.counts() for strategy in self.strategies},
             "sinks": {outlet.name: outlet.counts() for outlet in self.outlets},
-            "timers": {"fired": self._timers.fired, "failures": self._timer_failures},
+            "timers": {"fired": self._passage.timers.fired, "failures": self._passage.timer_failures},
             "stalls": self.stalls.counts(),
             "gc": self.garbage.counts(),
         }
@@ -285,7 +287,7 @@ class TickLoop:
         """
         return {
             **{f"wait {intake.name}": intake.waits for intake in self.intakes},
-            "engine": self._engine_times,
+            "engine": self._passage.times,
             **{f"strategy {strategy.name}": strategy.times for strategy in self.strategies},
             **{f"sink {outlet.name}": outlet.times for outlet in self.outlets},
             "response": self._response_times,
@@ -337,9 +339,9 @@ class TickLoop:
             if not done.done():
                 done.set_exception(error)
             return
-        self.engine, self._bars, self.columns = engine, closed, list(engine.columns)
+        self.columns = list(engine.columns)
         self._delivery.use(self.columns)
-        self._needs_rows = self._delivery.needs_rows or bool(closed.spans)
+        self._passage.use(engine, closed)
         if not done.done():
             done.set_result(engine)
 
@@ -348,7 +350,7 @@ class TickLoop:
     async def _read(self, intake: Intake) -> None:
         error = ""
         try:
-            async with contextlib.aclosing(_as_async(intake.feed)) as batches:
+            async with contextlib.aclosing(as_async(intake.feed)) as batches:
                 async for batch in batches:
                     if not isinstance(batch, (TickBatch, BarBatch)):
                         raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
@@ -372,11 +374,11 @@ class TickLoop:
                 if batch is None:
                     continue
                 came = True
-                self._counts["batches"] += 1
+                self._batches += 1
                 if isinstance(batch, TickBatch):
-                    await self._ticks(batch)
+                    await self._passage.ticks(batch)
                 else:
-                    await self._bar_batch(batch)
+                    await self._passage.bars(batch)
                 self._response_times.record(time.perf_counter_ns() - intake.since)
                 if self._asked:
                     self._engine_stats, self._asked = self.engine.stats(), False
@@ -384,7 +386,7 @@ class TickLoop:
             if came and (self._holding or self._save_every):
                 self._make_safe()
             if self._stopping:
-                await _ended(readers)
+                await ended(readers)
             if came:
                 await asyncio.sleep(0)
                 continue
@@ -393,125 +395,3 @@ class TickLoop:
             self._arrived.clear()
             if self._change is None and all(intake.pending == 0 for intake in self.intakes):
                 await self._arrived.wait()
-
-    # ---- through the engine ----
-
-    async def _ticks(self, batch: TickBatch) -> None:
-        moments = set(self._timers.cuts(batch.ticks)) if len(self._timers) else set()
-        cuts = sorted(moments.union(self._bars.cuts(batch.ticks, batch.symbols)))
-        for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
-            if start in moments:
-                self._fire(int(batch.ticks["ts"][start]))
-            if end > start:
-                await self._run(batch.ticks[start:end], batch.symbols)
-
-    async def _run(self, ticks: Any, symbols: list[str]) -> None:
-        """One native call, and what follows from it."""
-        if not self._needs_rows:
-            self._feed(ticks, symbols, {})
-            return
-        taken = self._feed(ticks, symbols, {"rows": "all", "outcomes": True})
-        if taken is not None:
-            ticks, (matrix, outcomes) = taken
-            rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
-            await self._delivery.rows(rows, self._bars.since(rows))
-
-    def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
-        began = time.perf_counter_ns()
-        try:
-            return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
-        except InputError as error:
-            # The engine refuses the whole batch for its first time; what else is in it is taken.
-            good = ticks["ts"] >= _EARLIEST
-            self._counts["refused"] += int(len(ticks) - good.sum())
-            self._quiet.warn("%s", error)
-            ticks = np.ascontiguousarray(ticks[good])
-            return (ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)) if len(ticks) else None
-        except FastcoreError as error:
-            self._counts["refused"] += len(ticks)
-            self._quiet.warn("%s", error)
-            return None
-        finally:
-            self._engine_times.record(time.perf_counter_ns() - began)
-
-    async def _bar_batch(self, batch: BarBatch) -> None:
-        for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
-            self._fire(bar[0])
-            try:
-                symbol = self.engine.symbol(name)
-                symbol.on_bar(batch.span, *bar[:6])
-            except FastcoreError as error:
-                self._quiet.warn("a bar of %s was refused: %s", name, error)
-                self._counts["refused"] += 1
-                continue
-            if symbol.outcome in ("accepted", "late_accepted"):
-                for event in self._bars.outside(name, batch.span, bar):
-                    await self._delivery.bar(event)
-
-    def _fire(self, ts: int) -> None:
-        for moment, call in self._timers.fire(ts):
-            try:
-                call(moment)
-            except Exception as error:
-                self._timer_failures += 1
-                self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)
-
-
-def _intakes(feeds: Any) -> list[Intake]:
-    several = feeds if isinstance(feeds, (list, tuple)) else [feeds]
-    if any(isinstance(one, (TickBatch, BarBatch)) for one in several):
-        several = [feeds]  # a list of batches is a feed
-    if not several:
-        raise ConfigError("TickLoop: there is no feed")
-    return _unique([one if isinstance(one, Intake) else Intake(one) for one in several])
-
-
-def _unique(named: list[Any]) -> list[Any]:
-    """Give what has the same name a number, so that statistics can tell them apart."""
-    seen: dict[str, int] = {}
-    for one in named:
-        number = seen[one.name] = seen.get(one.name, 0) + 1
-        if number > 1:
-            one.name = f"{one.name} {number}"
-    return named
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they are: a client library may swallow the first time."""
-    left = {task for task in tasks if not task.done()}
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=0.1)
-
-
-def _feed_counts(feed: Any) -> dict[str, Any]:
-    counts = getattr(feed, "counts", None)
-    return dict(counts()) if callable(counts) else {}
-
-
-def _next(source: Iterator[Any], end: object) -> Any:
-    return next(source, end)
-
-
-async def _as_async(feed: Any) -> AsyncGenerator[Any, None]:
-    """The batches of a feed; of one that is not async, read one ahead of time in a thread."""
-    if hasattr(feed, "__aiter__"):
-        source = aiter(feed)
-        try:
-            async for batch in source:
-                yield batch
-        finally:
-            if hasattr(source, "aclose"):
-                await source.aclose()
-        return
-    if isinstance(feed, (list, tuple)):
-        for batch in feed:
-            yield batch
-        return
-    source, end = iter(feed), object()
-    while True:
-        item = await asyncio.to_thread(_next, source, end)
-        if item is end:
-            return
-        yield item

@@ -94,9 +94,7 @@ class Service:
         for name in engine.symbols:
             self.hub.trail(name).ts = engine.symbol(name).last_ts
         self.board = Board(self.hub)
-        self.ingest = Ingest(
-            self.settings.waiting, self.settings.max_symbols, lambda: self.loop._counts["refused"]
-        )
+        self.ingest = Ingest(self.settings.waiting, self.settings.max_symbols, lambda: self.loop.refused)
         self.repeats = Repeats()
         given = list(feeds) if isinstance(feeds, (list, tuple)) else [feeds]
         self.loop = TickLoop(

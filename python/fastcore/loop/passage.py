@@ -1,0 +1,117 @@
+"""The way of a batch through the engine: timers before it, one native call, rows and bars behind it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fastcore._quiet import Quiet
+from fastcore.engine import Engine
+from fastcore.errors import FastcoreError, InputError
+from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop.bars import ClosedBars
+from fastcore.loop.delivery import Delivery
+from fastcore.loop.events import Rows
+from fastcore.loop.timers import Timers
+from fastcore.perf import Histogram
+
+__all__ = ["Passage"]
+
+log = logging.getLogger("fastcore.loop")
+
+_EARLIEST = 10**17  # ns; what the engine takes for a time in another unit
+
+
+class Passage:
+    """Takes batches through an engine and hands on what comes of them; what it refuses is counted.
+
+    Attributes
+    ----------
+    engine : Engine
+    closed : ClosedBars
+    columns : list of str
+    refused : int
+        Ticks and bars that the engine did not take for a fault of theirs.
+    times : Histogram
+        Of the native calls, in ns.
+    """
+
+    def __init__(self, engine: Engine, spans: Sequence[str], delivery: Delivery) -> None:
+        self.timers = Timers()
+        self.timer_failures = self.refused = 0
+        self.times = Histogram()
+        self._quiet = Quiet(log)
+        self._delivery = delivery
+        self.use(engine, ClosedBars(engine, spans))
+
+    def use(self, engine: Engine, closed: ClosedBars) -> None:
+        """Go on with an engine and the bars that it closes."""
+        self.engine, self.closed = engine, closed
+        self.columns: list[str] = list(engine.columns)
+        self.needs_rows = self._delivery.needs_rows or bool(closed.spans)
+
+    async def ticks(self, batch: TickBatch) -> None:
+        """Take ticks; timers and bars cut them where something is to be seen before the next."""
+        moments = set(self.timers.cuts(batch.ticks)) if len(self.timers) else set()
+        cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
+        for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
+            if start in moments:
+                self._fire(int(batch.ticks["ts"][start]))
+            if end > start:
+                await self._run(batch.ticks[start:end], batch.symbols)
+
+    async def _run(self, ticks: Any, symbols: list[str]) -> None:
+        """One native call, and what follows from it."""
+        if not self.needs_rows:
+            self._feed(ticks, symbols, {})
+            return
+        taken = self._feed(ticks, symbols, {"rows": "all", "outcomes": True})
+        if taken is not None:
+            ticks, (matrix, outcomes) = taken
+            rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
+            await self._delivery.rows(rows, self.closed.since(rows))
+
+    def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
+        began = time.perf_counter_ns()
+        try:
+            return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
+        except InputError as error:
+            # The engine refuses the whole batch for its first time; what else is in it is taken.
+            good = ticks["ts"] >= _EARLIEST
+            self.refused += int(len(ticks) - good.sum())
+            self._quiet.warn("%s", error)
+            ticks = np.ascontiguousarray(ticks[good])
+            return (ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)) if len(ticks) else None
+        except FastcoreError as error:
+            self.refused += len(ticks)
+            self._quiet.warn("%s", error)
+            return None
+        finally:
+            self.times.record(time.perf_counter_ns() - began)
+
+    async def bars(self, batch: BarBatch) -> None:
+        """Take bars that were made outside."""
+        for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
+            self._fire(bar[0])
+            try:
+                symbol = self.engine.symbol(name)
+                symbol.on_bar(batch.span, *bar[:6])
+            except FastcoreError as error:
+                self._quiet.warn("a bar of %s was refused: %s", name, error)
+                self.refused += 1
+                continue
+            if symbol.outcome in ("accepted", "late_accepted"):
+                for event in self.closed.outside(name, batch.span, bar):
+                    await self._delivery.bar(event)
+
+    def _fire(self, ts: int) -> None:
+        for moment, call in self.timers.fire(ts):
+            try:
+                call(moment)
+            except Exception as error:
+                self.timer_failures += 1
+                self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)

@@ -1,0 +1,73 @@
+"""What a loop is given as feeds: told apart by name, read one like the other, ended for certain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any
+
+from fastcore.errors import ConfigError
+from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop.intake import Intake
+
+__all__ = ["as_async", "ended", "feed_counts", "intakes", "unique"]
+
+
+def intakes(feeds: Any) -> list[Intake]:
+    several = feeds if isinstance(feeds, (list, tuple)) else [feeds]
+    if any(isinstance(one, (TickBatch, BarBatch)) for one in several):
+        several = [feeds]  # a list of batches is a feed
+    if not several:
+        raise ConfigError("TickLoop: there is no feed")
+    return unique([one if isinstance(one, Intake) else Intake(one) for one in several])
+
+
+def unique(named: list[Any]) -> list[Any]:
+    """Give what has the same name a number, so that statistics can tell them apart."""
+    seen: dict[str, int] = {}
+    for one in named:
+        number = seen[one.name] = seen.get(one.name, 0) + 1
+        if number > 1:
+            one.name = f"{one.name} {number}"
+    return named
+
+
+async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are: a client library may swallow the first time."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.1)
+
+
+def feed_counts(feed: Any) -> dict[str, Any]:
+    counts = getattr(feed, "counts", None)
+    return dict(counts()) if callable(counts) else {}
+
+
+def _next(source: Iterator[Any], end: object) -> Any:
+    return next(source, end)
+
+
+async def as_async(feed: Any) -> AsyncGenerator[Any, None]:
+    """The batches of a feed; of one that is not async, read one ahead of time in a thread."""
+    if hasattr(feed, "__aiter__"):
+        source = aiter(feed)
+        try:
+            async for batch in source:
+                yield batch
+        finally:
+            if hasattr(source, "aclose"):
+                await source.aclose()
+        return
+    if isinstance(feed, (list, tuple)):
+        for batch in feed:
+            yield batch
+        return
+    source, end = iter(feed), object()
+    while True:
+        item = await asyncio.to_thread(_next, source, end)
+        if item is end:
+            return
+        yield item
