@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib",),
     "loop": ("uvloop",),
     "feeds": ("websockets", "msgspec"),
+    "ccxt": ("ccxt",),
     "brokers": ("msgspec", "redis", "nats"),
     "perf": ("prometheus_client",),
     "alerts": ("apprise",),
