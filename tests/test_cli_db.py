@@ -49,11 +49,11 @@ def fill(url: str, count: int = 2000) -> None:
 
 def test_upgrade_goes_up_and_down_and_says_from_where(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     first = answer(capsys, "upgrade")
-    assert (first["before"], first["after"]) == (None, "0003")
+    assert (first["before"], first["after"]) == (None, "0004")
     assert main(["db", "upgrade"]) == 0
-    assert "is of revision 0003; nothing to do" in capsys.readouterr().err
+    assert "is of revision 0004; nothing to do" in capsys.readouterr().err
     assert main(["db", "upgrade", "--down", "--to", "0001"]) == 0
-    assert "from 0003 to 0001" in capsys.readouterr().err.replace("\n", " ")
+    assert "from 0004 to 0001" in capsys.readouterr().err.replace("\n", " ")
     assert answer(capsys, "upgrade", "--to", "0002")["after"] == "0002"
     assert main(["db", "upgrade", "--down"]) == 2
     assert "--down needs --to" in capsys.readouterr().err
@@ -64,13 +64,13 @@ def test_upgrade_goes_up_and_down_and_says_from_where(url: str, capsys: pytest.C
 def test_stats_show_tables_and_advice(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     fill(url)
     about = answer(capsys, "stats")
-    assert about["revision"] == "0003"
+    assert about["revision"] == "0004"
     assert {"bars", "ticks", "symbols"} <= {one["name"] for one in about["tables"]}
     assert about["pool"]["advice"] == about["advice"] == []
     assert main(["db", "stats"]) == 0
     shown = capsys.readouterr().out
     assert "indicator_values" in shown
-    assert "revision 0003" in shown
+    assert "revision 0004" in shown
 
 
 def test_explain_shows_a_plan_and_an_index_that_would_help(
@@ -168,6 +168,6 @@ def test_a_database_of_a_newer_revision_is_told(url: str, capsys: pytest.Capture
 def test_names_complete_with_tab() -> None:
     from fastcore.db_commands import _named, _revisions
 
-    assert _revisions("00") == ["0001", "0002", "0003"]
+    assert _revisions("00") == ["0001", "0002", "0003", "0004"]
     assert _revisions("h") == ["head"]
     assert _named("scan") == ["scan-ticks", "scan-bars", "scan-values"]

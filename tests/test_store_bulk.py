@@ -71,7 +71,7 @@ async def test_a_key_that_is_there_is_not_appended_again(fresh_url: str) -> None
             await append(connection, schema.bars, many_bars(100))
         other = many_bars(100)
         other["ts"] = other["ts"] + 99
-        with pytest.raises(fc.InputError, match=r"must be new, but a key \(ts, symbol_id, span\) is there"):
+        with pytest.raises(fc.InputError, match=r"must be new, but a key \(symbol_id, span, ts\) is there"):
             async with database.begin() as connection:
                 other["symbol"] = many_bars(100)["symbol"]
                 other["ts"][0] = many_bars(100)["ts"][0]

@@ -236,10 +236,10 @@ async def test_rows_of_all_tables_outlive_revisions_down_and_up(fresh_url: str) 
             {"symbols": 3, "snapshots": 1, "alerts": 1, "tuning_audit": 1}.get(table.name, 40)
             for table in schema.METADATA.sorted_tables
         ]
-        for revision in ("0002", "0001"):
+        for revision in ("0003", "0002", "0001"):
             await database.downgrade(revision)
             assert await everything(database) == before
-        for revision in ("0002", "0003"):
+        for revision in ("0002", "0003", "0004"):
             await database.upgrade(revision)
             assert await everything(database) == before
 

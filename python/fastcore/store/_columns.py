@@ -75,19 +75,27 @@ class Batch(NamedTuple):
             joined[name] = _join_texts(found) if isinstance(first, Texts) else np.concatenate(found)
         return cls(parts[0].table, joined, sum(part.rows for part in parts))
 
-    def last_of_each_key(self) -> Batch:
-        """Without the rows whose key comes again later: one statement cannot write a row twice."""
+    def by_key(self, *, last: bool) -> Batch:
+        """The rows in the order of their keys, in which a table takes them fastest.
+
+        With `last`, without those whose key comes again later: one statement cannot write a row twice.
+        """
         keys: list[npt.NDArray[Any]] = []
         for name in conflict_keys(self.table):
             column = self.columns["symbol" if name == "symbol_id" and "symbol" in self.columns else name]
             keys.append(column.codes if isinstance(column, Texts) else column)
-        order = np.lexsort(keys)  # stable: of equal keys the last given is the last
-        same = np.ones(max(self.rows - 1, 0), bool)
-        for key in keys:
-            same &= key[order[1:]] == key[order[:-1]]
-        if not same.any():
-            return self
-        return self.take(np.sort(order[np.append(~same, True)]))
+        varied = [_narrow(key) for key in keys if self.rows and key.min() != key.max()]
+        if not varied:
+            return self.take(np.arange(self.rows)[-1:]) if last else self
+        order = np.lexsort(varied[::-1])  # stable: of equal keys the last given is the last
+        if last:
+            same = np.ones(self.rows - 1, bool)
+            for key in varied:
+                same &= key[order[1:]] == key[order[:-1]]
+            if same.any():
+                order = order[np.append(~same, True)]
+        in_place = len(order) == self.rows and bool((order[1:] > order[:-1]).all())
+        return self if in_place else self.take(order)
 
     def take(self, places: npt.NDArray[np.int64]) -> Batch:
         """The rows at these places."""
@@ -98,6 +106,17 @@ class Batch(NamedTuple):
             else:
                 kept[name] = column[places]
         return Batch(self.table, kept, len(places))
+
+    def piece(self, first: int, end: int) -> Batch:
+        """The rows from one place to another, without a copy."""
+        kept: dict[str, Numbers | Texts] = {}
+        for name, column in self.columns.items():
+            kept[name] = (
+                Texts(column.words, column.codes[first:end])
+                if isinstance(column, Texts)
+                else column[first:end]
+            )
+        return Batch(self.table, kept, max(0, min(end, self.rows) - first))
 
     def lists(self) -> list[list[Any]]:
         """A Python list for each column; a NaN where the table knows NULL is None."""
@@ -113,6 +132,14 @@ class Batch(NamedTuple):
 def conflict_keys(table: sa.Table) -> list[str]:
     """The columns that say which row it is: the sender's key where the table has one."""
     return ["key"] if "key" in table.c else [column.name for column in table.primary_key]
+
+
+def _narrow(key: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Whole numbers of a small range in 16 bits, which are sorted by counting: 10 times as fast."""
+    if key.dtype.kind != "i":
+        return key
+    least = key.min()
+    return (key - least).astype(np.uint16) if int(key.max()) - int(least) < 1 << 16 else key
 
 
 def _is_text(table: sa.Table, name: str) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fastcore.errors import StoreError
 
-__all__ = ["driver", "is_gone", "reason", "refusal"]
+__all__ = ["at_hand", "driver", "is_gone", "reason", "refusal"]
 
 #: PostgreSQL's for: resources, limits, an operator's doing, its system's errors, deadlocks, rights.
 _STATES = ("53", "54", "57", "58", "25006", "40", "55P03", "42501", "28")
@@ -65,16 +65,33 @@ def refusal(error: BaseException, shown: str) -> StoreError | None:
     return None
 
 
+def at_hand(connection: AsyncConnection) -> Any:
+    """The driver's own connection for a question outside of SQLAlchemy; None where that has to ask it.
+
+    It has to where a transaction was asked for that it begins with the next statement, and where the
+    connection was lost and has to be made anew.
+    """
+    own: Any = connection.sync_connection
+    if own.invalidated:
+        return None
+    raw = own.connection.driver_connection
+    return raw if raw.is_in_transaction() or not own.in_transaction() else None
+
+
 @asynccontextmanager
 async def driver(connection: AsyncConnection) -> AsyncIterator[Any]:
     """The driver's own connection, for what SQLAlchemy has no call for; one that dies is not used again.
 
-    SQLAlchemy begins a transaction with the first statement that goes through it: one must have gone before.
+    SQLAlchemy begins a transaction with the first statement that goes through it: to write in one, one must
+    have gone before.
     """
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
+    own: Any = connection.sync_connection
+    # A connection that is there is at hand; to make one anew takes SQLAlchemy's switch of stacks.
+    held = (await connection.get_raw_connection()) if own.invalidated else own.connection
+    raw = held.driver_connection
+    assert raw is not None
     try:
-        yield raw.driver_connection
+        yield raw
     except BaseException as error:
         if is_gone(error):
             await connection.invalidate()

@@ -11,7 +11,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore.store._errors import at_hand
 from fastcore.store._wire import read_array
+from fastcore.store.observer import asked
 
 __all__ = ["Columns", "as_arrays", "ask", "from_arrays", "gather"]
 
@@ -37,13 +39,23 @@ def as_arrays(query: sa.Subquery) -> list[sa.ColumnElement[Any]]:
     return found
 
 
-def from_arrays(columns: Sequence[sa.ColumnElement[Any]], values: Sequence[Any]) -> Columns:
-    """What `as_arrays` asked for."""
+def from_arrays(
+    columns: Sequence[sa.ColumnElement[Any]], values: Sequence[Any], *, turned: bool = False
+) -> Columns:
+    """What `as_arrays` asked for, if need be turned round."""
     found: Columns = {}
     for column, value in zip(columns, values, strict=True):
-        is_text = isinstance(column.type, sa.Text)
-        found[column.name] = np.array(value or [], object) if is_text else read_array(value, dtype_of(column))
+        form = _form(column)
+        if form.hasobject:
+            found[column.name] = np.array((value or [])[:: -1 if turned else 1], object)
+        else:
+            found[column.name] = read_array(value, form, turned=turned)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _form(column: sa.ColumnElement[Any]) -> np.dtype[Any]:
+    return np.dtype(dtype_of(column))
 
 
 @lru_cache(maxsize=512)
@@ -55,11 +67,19 @@ def _compiled(query: sa.Select[Any], dialect: sa.Dialect) -> tuple[str, list[str
 
 async def ask(
     connection: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any]
-) -> Sequence[sa.Row[Any]]:
-    """The rows of a query that is a constant: its text is made once, most of what a small one costs."""
+) -> Sequence[Any]:
+    """The rows of a query that is a constant: its text is made once, most of what a small one costs.
+
+    On PostgreSQL it goes straight to the driver, one round trip where SQLAlchemy's way begins a transaction
+    and ends it; within one that was begun and has sent nothing yet it goes that way, so as to be part of it.
+    """
     statement, names, own = _compiled(query, connection.dialect)
-    values = own | dict(parameters)
-    return (await connection.exec_driver_sql(statement, tuple(values[name] for name in names))).all()
+    values = {**own, **parameters}
+    given = tuple([values[name] for name in names])
+    raw = at_hand(connection) if connection.dialect.name == "postgresql" else None
+    if raw is None:
+        return (await connection.exec_driver_sql(statement, given)).all()
+    return await asked(connection, raw, statement, given)
 
 
 @lru_cache(maxsize=512)
@@ -68,15 +88,20 @@ def _in_arrays(query: sa.Select[Any]) -> tuple[sa.Select[Any], list[sa.ColumnEle
     return sa.select(*as_arrays(rows)), list(rows.columns)
 
 
+@lru_cache(maxsize=512)
+def _forms(query: sa.Select[Any]) -> list[tuple[str, npt.DTypeLike]]:
+    return [(column.name, dtype_of(column)) for column in query.selected_columns]
+
+
 async def gather(
     connection: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any], *, few: bool = False
 ) -> Columns:
     """The rows of an ordered query that is a constant, by column; a few come faster as they are."""
     if connection.dialect.name == "postgresql" and few:
         rows = await ask(connection, query, parameters)
-        names = list(query.selected_columns)
-        values = zip(*rows, strict=True) if rows else [()] * len(names)
-        return {one.name: np.array(own, dtype_of(one)) for one, own in zip(names, values, strict=True)}
+        forms = _forms(query)
+        values = zip(*rows, strict=True) if rows else [()] * len(forms)
+        return {name: np.array(own, form) for (name, form), own in zip(forms, values, strict=True)}
     if connection.dialect.name == "postgresql":
         arrays, columns = _in_arrays(query)
         return from_arrays(columns, list((await ask(connection, arrays, parameters))[0]))

@@ -8,7 +8,9 @@ bytes for each column, through a prepared statement with bound parameters as any
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,8 @@ __all__ = ["copy_data", "read_array"]
 
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, flags, no extension
 END = b"\xff\xff"
-ROWS = 65_536  # in one piece of what is sent
+ARRAY = struct.Struct(">4I")  # of an array: dimensions, whether there are NULLs, type, rows
+ROWS = 8_192  # in one piece of what is sent: the next is made while the server reads this one
 
 
 def _form(table: sa.Table, name: str) -> str:
@@ -37,53 +40,68 @@ def _form(table: sa.Table, name: str) -> str:
 def copy_data(batch: Batch) -> Iterator[bytes]:
     """The rows as ``COPY ... (FORMAT binary)`` takes them, in pieces; of columns without NULL."""
     yield HEAD
+    for lengths, same in _by_lengths(batch):
+        template = _template(batch, lengths)
+        for first in range(0, same.rows, ROWS):
+            yield _piece(same.piece(first, first + ROWS), template)
+    yield END
+
+
+def _by_lengths(batch: Batch) -> Iterator[tuple[tuple[int, ...], Batch]]:
+    """The rows by how long their texts are in bytes; all together where that is the same for all."""
     widths = []
     for column in batch.columns.values():
         if isinstance(column, Texts):
             words = np.array([len(word.encode()) for word in column.words], np.int64)
-            widths.append(words[column.codes])
-    if not widths:
-        groups = [((), np.arange(batch.rows))]
-    else:
-        shapes, which = np.unique(np.stack(widths), axis=1, return_inverse=True)
-        groups = [
-            (tuple(shapes[:, place].tolist()), np.flatnonzero(which.ravel() == place))
-            for place in range(shapes.shape[1])
-        ]
-    for lengths, places in groups:
-        for first in range(0, len(places), ROWS):
-            yield _piece(batch.take(places[first : first + ROWS]), lengths)
-    yield END
+            used = words if len(words) == 1 else words[column.codes]
+            widths.append(used if len(np.unique(used)) > 1 else used[:1])
+    if all(len(one) == 1 for one in widths):
+        yield tuple(int(one[0]) for one in widths), batch
+        return
+    table = np.stack([np.broadcast_to(one, batch.rows) for one in widths])
+    shapes, which = np.unique(table, axis=1, return_inverse=True)
+    for place in range(shapes.shape[1]):
+        yield tuple(shapes[:, place].tolist()), batch.take(np.flatnonzero(which.ravel() == place))
 
 
-def _piece(batch: Batch, lengths: tuple[int, ...]) -> bytes:
+def _template(batch: Batch, lengths: tuple[int, ...]) -> npt.NDArray[Any]:
+    """A row with all but its values: the number of fields, and before each value its width."""
     fields: list[tuple[str, Any]] = [("fields", ">i2")]
-    values: dict[str, Any] = {}
+    widths: dict[str, int] = {}
     left = iter(lengths)
     for place, (name, column) in enumerate(batch.columns.items()):
-        if isinstance(column, Texts):
-            width = next(left)
-            form = f"S{width}"
-            # Words of other lengths are cut to this one, but no row here has them.
-            values[f"v{place}"] = np.array([word.encode() for word in column.words], form)[column.codes]
-        else:
-            form = _form(batch.table, name)
-            width = int(form[-1])
-            values[f"v{place}"] = column
+        is_text = isinstance(column, Texts)
+        width = next(left) if is_text else int(_form(batch.table, name)[-1])
+        widths[f"n{place}"] = width
         fields.append((f"n{place}", ">i4"))
-        values[f"n{place}"] = width
         if width:
-            fields.append((f"v{place}", form))
-    rows = np.empty(batch.rows, fields)
-    rows["fields"] = len(batch.columns)
-    for name, value in values.items():
-        if name in (rows.dtype.names or ()):
-            rows[name] = value
+            fields.append((f"v{place}", f"S{width}" if is_text else _form(batch.table, name)))
+    row = np.zeros((), fields)
+    row["fields"] = len(batch.columns)
+    for name, width in widths.items():
+        row[name] = width
+    return row
+
+
+def _piece(batch: Batch, template: npt.NDArray[Any]) -> bytes:
+    rows = np.full(batch.rows, template)
+    for place, column in enumerate(batch.columns.values()):
+        name = f"v{place}"
+        if name not in (rows.dtype.names or ()):
+            continue
+        if not isinstance(column, Texts):
+            rows[name] = column
+        else:
+            # Words of other lengths are cut to this one, but no row here has them.
+            words = np.array([word.encode() for word in column.words], rows.dtype[name])
+            rows[name] = words[0] if len(words) == 1 else words[column.codes]
     return rows.tobytes()
 
 
-def read_array(data: bytes | None, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """A one-dimensional array of numbers as ``array_send`` writes it; None, of no rows, is empty.
+def read_array(data: bytes | None, dtype: npt.DTypeLike, *, turned: bool = False) -> npt.NDArray[Any]:
+    """A one-dimensional array of numbers as ``array_send`` writes it, if need be turned round.
+
+    None, of no rows, is empty.
 
     Examples
     --------
@@ -92,9 +110,9 @@ def read_array(data: bytes | None, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     array([ 0.5, -1. ])
     """
     wanted = np.dtype(dtype)
-    if data is None or int.from_bytes(data[:4], "big") == 0:
+    if data is None or not any(data[:4]):
         return np.empty(0, wanted)
-    dimensions, nulls, _, rows = (int.from_bytes(data[place : place + 4], "big") for place in (0, 4, 8, 12))
+    dimensions, nulls, _, rows = ARRAY.unpack_from(data) if len(data) >= ARRAY.size else (0,) * 4
     width = (len(data) - 20) // max(rows, 1) - 4
     if (
         rows == 0
@@ -106,5 +124,10 @@ def read_array(data: bytes | None, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         raise StoreError(
             f"an array of {dimensions} dimensions, NULLs or text came where numbers were asked for"
         )
-    pairs = np.frombuffer(data, [("width", ">i4"), ("value", f">{wanted.kind}{width}")], offset=20)
-    return pairs["value"].astype(wanted)
+    values = np.frombuffer(data, _pairs(wanted.kind, width), offset=20)["value"]
+    return (values[::-1] if turned else values).astype(wanted)
+
+
+@lru_cache
+def _pairs(kind: str, width: int) -> np.dtype[Any]:
+    return np.dtype([("width", ">i4"), ("value", f">{kind}{width}")])

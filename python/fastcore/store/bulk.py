@@ -92,10 +92,9 @@ async def append(connection: AsyncConnection, table: sa.Table, columns: dict[str
 async def write(connection: AsyncConnection, batch: Batch, *, new: bool = False) -> int:
     """Write rows that were checked: all of them, or none."""
     table = batch.table
-    batch = batch if new else batch.last_of_each_key()
     if batch.rows == 0:
         return 0
-    batch = await _with_numbers(connection, batch)
+    batch = (await _with_numbers(connection, batch)).by_key(last=not new)
     is_postgres = connection.dialect.name == "postgresql"
     if is_postgres and table.name in schema.PARTITIONED:
         ts = batch.columns["ts"]

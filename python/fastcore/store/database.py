@@ -21,7 +21,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from fastcore.errors import FastcoreError, StoreError
 from fastcore.perf import Histogram
 from fastcore.perf.tuner import Knob
-from fastcore.store._errors import is_gone, reason, refusal
+from fastcore.store._errors import DRIVER_ERRORS, is_gone, reason, refusal
 from fastcore.store.breaker import Breaker
 from fastcore.store.observer import Observer
 from fastcore.store.settings import Pool, database_url, shown_url
@@ -30,6 +30,7 @@ __all__ = ["Database"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 UNREACHABLE = (OSError, InterfaceError, OperationalError)
+IDLE, PATIENCE = 1.0, 5.0  # s after which a connection is asked whether it lives, and for its answer
 
 
 class Database:
@@ -58,7 +59,7 @@ class Database:
     ...         await database.upgrade()
     ...         return await database.revision(), database.stats()["pool"]["in_use"]
     >>> asyncio.run(main())
-    ('0003', 0)
+    ('0004', 0)
     """
 
     def __init__(self, url: str, *, pool: Pool | None = None, observer: Observer | None = None) -> None:
@@ -83,10 +84,13 @@ class Database:
             max_overflow=pool.overflow,
             pool_timeout=pool.timeout,
             pool_recycle=pool.recycle,
-            pool_pre_ping=pool.pre_ping,
+            connect_args={} if self.is_sqlite else _arguments(self.url),
         )
         if self.is_sqlite:
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        elif pool.pre_ping:
+            event.listen(engine.sync_engine, "checkin", _seen)
+            event.listen(engine.sync_engine, "checkout", _see)
         return engine
 
     @property
@@ -279,6 +283,41 @@ class Database:
             "rate": held.count / max(seconds, 1e-9),
             "held_ns": {"mean": mean, **{f"p{percent}": held.percentile(percent) for percent in (50, 99)}},
         }
+
+
+def _arguments(url: str) -> dict[str, Any]:
+    """What asyncpg is told beside the URL."""
+    # These queries take milliseconds, and compiling one takes longer than running it.
+    told: dict[str, Any] = {"server_settings": {"jit": "off", "application_name": "fastcore"}}
+    kept = sa.make_url(url).query.get("prepared_statement_cache_size")
+    if isinstance(kept, str) and kept.isdigit():
+        told["statement_cache_size"] = int(kept)  # SQLAlchemy's and the driver's own alike
+    return told
+
+
+def _seen(_: Any, record: Any) -> None:
+    """A connection comes back to the pool, and has just answered."""
+    record.info["seen"] = time.monotonic()
+
+
+def _see(connection: Any, record: Any, _: Any) -> None:
+    """Look whether a connection lives before it is handed out.
+
+    One whose server has closed it knows, once the event loop has turned; only one that was idle is asked,
+    in one round trip where SQLAlchemy's own look takes three.
+    """
+    if connection.driver_connection.is_closed():
+        raise sa.exc.InvalidatePoolError
+    if time.monotonic() - record.info.get("seen", float("inf")) < IDLE:
+        return
+    try:
+        connection.run_async(_answer)
+    except DRIVER_ERRORS as error:
+        raise sa.exc.InvalidatePoolError from error
+
+
+async def _answer(connection: Any) -> None:
+    await connection.execute("SELECT 1", timeout=PATIENCE)
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

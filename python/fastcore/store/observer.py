@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fastcore.errors import FastcoreError, ParameterError
 from fastcore.perf import Histogram
-from fastcore.store._errors import driver
+from fastcore.store._errors import driver, is_gone
 from fastcore.store.fingerprints import call_site, fingerprint
 from fastcore.store.plans import EXPLAINED, Plan, explain
 from fastcore.store.repeats import counted
@@ -254,6 +254,25 @@ async def measured(connection: AsyncConnection, statement: str) -> AsyncIterator
     finally:
         if observer is not None:
             observer.record(statement, time.perf_counter_ns() - began, failed=failed, bulk=True)
+
+
+async def asked(
+    connection: AsyncConnection, raw: Any, statement: str, given: tuple[Any, ...]
+) -> Sequence[Any]:
+    """The rows of one question that goes to the driver's own connection, counted all the same."""
+    observer = _OBSERVERS.get(connection.sync_engine)
+    began = time.perf_counter_ns()
+    try:
+        rows: Sequence[Any] = await raw.fetch(statement, *given)
+    except BaseException as error:
+        if observer is not None:
+            observer.record(statement, time.perf_counter_ns() - began, failed=True)
+        if is_gone(error):
+            await connection.invalidate()
+        raise
+    if observer is not None:
+        observer.record(statement, time.perf_counter_ns() - began, parameters=given)
+    return rows
 
 
 class SlowFile:

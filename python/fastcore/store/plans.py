@@ -208,7 +208,9 @@ def _step(node: dict[str, Any]) -> Step | None:
 
 # ---- SQLite ---------------------------------------------------------------------------------------
 
-_SEARCH = re.compile(r"(SCAN|SEARCH) (\w+)(?: AS \w+)?(?:.*?USING (?:COVERING )?INDEX (\w+))?")
+_SEARCH = re.compile(
+    r"(SCAN|SEARCH) (\w+)(?: AS \w+)?(?:.*?USING (?:COVERING )?(?:INDEX (\w+)|PRIMARY KEY))?"
+)
 
 
 async def _on_sqlite(connection: AsyncConnection, statement: str, parameters: Sequence[Any]) -> Plan:

@@ -1,11 +1,13 @@
 """The tables: symbols, ticks, bars, values of indicators, signals, snapshots, alerts, and what the tuner did.
 
 Times are int64 nanoseconds since 1970-01-01 UTC, as everywhere in fastcore: no database's own type holds
-them. Primary keys begin with the time, which is how the large tables are partitioned on PostgreSQL; the
-indexes that queries by symbol need are a migration of their own.
+them. The large tables' keys begin with the symbol, which every query names, and are their only indexes; on
+PostgreSQL they are partitioned by month. Other tables' indexes are a migration of their own.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -49,9 +52,30 @@ PARTITIONED = ("ticks", "bars")
 _ROW = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def _symbol() -> Column[int]:
-    # No foreign key: `bulk` checks the symbols of a batch once; a check for each row halved COPY's speed.
-    return Column("symbol_id", Integer, primary_key=True)
+def _by_symbol(name: str, key: tuple[str, ...], *columns: Column[Any], **options: Any) -> Table:
+    """A table of what symbols have at times, its rows by symbol first: a time, a symbol, and the rest.
+
+    No foreign key: `bulk` checks the symbols of a batch once; a check for each row halved COPY's speed.
+    """
+    symbol, primary = Column("symbol_id", Integer, nullable=False), PrimaryKeyConstraint(*key)
+    return Table(name, METADATA, _time(), symbol, *columns, primary, sqlite_with_rowid=False, **options)
+
+
+def _numbered(name: str, *columns: Column[Any]) -> Table:
+    """A table whose rows are numbered as they come."""
+    return Table(name, METADATA, Column("id", _ROW, Identity(), primary_key=True), *columns)
+
+
+def _double(name: str) -> Column[float]:
+    return Column(name, Double, nullable=False)
+
+
+def _texts(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _time() -> Column[int]:
+    return Column("ts", BigInteger, nullable=False)
 
 
 symbols = Table(
@@ -61,76 +85,38 @@ symbols = Table(
     Column("name", Text, nullable=False, unique=True),
 )
 # `id` tells ticks of one nanosecond apart: the venue's trade id, or the journal's sequence.
-ticks = Table(
+ticks = _by_symbol(
     "ticks",
-    METADATA,
-    Column("ts", BigInteger, primary_key=True),
-    _symbol(),
-    Column("id", BigInteger, primary_key=True),
-    Column("price", Double, nullable=False),
-    Column("size", Double, nullable=False),
+    ("symbol_id", "ts", "id"),
+    Column("id", BigInteger, nullable=False),
+    *map(_double, ("price", "size")),
     Column("side", SmallInteger, nullable=False),
     postgresql_partition_by="RANGE (ts)",
 )
-bars = Table(
+bars = _by_symbol(
     "bars",
-    METADATA,
-    Column("ts", BigInteger, primary_key=True),
-    _symbol(),
-    Column("span", Text, primary_key=True),
-    Column("open", Double, nullable=False),
-    Column("high", Double, nullable=False),
-    Column("low", Double, nullable=False),
-    Column("close", Double, nullable=False),
-    Column("volume", Double, nullable=False),
+    ("symbol_id", "span", "ts"),
+    Column("span", Text, nullable=False),
+    *map(_double, ("open", "high", "low", "close", "volume")),
     Column("count", BigInteger, nullable=False, server_default="0"),
     postgresql_partition_by="RANGE (ts)",
 )
-values = Table(
-    "indicator_values",
-    METADATA,
-    Column("ts", BigInteger, primary_key=True),
-    _symbol(),
-    Column("name", Text, primary_key=True),
-    Column("value", Double, nullable=False),
-)
-signals = Table(
+values = _by_symbol("indicator_values", ("symbol_id", "name", "ts"), *_texts("name"), _double("value"))
+signals = _numbered(
     "signals",
-    METADATA,
-    Column("id", _ROW, Identity(), primary_key=True),
     Column("key", Text, nullable=False, unique=True),  # the sender's: one row, however often it is sent
-    Column("ts", BigInteger, nullable=False),
+    _time(),
     Column("symbol_id", Integer, ForeignKey("symbols.id"), nullable=False),
-    Column("name", Text, nullable=False),
+    *_texts("name"),
     Column("value", Double),
     Column("note", Text, nullable=False, server_default=""),
 )
-snapshots = Table(
+snapshots = _numbered(
     "snapshots",
-    METADATA,
-    Column("id", _ROW, Identity(), primary_key=True),
-    Column("engine", Text, nullable=False),
-    Column("ts", BigInteger, nullable=False),
+    *_texts("engine"),
+    _time(),
     Column("sequence", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
-alerts = Table(
-    "alerts",
-    METADATA,
-    Column("id", _ROW, Identity(), primary_key=True),
-    Column("ts", BigInteger, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("sentence", Text, nullable=False),
-)
-audit = Table(
-    "tuning_audit",
-    METADATA,
-    Column("id", _ROW, Identity(), primary_key=True),
-    Column("ts", BigInteger, nullable=False),
-    Column("knob", Text, nullable=False),
-    Column("before", Text, nullable=False),
-    Column("after", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("evidence", Text, nullable=False),
-)
+alerts = _numbered("alerts", _time(), *_texts("rule", "state", "sentence"))
+audit = _numbered("tuning_audit", _time(), *_texts("knob", "before", "after", "verdict", "evidence"))

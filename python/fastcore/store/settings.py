@@ -34,7 +34,8 @@ class Pool:
     recycle : float
         Seconds after which a connection is replaced.
     pre_ping : bool
-        Ask a connection whether it lives before handing it out: 64 us, and no error after a restart.
+        Look whether a connection lives before handing it out, so that a restart is no error; one that
+        was idle for over a second is asked.
 
     Raises
     ------
