@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -295,8 +295,16 @@ asyncio.run(main())
 """
 
 
-def from_socket(fc: Any, count: int, rate: int) -> tuple[float, np.ndarray[Any, Any]]:
-    """Seconds for so many trades over a socket into the engine, and each one's delay from when it was due."""
+class Session(NamedTuple):
+    """So many trades over a socket into the engine."""
+
+    seconds: float
+    delays: np.ndarray[Any, Any]  # ms of each from when it was due, if there was a rate
+    share: float  # of a core that this process used
+
+
+def from_socket(fc: Any, count: int, rate: int) -> Session:
+    """Trades over a socket, as fast as they go, or at a rate."""
     from fastcore.feeds.binance import BinanceFeed
     from fastcore.loop import run as run_loop
 
@@ -305,11 +313,11 @@ def from_socket(fc: Any, count: int, rate: int) -> tuple[float, np.ndarray[Any, 
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        seen: list[tuple[int, int]] = []
+        seen: list[tuple[int, int, int]] = []
 
         class Watch:
             def on_rows(self, rows: Any) -> None:
-                seen.append((len(rows), time.monotonic_ns()))
+                seen.append((len(rows), time.monotonic_ns(), time.process_time_ns()))
 
         async def main() -> None:
             feed = BinanceFeed(["BTCUSDT"], url=url)
@@ -322,23 +330,23 @@ def from_socket(fc: Any, count: int, rate: int) -> tuple[float, np.ndarray[Any, 
         finally:
             server.kill()
         start = int(server.stdout.readline())
-    begun = seen[0][1]
+    taken, used = (seen[-1][place] - seen[0][place] for place in (1, 2))
     if not rate:
-        return (seen[-1][1] - begun) / 1e9, np.zeros(0)
+        return Session(taken / 1e9, np.zeros(0), used / taken)
     due = start + np.arange(count) * 1e9 / rate
-    done = np.repeat([at for _, at in seen], [size for size, _ in seen])
-    return (seen[-1][1] - begun) / 1e9, (done - due) / 1e6
+    done = np.repeat([at for _, at, _ in seen], [size for size, _, _ in seen])
+    return Session(taken / 1e9, (done - due) / 1e6, used / taken)
 
 
 def websocket(fc: Any, settings: Settings) -> Iterator[Row]:
     count = settings.count(100_000)
-    taken = min(from_socket(fc, count, 0)[0] for _ in range(3))
+    taken = min(from_socket(fc, count, 0).seconds for _ in range(3))
     note = "server and client share the machine's cores; best of three runs"
     yield Row(
         "websocket.throughput", count / taken / 1e3, "k ticks/s", requirements=("A3",), note=note
     ).judged(at_least(100.0))
     rate = 20_000
-    _, delays = from_socket(fc, rate * (1 if settings.quick else 3), rate)
+    delays = from_socket(fc, rate * (1 if settings.quick else 3), rate).delays
     for percentile, target in ((50, None), (99, at_most(2.0)), (99.9, None)):
         yield Row(
             f"websocket.delay.p{percentile:g}",

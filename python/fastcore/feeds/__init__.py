@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fastcore.ticks import BAR, TICK
 
-__all__ = ["BarBatch", "TickArray", "TickBatch", "candles", "rebatch"]
+__all__ = ["BarBatch", "TickArray", "TickBatch", "candle_columns", "candles", "rebatch"]
 
 #: An array of `fastcore.ticks.TICK`.
 TickArray = npt.NDArray[np.void]
@@ -105,10 +105,20 @@ def candles(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.void]:
     >>> candles([(10**18, 1.0, 3.0, 1.0, 2.0, 40.0, 7)])[["close", "count", "value", "complete"]].tolist()
     [(2.0, 7, nan, True)]
     """
-    bars = np.zeros(len(rows), BAR)
-    if len(rows):
-        for name, column in zip(_KNOWN, zip(*rows, strict=True), strict=True):
-            bars[name] = column
+    return candle_columns(*zip(*rows, strict=True)) if len(rows) else np.zeros(0, BAR)
+
+
+def candle_columns(*columns: Any) -> npt.NDArray[np.void]:
+    """`candles` by column.
+
+    Examples
+    --------
+    >>> candle_columns([10**18], [1.0], [3.0], [1.0], [2.0], [40.0], [7])["close"].tolist()
+    [2.0]
+    """
+    bars = np.zeros(len(columns[0]), BAR)
+    for name, column in zip(_KNOWN, columns, strict=True):
+        bars[name] = column
     bars["value"] = bars["vwap"] = np.nan
     bars["first_ts"] = bars["last_ts"] = bars["ts"]
     bars["complete"] = True

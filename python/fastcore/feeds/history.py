@@ -14,14 +14,16 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastcore._extras import require
 from fastcore.errors import ConfigError, HistoryError, InputError
-from fastcore.feeds import BarBatch, TickBatch, candles
+from fastcore.feeds import BarBatch, TickBatch, candle_columns
 from fastcore.feeds._http import HttpSource
 from fastcore.feeds.wire import decode, encode
 from fastcore.ticks import TICK
@@ -31,6 +33,7 @@ __all__ = ["BinanceHistory", "spliced"]
 _MS = 1_000_000
 _HOUR = 3600 * 1000
 _PAGE = 1000
+_PRICES = ("open", "high", "low", "close", "volume")
 _SPANS = {"s": 1000, "m": 60_000, "h": _HOUR, "d": 24 * _HOUR, "w": 7 * 24 * _HOUR}
 
 
@@ -95,10 +98,18 @@ class BinanceHistory:
             array_like=False,
             gc=False,
         )
-        # Start, open, high, low, close, volume, end, quote volume, trades; the rest is not read.
-        candle = tuple[int, float, float, float, float, float, int, Any, int, Any, Any, Any]
+        candle = msgspec.defstruct(
+            "Candle",
+            [
+                *(("start", int), ("open", float), ("high", float), ("low", float), ("close", float)),
+                *(("volume", float), ("end", int), ("value", msgspec.Raw), ("count", int)),
+            ],
+            array_like=True,  # what comes behind is not read
+            gc=False,
+        )
+        # The structs are made here, where msgspec is: no type checker can know them.
         self._trades = msgspec.json.Decoder(list[trade], strict=False).decode  # type: ignore[valid-type]
-        self._candles = msgspec.json.Decoder(list[candle], strict=False).decode
+        self._candles = msgspec.json.Decoder(list[candle], strict=False).decode  # type: ignore[valid-type]
         self._malformed = msgspec.MsgspecError
 
     def counts(self) -> dict[str, int]:
@@ -144,8 +155,11 @@ class BinanceHistory:
             }
             rows = await self._asked("/api/v3/klines", query, 2, self._candles)
             now = time.time_ns() // _MS
-            closed = [(r[0] * _MS, *r[1:6], r[8]) for r in rows if r[6] < now]
-            return BarBatch(span, candles(closed), [self._prefix + name] * len(closed))
+            closed = [row for row in rows if row.end < now]
+            prices = [_column(closed, column, np.float64) for column in _PRICES]
+            starts, counts = (_column(closed, column, np.int64) for column in ("start", "count"))
+            bars = candle_columns(starts * _MS, *prices, counts)
+            return BarBatch(span, bars, [self._prefix + name] * len(closed))
 
         return self._parts(symbol, f"klines-{span}", pages, fetch)
 
@@ -163,11 +177,11 @@ class BinanceHistory:
                 break
             query = {"symbol": name, "fromId": rows[-1].a + 1, "limit": _PAGE}
         ticks = np.zeros(len(parts), TICK)
-        ticks["ts"] = np.fromiter((row.T for row in parts), np.int64, len(parts)) * _MS
-        ticks["price"] = np.fromiter((row.p for row in parts), np.float64, len(parts))
-        ticks["size"] = np.fromiter((row.q for row in parts), np.float64, len(parts))
-        ticks["id"] = np.fromiter((row.a for row in parts), np.int64, len(parts))
-        ticks["side"] = 1 - 2 * np.fromiter((row.m for row in parts), np.int8, len(parts))
+        ticks["ts"] = _column(parts, "T", np.int64) * _MS
+        ticks["price"] = _column(parts, "p", np.float64)
+        ticks["size"] = _column(parts, "q", np.float64)
+        ticks["id"] = _column(parts, "a", np.int64)
+        ticks["side"] = 1 - 2 * _column(parts, "m", np.int8)
         return TickBatch(ticks, [self._prefix + name])
 
     async def _asked(
@@ -220,6 +234,10 @@ class BinanceHistory:
         if path is not None and until * _MS < time.time_ns() - 60 * 10**9:  # what is past does not change
             await asyncio.to_thread(_write, path, encode(part))
         return part
+
+
+def _column(rows: list[Any], name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.fromiter(map(attrgetter(name), rows), dtype, len(rows))
 
 
 def _write(path: Path, data: bytes) -> None:

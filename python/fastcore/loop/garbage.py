@@ -3,6 +3,14 @@
 A full collection walks every object that the program holds. Those that exist when the loop starts
 live as long as it does, so they are put out of the collector's sight; and a loop that makes no
 cycles need not look for them after every 700 objects.
+
+A look costs what is young, so a rarer one is a longer one: with 50,000 objects between two it took
+5 ms, with 2,000 at most 1.1, and no more in all. On CPython 3.11 beside a million objects, a
+strategy that keeps what it sees paused for 233 ms in 300,000 ticks, 122 at once; so tuned for 28,
+and 1.0 at once. The bench's rows are `loop.gc`.
+
+CPython 3.12 and 3.13 collect the same generations, between two steps of the interpreter. 3.14
+collects the old ones piece by piece and takes no third threshold: freezing is what is left to gain.
 """
 
 from __future__ import annotations
@@ -16,7 +24,7 @@ from fastcore.perf import Histogram
 __all__ = ["Garbage"]
 
 #: Objects between two looks at the youngest; and how many such looks between two at the next.
-THRESHOLDS = (50_000, 20, 50)
+THRESHOLDS = (2_000, 10, 50)
 
 
 class Garbage:
