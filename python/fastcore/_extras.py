@@ -19,7 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "perf": ("prometheus_client",),
     "alerts": ("apprise",),
     "apm": ("opentelemetry",),
-    "profile": ("py_spy",),
+    "profile": ("memray", "py_spy"),
     "store": ("sqlalchemy", "aiosqlite", "asyncpg", "alembic"),
     "serve": ("litestar", "granian", "msgspec", "cramjam", "uvloop", "prometheus_client"),
     "cache": ("cachebox", "cramjam", "msgspec", "redis", "xxhash"),
