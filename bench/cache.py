@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -171,6 +173,94 @@ def shared(fc: Any, settings: Settings) -> Iterator[Row]:
         loop(second.close())
 
 
+CHILD = """
+import asyncio, sys, time
+from fastcore.cache import Cache, Kind
+
+async def main():
+    async with Cache({"bars": Kind(ttl=3600)}, url=sys.argv[1]) as cache:
+        print("open", flush=True)
+        for line in sys.stdin:
+            key = line.strip()
+            while await cache.get("bars", key) is None or cache.local("bars", key) is None:
+                await asyncio.sleep(0)
+            print("has it", flush=True)
+            while cache.local("bars", key) is not None:
+                await asyncio.sleep(0.0002)
+            print(time.monotonic_ns(), flush=True)
+
+asyncio.run(main())
+"""
+
+
+def processes(fc: Any, settings: Settings) -> Iterator[Row]:
+    """An invalidation on its way to another process, by a clock that both share."""
+    from fastcore.cache import Cache, Kind
+
+    loop = Loop()
+    with (
+        servers().Valkey() as server,
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, server.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child,
+    ):
+        assert child.stdin is not None and child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+        cache = Cache({"bars": Kind(ttl=3600)}, url=server.url)
+        loop(cache.open())
+        taken = []
+        for place in range(settings.count(300)):
+            loop(cache.set("bars", f"key{place}", VALUE))
+            child.stdin.write(f"key{place}\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == "has it\n"
+            began = time.monotonic_ns()
+            loop(cache.delete("bars", f"key{place}"))
+            taken.append((int(child.stdout.readline()) - began) / 1e6)
+        child.stdin.close()
+        child.wait()
+        loop(cache.close())
+    p50, p99 = np.percentile(taken, (50, 99))
+    note = f"from a delete here until another process's level 1 has forgotten; p50 {p50:.2f} ms"
+    row = Row("cache.invalidation.processes.p99", float(p99), "ms", requirements=("C3",), note=note)
+    yield row.judged(value_at_most(50))
+
+
+def failover(fc: Any, settings: Settings) -> Iterator[Row]:
+    """A master of a cluster is killed while a program asks: what answers take, and when level 2 is whole."""
+    from fastcore.cache import Cache, Kind
+
+    async def run(nodes: list[Any]) -> tuple[float, float, int]:
+        kinds = {"bars": Kind(ttl=3600)}
+        async with Cache(kinds, url=nodes[1].url, cluster=True, timeout=1) as cache:
+            for place in range(60):
+                await cache.set("bars", f"key{place}", VALUE)
+            nodes[0].kill()
+            began, slowest, answers = time.perf_counter(), 0.0, 0
+            while time.perf_counter() - began < 60:
+                whole = not cache.degraded
+                for _ in range(60):  # of all nodes
+                    asked = time.perf_counter()
+                    key = f"after {answers}"
+                    assert await cache.get_or_load("bars", key, lambda: VALUE) == VALUE
+                    slowest = max(slowest, time.perf_counter() - asked)
+                    answers += 1
+                if whole and not cache.degraded:
+                    return time.perf_counter() - began, 1e3 * slowest, answers
+                await asyncio.sleep(0.01)
+            raise TimeoutError("the cluster did not come back within 60 s")
+
+    with servers("valkey_cluster").cluster() as nodes:
+        seconds, slowest, answers = Loop()(run(nodes))
+    note = "from the kill of one of three masters until its replica serves; the cluster's timeout is 1 s"
+    yield Row("cache.cluster.failover", seconds, "s", requirements=("C4",), note=note)
+    note = f"of {answers} answers meanwhile, all right: level 1 and the loader serve"
+    yield Row("cache.cluster.slowest", slowest, "ms", requirements=("C4",), note=note)
+
+
 def repeated(fc: Any, settings: Settings) -> Iterator[Row]:
     """The same question of a database again and again, and of the cache before it."""
     import tempfile
@@ -218,5 +308,12 @@ def repeated(fc: Any, settings: Settings) -> Iterator[Row]:
 def jobs(fc: Any, settings: Settings) -> list[Job]:
     if fc is None:
         return []
-    sections = (("memory", memory), ("zipf", zipf), ("shared", shared), ("repeated", repeated))
+    sections = (
+        ("memory", memory),
+        ("zipf", zipf),
+        ("shared", shared),
+        ("processes", processes),
+        ("failover", failover),
+        ("repeated", repeated),
+    )
     return [Job(f"cache.{name}", lambda work=work: work(fc, settings)) for name, work in sections]  # type: ignore[misc]

@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import redis
+import valkey_cluster
 from cache_tools import Loader, in_loop, until
 from fastcore.cache import Cache, Kind
-from servers import Valkey, wait_until
-
-MASTERS = 3
-
-
-def port_pair() -> int:
-    """A port whose neighbour 10,000 above, the cluster's own, exists."""
-    while True:
-        server = Valkey()
-        server.folder.cleanup()
-        if server.port < 50_000:
-            return server.port
+from servers import Valkey
 
 
 @pytest.fixture
 def cluster() -> Iterator[list[Valkey]]:
     """Three masters that share the slots, and a replica of the first."""
-    with ExitStack() as stack:
-        nodes = [
-            stack.enter_context(
-                Valkey(
-                    *("--cluster-enabled", "yes", "--cluster-node-timeout", "1000"),
-                    *("--repl-diskless-sync-delay", "0"),
-                    port=port_pair(),
-                )
-            )
-            for _ in range(MASTERS + 1)
-        ]
-        clients = [stack.enter_context(redis.Redis(port=node.port, decode_responses=True)) for node in nodes]
-        bounds = [16384 * i // MASTERS for i in range(MASTERS + 1)]
-        for i in range(MASTERS):
-            clients[i].execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[i], bounds[i + 1] - 1)
-        for node in nodes[1:]:
-            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", node.port)
-
-        def agreed(client: Any) -> bool:
-            info = client.execute_command("CLUSTER", "INFO")
-            text = info if isinstance(info, str) else str(info)
-            return "'ok'" in text or "cluster_state:ok" in text
-
-        wait_until(lambda: len(clients[-1].execute_command("CLUSTER", "NODES")) > MASTERS, "all have met")
-        first = clients[0].execute_command("CLUSTER", "MYID")
-
-        def follows() -> bool:
-            try:
-                clients[-1].execute_command("CLUSTER", "REPLICATE", first)
-            except redis.ResponseError:
-                return False  # the replica has not heard of the master yet
-            return True
-
-        wait_until(follows, "the replica follows")
-        wait_until(
-            lambda: clients[-1].info("replication").get("master_link_status") == "up", "the replica has all"
-        )
-        wait_until(lambda: all(agreed(client) for client in clients), "all slots are served")
+    with valkey_cluster.cluster() as nodes:
         yield nodes
 
 
