@@ -101,7 +101,8 @@ class Levels:
             )
             return None
         stats.remote_hits += 1
-        stale = 0.0 if value is None else kind.stale
+        stale, life = (0.0, kind.negative) if value is None else (kind.stale, kind.ttl + kind.stale)
+        left = min(left, life)  # a server whose clock went back would let it live on
         now = monotonic()
         entry = Entry(value, now + left - stale, now + left, tags, _codec.held(data) + OVERHEAD)
         if flight.may_keep(tags):
@@ -157,7 +158,7 @@ class Levels:
             if token is None:
                 if not wait:
                     return None
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause)  # another process loads; the server does not say when it has
                 pause = min(2 * pause, LONGEST_PAUSE)
             # Once more with the claim in hand: another process may have stored since it was looked for.
             entry = await self.read_remote(flight) if wait else None
@@ -200,7 +201,7 @@ class Levels:
     async def _renew(self, key: Key, remote: RemoteLevel, token: str) -> None:
         try:
             while True:
-                await asyncio.sleep(CLAIM_MS / 3000)
+                await asyncio.sleep(CLAIM_MS / 3000)  # three times in a claim's life
                 await remote.renew(key, token)
         except remote.failures as error:
             self.lose(error)
