@@ -78,6 +78,7 @@ class Link:
                 log.exception("the link to level 2 of the cache failed in a way that was not foreseen")
                 self.lose(error)
             self._first.set()
+            # The server is away; not all processes knock at one moment when it comes back.
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))
             wait = min(2 * wait, LONGEST_WAIT)
 

@@ -81,12 +81,12 @@ def cached(
             found = await cache.get_or_load(
                 kind, key_of(*args, **kwargs), lambda: function(*args, **kwargs), tags=labels
             )
-            return found  # type: ignore[no-any-return]
+            return found  # type: ignore[no-any-return]  # what comes out is what the function gave
 
         async def forget(*args: P.args, **kwargs: P.kwargs) -> None:
             await cache.delete(kind, key_of(*args, **kwargs))
 
-        wrapper.forget = forget  # type: ignore[attr-defined]
+        wrapper.forget = forget  # type: ignore[attr-defined]  # functions take attributes unseen
         return wrapper
 
     return decorate

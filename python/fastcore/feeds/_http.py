@@ -108,7 +108,7 @@ class HttpSource:
                 wait = _seconds(headers.get("retry-after"), wait)
                 self._paused_until = max(self._paused_until, time.monotonic() + wait)
             self._quiet.warn("%s%s: %s; it is tried again in %.1f s", self._host, path, problem, wait)
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait)  # as long as the venue asks for, or a random while
 
     async def _turn(self, weight: int) -> None:
         """Wait until the request may be sent."""
@@ -120,7 +120,7 @@ class HttpSource:
             if wait <= 0:
                 self._allowed -= weight
                 return
-            await asyncio.sleep(wait)
+            await asyncio.sleep(wait)  # until the rate allows it
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Slow down where the venue has counted more than was counted here."""

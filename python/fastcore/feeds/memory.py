@@ -37,7 +37,7 @@ class MemoryFeed:
 
     async def __aiter__(self) -> AsyncIterator[TickBatch | BarBatch]:
         for batch in self._batches:
-            await asyncio.sleep(self._wait)
+            await asyncio.sleep(self._wait)  # also of 0: a feed gives others their turn
             yield batch
 
 
@@ -115,4 +115,4 @@ async def paced(feed: Iterable[TickBatch], speed: float = 1.0) -> AsyncIterator[
                 yield TickBatch(batch.ticks[at:end], batch.symbols)
                 at = end
             else:
-                await asyncio.sleep((int(newest[at]) - moment) / (speed * 1e9))
+                await asyncio.sleep((int(newest[at]) - moment) / (speed * 1e9))  # until its tick is due

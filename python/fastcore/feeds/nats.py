@@ -126,7 +126,7 @@ class NatsFeed:
             except (errors.Error, OSError) as error:
                 self._counts["lost_connections"] += 1
                 self._quiet.warn("NATS stream %s: %s: %s", self._stream, type(error).__name__, error)
-                await asyncio.sleep(_WAIT)
+                await asyncio.sleep(_WAIT)  # the client connects again by itself, and says nothing of it
             for message in messages:
                 batch = self._batch(message)
                 if batch is not None:

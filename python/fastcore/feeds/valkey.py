@@ -143,6 +143,7 @@ class ValkeyFeed:
                 self._counts["lost_connections"] += 1
                 self._quiet.warn("stream %s: %s: %s", self.stream, type(error).__name__, error)
                 attempt, own = attempt + 1, bool(self.group)
+                # The server is away: each time longer, and not all readers at one moment.
                 await asyncio.sleep(random.uniform(0, min(self._backoff, 0.05 * 2.0 ** min(attempt, 20))))
                 continue
             attempt = 0

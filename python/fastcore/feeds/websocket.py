@@ -183,6 +183,7 @@ class WebSocketFeed:
                 attempt = 1 if current is not None and current.messages else attempt + 1
                 current = None
                 bound = min(options.longest_backoff, options.backoff * 2.0 ** min(attempt - 1, 30))
+                # A venue that has just come back is not met by all its clients at one moment.
                 await asyncio.sleep(self._random.uniform(0.0, bound))
         finally:
             if current is not None:

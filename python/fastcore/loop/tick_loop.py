@@ -217,7 +217,7 @@ class TickLoop:
     async def __aenter__(self) -> Self:
         """Start running beside what is in the ``async with`` block."""
         self._task = asyncio.create_task(self.run(), name="fastcore tick loop")
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # so that it has begun
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -388,7 +388,7 @@ class TickLoop:
             if self._stopping:
                 await ended(readers)
             if came:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # everything else has its turn
                 continue
             if all(intake.ended for intake in self.intakes):
                 return

@@ -172,7 +172,7 @@ class _FileSink:
         self.paths.append(path)
 
     def _open(self, path: Path) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of file has its own
 
 
 class ParquetSink(_FileSink):

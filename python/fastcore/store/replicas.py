@@ -194,7 +194,7 @@ class Replicated:
                 return True
             if time.monotonic() >= end:
                 return False
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL)  # PostgreSQL tells nobody how far a replica is: it has to be asked
 
     async def _look(self, replica: _Replica) -> None:
         """See how far a replica is, where that is not known lately."""

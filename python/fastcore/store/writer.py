@@ -232,7 +232,7 @@ class Writer:
             except StoreError as error:
                 self._retries += 1
                 log.info("%d rows wait: %s", self._pending, error)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause)  # the database is away, and rows are waited for anyway
                 pause = min(2 * pause, LONGEST_PAUSE)
             except Exception as error:
                 if len(items) > 1:  # one of them is at fault: the others are written
