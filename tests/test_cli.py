@@ -15,6 +15,7 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -24,6 +25,7 @@ from fastcore.cli import main
 from fastcore.errors import ConfigError
 from fastcore.feeds.demo import bad_ticks, demo_market
 from fastcore.feeds.files import read_ticks
+from servers import wait_until
 
 DATA = Path(os.environ.get("FASTCORE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 T0_MS = 1_723_161_255_342
@@ -463,8 +465,9 @@ def test_an_interrupt_is_told_in_one_word() -> None:
     finally:
         signal.signal(signal.SIGINT, heard)
     try:
-        with pytest.raises(subprocess.TimeoutExpired):
-            running.wait(timeout=2)
+        process = psutil.Process(running.pid)
+        wait_until(lambda: process.cpu_times().user > 2.0, "it has begun, which takes half a second")
+        assert running.poll() is None
         running.send_signal(signal.SIGINT)
         assert running.communicate(timeout=60) == ("", "interrupted\n")
         assert running.returncode == 130

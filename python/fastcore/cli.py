@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return USAGE if args[:1] == ["diff"] else RUNTIME
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # while what prints in colour was still to come
+        return INTERRUPTED
     try:
         # Accepted anywhere on the line, not only before the command.
         status = commands.run([arg for arg in args if arg != "--debug"])
