@@ -8,11 +8,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import redis
 import sqlalchemy as sa
-from cache_tools import Clock, Loader, in_loop
+from cache_tools import Clock, Loader, in_loop, until
 from clocks import JumpingClock
 from fastcore.cache import Cache, Kind
 from fastcore.store import Database
@@ -93,20 +94,24 @@ async def test_a_value_is_good_for_its_time_whatever_the_servers_clock_says(
     """A server's clock that goes back lets values live, one that goes forward ends them: no errors."""
     kinds: dict[str, Kind | float] = {"bars": Kind(ttl=60, jitter=0)}
     options: dict[str, Any] = {"timeout": 10}
-    with Valkey() as server:
-        here = Clock(monkeypatch)
+    with Valkey() as server, redis.Redis(port=server.port) as client:
+        here, probe = Clock(monkeypatch), cast(Any, client)
+        probe.set("probe", "x", px=60_000)
         async with (
             Cache(kinds, url=server.url, **options) as first,
             Cache(kinds, url=server.url, **options) as second,
         ):
             await first.set("bars", "back", "value")
             clock.jump(-5 * HOUR)
+            # The server looks at its clock ten times a second.
+            await until(lambda: probe.pttl("probe") > HOUR * 1000, "the server's clock went back")
             assert await second.get("bars", "back") == "value"
             here.pass_by(61)
             assert second.local("bars", "back") is None  # not for five hours more
 
             await first.set("bars", "forward", "value")
             clock.jump(5 * HOUR)
+            await until(lambda: probe.get("probe") is None, "the server's clock went forward")
             assert first.local("bars", "forward") == "value"  # by a clock that only goes forward
             loader = Loader("loaded")
             assert await second.get_or_load("bars", "forward", loader) == "loaded"
