@@ -244,6 +244,53 @@ async def test_rows_of_all_tables_outlive_revisions_down_and_up(fresh_url: str) 
             assert await everything(database) == before
 
 
+@in_loop
+async def test_keys_change_beside_running_writers(server: str) -> None:
+    """On PostgreSQL up and down, while rows are written into old months and new ones; none is missing."""
+    url = await new_database(server)
+    async with Database(url, pool=Pool(size=4, timeout=30)) as database:
+        await database.upgrade("0003")
+        written = 0
+        stop = asyncio.Event()
+
+        async def write() -> None:
+            nonlocal written
+            while not stop.is_set():
+                # Every hundred rows begin a month of their own.
+                columns = bar_columns("BTC", written // 100 * 45 * 1440 + written % 100, 20)
+                try:
+                    async with database.begin() as connection:
+                        written += await upsert(connection, schema.bars, columns)
+                except fc.StoreError as error:
+                    assert "deadlock" in str(error) or "lock timeout" in str(error)
+
+        writing = asyncio.create_task(write())
+        try:
+            for revision in ("0004", "0003", "0004"):
+                before = written
+                while written < before + 100:
+                    await asyncio.sleep(0.01)
+                    assert not writing.done()
+                change = database.upgrade if revision == "0004" else database.downgrade
+                for _ in range(20):  # one that meets a lock in its way is begun anew
+                    try:
+                        await change(revision)
+                        break
+                    except (fc.StoreError, sa.exc.DBAPIError) as error:
+                        assert "lock" in str(error)
+                assert await database.revision() == revision
+        finally:
+            stop.set()
+            await writing
+        async with database.begin() as connection:
+            assert await connection.scalar(sa.text("SELECT count(*) FROM bars")) == written
+            valid = await connection.execute(sa.text("SELECT bool_and(indisvalid) FROM pg_index"))
+            assert valid.scalar()
+            again = bar_columns("BTC", 0, 20)
+            assert await upsert(connection, schema.bars, again) == 20  # the key holds
+            assert await connection.scalar(sa.text("SELECT count(*) FROM bars")) == written
+
+
 # ---- hostile text ---------------------------------------------------------------------------------
 
 HOSTILE = [

@@ -43,6 +43,8 @@ async def symbol_ids(connection: AsyncConnection, names: list[str]) -> dict[str,
 
 
 async def _numbers(connection: AsyncConnection, names: list[str]) -> dict[str, int]:
+    if connection.dialect.name == "postgresql":
+        return {row.name: row.id for row in await connection.execute(_BY_NAME, {"names": names})}
     found: dict[str, int] = {}
     for first in range(0, len(names), 500):
         part = names[first : first + 500]
@@ -51,6 +53,12 @@ async def _numbers(connection: AsyncConnection, names: list[str]) -> dict[str, i
         )
         found.update((row.name, row.id) for row in rows)
     return found
+
+
+# One parameter however many names: a list of them is another text each time, and compiled anew.
+_BY_NAME = sa.select(schema.symbols.c.name, schema.symbols.c.id).where(
+    schema.symbols.c.name == sa.any_(sa.bindparam("names", type_=sa.ARRAY(sa.Text)))
+)
 
 
 async def upsert(connection: AsyncConnection, table: sa.Table, columns: dict[str, Any]) -> int:
