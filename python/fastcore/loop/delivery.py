@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -18,6 +19,7 @@ __all__ = ["Delivery"]
 log = logging.getLogger("fastcore.loop")
 
 _MOST_ROUNDS = 8  # signals that answer signals that answer signals
+_PIECE = 512  # rows that are Python objects at once: fewer than the collector waits for
 _KINDS = {"on_row": "rows", "on_rows": "rows", "on_bar": "bars", "on_signal": "signals"}
 
 
@@ -68,16 +70,17 @@ class Delivery:
         for strategy in self._inline:
             if strategy.wants("on_rows"):
                 strategy.once("on_rows", rows, said)
-        start = 0
-        taken = list(self._each(rows)) if any(s.wants("on_row") for s in self._inline) else []
-        places = np.concatenate(([0], np.cumsum(rows.taken))) if closed and taken else None
+        start, wanted = 0, any(strategy.wants("on_row") for strategy in self._inline)
+        places = np.concatenate(([0], np.cumsum(rows.taken))) if closed and wanted else None
+        taken = _taken(rows) if wanted else rows
         for place, bar in closed:
             if places is not None:
                 end = int(places[place])
-                self._call_rows(taken[start:end], said)
+                self._call_rows(taken, start, end, said)
                 start = end
             self._call_bar(bar, said)
-        self._call_rows(taken[start:] if start else taken, said)
+        if wanted:
+            self._call_rows(taken, start, len(taken), said)
         await self._queue("rows", rows)
         for _, bar in closed:
             await self._queue("bars", bar)
@@ -110,12 +113,13 @@ class Delivery:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _call_rows(self, rows: list[Row], said: list[Signal]) -> None:
-        if not rows:
-            return
-        for strategy in self._inline:
-            if strategy.wants("on_row"):
-                strategy.each_row(rows, said)
+    def _call_rows(self, taken: Rows, start: int, end: int, said: list[Signal]) -> None:
+        """A piece to each strategy, then the next: what is young is little, and the collector rests."""
+        for at in range(start, end, _PIECE):
+            rows = self._made(taken, at, min(at + _PIECE, end))
+            for strategy in self._inline:
+                if strategy.wants("on_row"):
+                    strategy.each_row(rows, said)
 
     def _call_bar(self, event: BarEvent, said: list[Signal]) -> None:
         for strategy in self._inline:
@@ -124,11 +128,15 @@ class Delivery:
 
     def _each(self, rows: Rows) -> Iterator[Row]:
         """Each tick that was taken, as a row."""
-        mask = rows.taken
-        ticks, values = (rows.ticks, rows.rows) if mask.all() else (rows.ticks[mask], rows.rows[mask])
-        names = map(rows.symbols.__getitem__, ticks["symbol"].tolist())
+        taken = _taken(rows)
+        pieces = range(0, len(taken), _PIECE)
+        return chain.from_iterable(self._made(taken, at, at + _PIECE) for at in pieces)
+
+    def _made(self, taken: Rows, start: int, end: int) -> list[Row]:
+        ticks, symbols = taken.ticks[start:end], taken.symbols
+        names = map(symbols.__getitem__, ticks["symbol"].tolist())
         fields = (ticks[field].tolist() for field in ("ts", "price", "size"))
-        return map(self._row._make, zip(names, *fields, values.tolist(), strict=True))
+        return list(map(self._row._make, zip(names, *fields, taken.rows[start:end].tolist(), strict=True)))
 
     async def _queue(self, kind: str, event: Rows | BarEvent | Signal, but: Outlet | None = None) -> None:
         for queue, wants in self._queues:
@@ -151,3 +159,11 @@ class Delivery:
         if said:
             self.signals_refused += len(said)
             self._quiet.warn("signals that answer signals are not sent on beyond %d rounds", _MOST_ROUNDS)
+
+
+def _taken(rows: Rows) -> Rows:
+    """The ticks that the engine took."""
+    mask = rows.taken
+    if mask.all():
+        return rows
+    return Rows(rows.ticks[mask], rows.symbols, rows.rows[mask], rows.outcomes[mask], rows.columns)
