@@ -116,7 +116,8 @@ async def test_a_slow_call_is_kept_with_its_plan_and_place(fresh_url: str, tmp_p
     observer = Observer(slow=0, explain_every=3600, file=file)
     told = []
     observer.on_slow.append(told.append)
-    async with Database(fresh_url, observer=observer) as database:
+    # A plan that is asked for waits for a connection as anything else does.
+    async with Database(fresh_url, observer=observer, pool=Pool(timeout=30)) as database:
         await database.upgrade()
         await filled(database)
         await observer.settled()
