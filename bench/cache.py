@@ -13,7 +13,7 @@ import numpy as np
 
 from .harness import Job, Row, Settings, compare, quiet, ratio_at_least, value_at_most
 from .servers import servers
-from .store import Loop, at_least
+from .store_tools import Loop, at_least
 
 VALUE = {"symbol": "BTCUSDT", "close": [100.5] * 20}
 
@@ -268,7 +268,7 @@ def repeated(fc: Any, settings: Settings) -> Iterator[Row]:
     from fastcore.cache import Cache, Kind
     from fastcore.store import Database, append, latest_bars, schema
 
-    from .store import NAMES, bars
+    from .store_tools import NAMES, bars
 
     loop = Loop()
     with tempfile.TemporaryDirectory() as folder:

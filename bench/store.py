@@ -6,21 +6,18 @@ one-minute bars of 500 symbols, ten million of them (a fifth with --quick), whic
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .harness import Job, Row, Settings, Target, compare, quiet, ratio_at_least
+from .crowd import crowd
+from .harness import Job, Row, Settings, compare, quiet, ratio_at_least
 from .servers import servers
+from .store_tools import MINUTE, NAMES, SYMBOLS, Ask, Loop, Spent, at_least, at_most, bars
 
-SYMBOLS = 500
-MINUTE = 60_000_000_000
-START = 1_701_388_800_000_000_000  # the first of a month
-NAMES = [f"S{i:03d}" for i in range(SYMBOLS)]
 SAFE = {
     "fsync": "on",
     "full_page_writes": "on",
@@ -29,91 +26,6 @@ SAFE = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "1h",
 }
-Ask = Callable[[], Awaitable[Any]]
-
-
-def at_least(limit: float) -> Target:
-    return Target("value", ">=", limit)
-
-
-def at_most(limit: float) -> Target:
-    return Target("value", "<=", limit)
-
-
-def bars(first: int, minutes: int) -> dict[str, Any]:
-    """Bars of all symbols, as they come: minute by minute."""
-    from fastcore.store._columns import Texts
-
-    rows = minutes * SYMBOLS
-    rng = np.random.default_rng(first)
-    prices = 100 + rng.random((4, rows))
-    return {
-        "ts": START + MINUTE * (first + np.repeat(np.arange(minutes), SYMBOLS)),
-        "symbol": Texts(NAMES, np.tile(np.arange(SYMBOLS), minutes)),
-        "span": "1m",
-        "open": prices[0],
-        "high": prices.max(0),
-        "low": prices.min(0),
-        "close": prices[3],
-        "volume": rng.random(rows),
-        "count": np.ones(rows, np.int64),
-    }
-
-
-class Spent:
-    """Processor time of this process and of a server, which a busy machine does not stretch."""
-
-    def __init__(self, server: Any = None) -> None:
-        self._server = server
-        self._began = self._now()
-
-    def _now(self) -> tuple[float, float]:
-        import psutil
-
-        if self._server is None:
-            return time.process_time(), 0.0
-        root = psutil.Process(self._server.process.pid)
-        both = [one.cpu_times() for one in (root, *root.children(recursive=True))]
-        return time.process_time(), sum(one.user + one.system for one in both)
-
-    def each(self, rows: int) -> str:
-        """Of each of so many rows, in us, ours and the server's."""
-        ours, theirs = (1e6 * (now - then) / rows for now, then in zip(self._now(), self._began, strict=True))
-        told = f"processor time of a row {ours:.2f} us here"
-        return f"{told}, {theirs:.2f} us in the server" if self._server else told
-
-
-class Loop:
-    """An event loop for measurements that are not coroutines."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-
-    def __call__(self, work: Awaitable[Any]) -> Any:
-        return self.loop.run_until_complete(work)
-
-    def often(self, ask: Ask, times: int) -> Callable[[], None]:
-        """So many calls, one after the other, as one run."""
-
-        async def run() -> None:
-            for _ in range(times):
-                await ask()
-
-        return lambda: self(run())
-
-    def percentiles(self, ask: Ask, times: int) -> tuple[float, float]:
-        """p50 and p95 in ms of calls one after the other."""
-
-        async def run() -> list[int]:
-            taken = []
-            for _ in range(times):
-                began = time.perf_counter_ns()
-                await ask()
-                taken.append(time.perf_counter_ns() - began)
-            return taken
-
-        p50, p95 = np.percentile(self(run()), (50, 95)) / 1e6
-        return float(p50), float(p95)
 
 
 def filled(loop: Loop, database: Any, server: Any, settings: Settings) -> Row:
@@ -328,74 +240,6 @@ def writing(loop: Loop, database: Any, server: Any, settings: Settings) -> Itera
             return int(await connection.scalar(sa.select(sa.func.count()).select_from(schema.symbols)) or 0)
 
     assert loop(last()) == SYMBOLS
-
-
-def crowd(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
-    """A thousand tasks that ask for the last bars of a symbol again and again, with and without the cache."""
-    from fastcore.cache import Cache, Kind
-    from fastcore.store import BatchLoader, latest_bars
-
-    rng = np.random.default_rng(11)
-    weights = 1 / np.arange(1, SYMBOLS + 1) ** 1.1
-
-    async def load(name: str) -> Any:
-        async with database.connect() as connection:
-            return (await latest_bars(connection, [name], "1m", 100))[name]["close"].tolist()
-
-    async def load_many(names: list[str]) -> dict[str, Any]:
-        async with database.connect() as connection:
-            found = await latest_bars(connection, names, "1m", 100)
-            return {name: columns["close"].tolist() for name, columns in found.items()}
-
-    async def run(ask: Callable[[str], Awaitable[Any]], requests: int) -> tuple[float, float]:
-        names = iter(rng.choice(NAMES, requests, p=weights / weights.sum()).tolist())
-        taken = []
-
-        async def client() -> None:
-            for name in names:
-                began = time.perf_counter_ns()
-                await ask(name)
-                taken.append(time.perf_counter_ns() - began)
-
-        began = time.perf_counter_ns()
-        await asyncio.gather(*(client() for _ in range(1_000)))
-        rate = requests / (time.perf_counter_ns() - began) * 1e9
-        return rate, float(np.percentile(taken, 95)) / 1e6
-
-    async def cached() -> tuple[float, float, float]:
-        async with Cache({"bars": Kind(ttl=60)}) as cache:
-            loads, together = 0, BatchLoader(load_many)
-
-            async def ask(name: str) -> Any:
-                async def loader() -> Any:
-                    nonlocal loads
-                    loads += 1
-                    return await together(name)
-
-                return await cache.get_or_load("bars", name, loader)
-
-            count = settings.count(200_000)
-            rate, p95 = await run(ask, count)
-            return rate, p95, 100 * (1 - loads / count)
-
-    rate, p95, saved = loop(cached())
-    note = (
-        f"1,000 tasks at once, symbols by Zipf's law; {saved:.2f} % of requests did not reach the database; "
-    )
-    note += "what misses in one turn of the loop is asked for together"
-    yield Row("store.retrieval.rate", rate, "requests/s", requirements=("N9", "C2"), note=note).judged(
-        at_least(1_000)
-    )
-    yield Row("store.retrieval.p95", p95, "ms", requirements=("N9",), note="the same run, from empty").judged(
-        at_most(20)
-    )
-    yield Row(
-        "store.retrieval.saved", saved, "%", requirements=("C2",), note="load taken off the database"
-    ).judged(at_least(90))
-    rate, p95 = loop(run(load, settings.count(5_000)))
-    note = "the same without the cache; a pool of 16"
-    yield Row("store.retrieval.uncached.rate", rate, "requests/s", requirements=("N9",), note=note)
-    yield Row("store.retrieval.uncached.p95", p95, "ms", requirements=("N9",), note=note).judged(at_most(200))
 
 
 def sqlite(fc: Any, settings: Settings) -> Iterator[Row]:
