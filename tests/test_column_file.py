@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastcore.errors import FileFeedError, InputError
-from fastcore.feeds import TickBatch
-from fastcore.feeds import column_file as module
+from fastcore.feeds import TickBatch, _column_layout
 from fastcore.feeds.column_file import BLOCK_ROWS, ColumnFile, ColumnWriter
 from fastcore.feeds.convert import convert
 from fastcore.feeds.files import count_rows_hint, read_ticks
@@ -215,7 +214,7 @@ def test_a_newer_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """By name."""
     path = tmp_path / "ticks.fct"
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_VERSION", 2)
+        patch.setattr(_column_layout, "VERSION", 2)
         wrote(path, cut(stream(5), [5]))
     with pytest.raises(FileFeedError, match="is of version 2; this is version 1"):
         ColumnFile(path)

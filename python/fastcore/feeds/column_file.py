@@ -1,16 +1,10 @@
 """A file of ticks by columns, `.fct`: mapped and read without a copy, appended to without rewriting.
 
-    with ColumnWriter("ticks.fct") as file:
-        for batch in read_ticks("trades.csv.gz"):
-            file.append(batch)
-    for block in ColumnFile("ticks.fct").select(["BTCUSDT"], start=..., end=...):
-        block.price.max()
-
-The file is a row of blocks. A block of ticks holds up to 65,536 of them, one column after the other; a
-block of names holds symbols, in the order of their numbers. Each block begins with a page of two slots,
-written in turn: a slot says how many ticks there are, between which times, and of which symbols, and
-carries a checksum. Ticks are brought to the disk before the slot that counts them, so a crash leaves the
-file as it was after one flush or another. Nothing that was counted is ever written again.
+with ColumnWriter("ticks.fct") as file:
+    for batch in read_ticks("trades.csv.gz"):
+        file.append(batch)
+for block in ColumnFile("ticks.fct").select(["BTCUSDT"], start=..., end=...):
+    block.price.max()
 """
 
 from __future__ import annotations
@@ -19,140 +13,35 @@ import fcntl
 import json
 import mmap
 import os
-import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fastcore.errors import FileFeedError, InputError
 from fastcore.feeds import TickArray, TickBatch
-from fastcore.ticks import TICK
+from fastcore.feeds._column_layout import (
+    BITS,
+    BLOCK_BYTES,
+    BLOCK_ROWS,
+    COLUMNS,
+    NAMES,
+    OFFSETS,
+    PAGE,
+    SLOT,
+    SUFFIX,
+    TICKS,
+    ColumnBlock,
+    Head,
+    Layout,
+    checksum,
+    has,
+    head_bytes,
+)
 
 __all__ = ["BLOCK_ROWS", "SUFFIX", "ColumnBlock", "ColumnFile", "ColumnWriter"]
-
-SUFFIX = ".fct"
-#: Ticks of a full block.
-BLOCK_ROWS = 65_536
-
-_PAGE, _SLOT = 4096, 2048
-_MAGIC, _VERSION = b"FCTICKS\0", 1
-_TICKS, _NAMES = 1, 2
-# Magic, version, kind, sequence, rows, bytes of the whole block, first and last time, checksum of the data.
-_HEAD = struct.Struct("<8sIIQQQqqI")
-_FILTER = slice(64, 64 + 1024)  # bit symbol % 8192 is set where the block has the symbol
-_BITS = 8 * 1024
-_CRC = slice(_SLOT - 4, _SLOT)
-_COLUMNS = tuple((name, TICK[name]) for name in ("ts", "price", "size", "id", "symbol", "side"))
-_BLOCK_BYTES = _PAGE + BLOCK_ROWS * sum(kind.itemsize for _, kind in _COLUMNS)
-_OFFSETS: dict[str, int] = {}
-_at = _PAGE
-for _name, _kind in _COLUMNS:
-    _OFFSETS[_name] = _at
-    _at += BLOCK_ROWS * _kind.itemsize
-del _at, _name, _kind
-
-Times = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ColumnBlock:
-    """A run of ticks by columns. The arrays are views of the mapped file, read-only, and keep it mapped."""
-
-    ts: Times
-    price: Numbers
-    size: Numbers
-    id: Times
-    symbol: npt.NDArray[np.uint32]
-    side: npt.NDArray[np.int8]
-
-    def __len__(self) -> int:
-        return len(self.ts)
-
-    def where(self, rows: Any) -> ColumnBlock:
-        """Some of the ticks: by a slice without a copy, by a mask with one."""
-        return ColumnBlock(*(getattr(self, name)[rows] for name in self.__slots__))
-
-    def ticks(self) -> TickArray:
-        """The ticks as an array of `TICK`, a copy."""
-        ticks = np.zeros(len(self), TICK)
-        for name in self.__slots__:
-            ticks[name] = getattr(self, name)
-        return ticks
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    kind: int
-    sequence: int
-    rows: int
-    size: int
-    first: int
-    last: int
-    checksum: int
-    filter: bytes
-
-
-def _head_bytes(head: _Head) -> bytes:
-    slot = bytearray(_SLOT)
-    _HEAD.pack_into(
-        slot,
-        0,
-        *(_MAGIC, _VERSION, head.kind, head.sequence, head.rows, head.size),
-        *(head.first, head.last, head.checksum),
-    )
-    slot[_FILTER] = head.filter
-    slot[_CRC] = zlib.crc32(slot[:-4]).to_bytes(4, "little")
-    return bytes(slot)
-
-
-def _head_of(path: Path, page: Any, at: int) -> _Head | None:
-    """The newer of a page's two slots that is whole; None if neither is."""
-    found: list[_Head] = []
-    for start in (at, at + _SLOT):
-        slot = bytes(page[start : start + _SLOT])
-        if len(slot) < _SLOT or slot[:8] != _MAGIC:
-            continue
-        if zlib.crc32(slot[:-4]) != int.from_bytes(slot[_CRC], "little"):
-            continue
-        _, version, kind, sequence, rows, size, first, last, checksum = _HEAD.unpack_from(slot)
-        if version != _VERSION:
-            raise FileFeedError(f"{path} is of version {version}; this is version {_VERSION}")
-        found.append(_Head(kind, sequence, rows, size, first, last, checksum, slot[_FILTER]))
-    return max(found, key=lambda head: head.sequence, default=None)
-
-
-class _Layout:
-    """Where the blocks of a file lie, as far as they are whole."""
-
-    def __init__(self, path: Path, view: Any, size: int) -> None:
-        self.blocks: list[tuple[int, _Head]] = []
-        self.names: list[str] = []
-        self.end = 0
-        while self.end < size:
-            head = _head_of(path, view, self.end)
-            if head is None or self.end + head.size > size or head.size < _PAGE:
-                break
-            if head.kind == _NAMES:
-                data = bytes(view[self.end + _PAGE : self.end + _PAGE + head.rows])
-                if zlib.crc32(data) != head.checksum:
-                    break
-                self.names += json.loads(data)
-            elif head.rows > BLOCK_ROWS or head.size != _BLOCK_BYTES:
-                break
-            else:
-                self.blocks.append((self.end, head))
-            self.end += head.size
-        if self.end == 0 and size and bytes(view[:_PAGE]).strip(b"\0"):
-            raise FileFeedError(f"{path} is no file of ticks by columns, or its first block is damaged")
-        for at in range(self.end + _PAGE, size - _PAGE + 1, _PAGE):
-            if _head_of(path, view, at) is not None:
-                raise FileFeedError(f"{path}: the block at byte {self.end} is damaged, and others follow it")
 
 
 class ColumnFile:
@@ -192,7 +81,7 @@ class ColumnFile:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
         except OSError as error:
             raise FileFeedError(f"{path} cannot be opened: {error.strerror or error}") from error
-        self._layout = _Layout(self.path, self._map, self.size)
+        self._layout = Layout(self.path, self._map, self.size)
         self.symbols = self._layout.names
         self.rows = sum(head.rows for _, head in self._layout.blocks)
         self.position = 0
@@ -230,7 +119,7 @@ class ColumnFile:
         for at, head in self._layout.blocks:
             if head.rows == 0 or head.last < first or head.first > last:
                 continue
-            if codes is not None and not any(_has(head.filter, code) for code in codes.tolist()):
+            if codes is not None and not any(has(head.filter, code) for code in codes.tolist()):
                 continue
             block = self._block(at, head.rows)
             if head.first < first or head.last > last:
@@ -253,7 +142,7 @@ class ColumnFile:
             If a block is damaged, or the file goes on after the last block that is whole.
         """
         for number, (at, head) in enumerate(self._layout.blocks):
-            if _checksum(self._block(at, head.rows)) != head.checksum:
+            if checksum(self._block(at, head.rows)) != head.checksum:
                 raise FileFeedError(f"{self.path}: block {number}, at byte {at}, is damaged")
         if self._layout.end != self.size:
             left = self.size - self._layout.end
@@ -265,7 +154,7 @@ class ColumnFile:
 
     def _block(self, at: int, rows: int) -> ColumnBlock:
         return ColumnBlock(
-            *(np.frombuffer(self._map, kind, rows, at + _OFFSETS[name]) for name, kind in _COLUMNS)
+            *(np.frombuffer(self._map, kind, rows, at + OFFSETS[name]) for name, kind in COLUMNS)
         )
 
 
@@ -294,7 +183,7 @@ class ColumnWriter:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(self._file).st_size
             view = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ) if size else b""
-            layout = _Layout(self.path, view, size)
+            layout = Layout(self.path, view, size)
         except BlockingIOError:
             os.close(self._file)
             raise FileFeedError(f"another writer has {path} open") from None
@@ -303,7 +192,7 @@ class ColumnWriter:
             raise
         os.ftruncate(self._file, layout.end)  # what a crash left after the last whole block
         self._sync = sync
-        self._head: _Head | None
+        self._head: Head | None
         self._end = layout.end
         self._names = {name: code for code, name in enumerate(layout.names)}
         self._written = len(self._names)
@@ -358,10 +247,10 @@ class ColumnWriter:
         if not fresh:
             return
         data = json.dumps(fresh).encode()
-        size = _PAGE + -(-len(data) // _PAGE) * _PAGE
+        size = PAGE + -(-len(data) // PAGE) * PAGE
         os.ftruncate(self._file, self._end + size)
-        os.pwrite(self._file, data, self._end + _PAGE)
-        self._write_head(self._end, _Head(_NAMES, 1, len(data), size, 0, 0, zlib.crc32(data), bytes(1024)))
+        os.pwrite(self._file, data, self._end + PAGE)
+        self._write_head(self._end, Head(NAMES, 1, len(data), size, 0, 0, zlib.crc32(data), bytes(1024)))
         self._end += size
         self._written = len(self._names)
 
@@ -369,45 +258,33 @@ class ColumnWriter:
         """Fill the open block, or a new one; how many ticks it took."""
         if self._head is None:
             self._at = self._end
-            self._head = _Head(_TICKS, 0, 0, _BLOCK_BYTES, 2**63 - 1, -(2**63), 0, bytes(1024))
-            self._end += _BLOCK_BYTES
+            self._head = Head(TICKS, 0, 0, BLOCK_BYTES, 2**63 - 1, -(2**63), 0, bytes(1024))
+            self._end += BLOCK_BYTES
             os.ftruncate(self._file, self._end)
         at, head = self._at, self._head
         part = ticks[: BLOCK_ROWS - head.rows]
-        for name, kind in _COLUMNS:
+        for name, kind in COLUMNS:
             column = np.ascontiguousarray(part[name]).data.cast("B")
-            os.pwrite(self._file, column, at + _OFFSETS[name] + head.rows * kind.itemsize)
+            os.pwrite(self._file, column, at + OFFSETS[name] + head.rows * kind.itemsize)
         seen = np.frombuffer(head.filter, np.uint8).copy()
-        codes = np.unique(part["symbol"] % _BITS)
+        codes = np.unique(part["symbol"] % BITS)
         np.bitwise_or.at(seen, codes // 8, np.left_shift(1, codes % 8).astype(np.uint8))
         rows = head.rows + len(part)
-        view = mmap.mmap(self._file, _BLOCK_BYTES, access=mmap.ACCESS_READ, offset=at)
-        block = ColumnBlock(*(np.frombuffer(view, kind, rows, _OFFSETS[name]) for name, kind in _COLUMNS))
-        new = _Head(
-            *(_TICKS, head.sequence + 1, rows, _BLOCK_BYTES),
+        view = mmap.mmap(self._file, BLOCK_BYTES, access=mmap.ACCESS_READ, offset=at)
+        block = ColumnBlock(*(np.frombuffer(view, kind, rows, OFFSETS[name]) for name, kind in COLUMNS))
+        new = Head(
+            *(TICKS, head.sequence + 1, rows, BLOCK_BYTES),
             *(min(head.first, int(part["ts"].min())), max(head.last, int(part["ts"].max()))),
-            *(_checksum(block), seen.tobytes()),
+            *(checksum(block), seen.tobytes()),
         )
         self._write_head(at, new)
         self._head = new if rows < BLOCK_ROWS else None
         self.rows += len(part)
         return len(part)
 
-    def _write_head(self, at: int, head: _Head) -> None:
+    def _write_head(self, at: int, head: Head) -> None:
         if self._sync:
             os.fdatasync(self._file)
-        os.pwrite(self._file, _head_bytes(head), at + _SLOT * (head.sequence % 2))
+        os.pwrite(self._file, head_bytes(head), at + SLOT * (head.sequence % 2))
         if self._sync:
             os.fdatasync(self._file)
-
-
-def _checksum(block: ColumnBlock) -> int:
-    crc = 0
-    for name in block.__slots__:
-        crc = zlib.crc32(getattr(block, name), crc)
-    return crc
-
-
-def _has(bits: bytes, code: int) -> bool:
-    place = code % _BITS
-    return bool(bits[place // 8] >> (place % 8) & 1)
