@@ -66,6 +66,7 @@ class ColumnFile:
     --------
     >>> import tempfile
     >>> path = tempfile.mkdtemp() + "/ticks.fct"
+    >>> from fastcore import TICK
     >>> with ColumnWriter(path) as writer:
     ...     writer.append(TickBatch(np.zeros(3, TICK), ["BTCUSDT"]))
     >>> file = ColumnFile(path)
