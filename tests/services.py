@@ -103,6 +103,12 @@ class Served:
         assert answer.json() == {"received": len(ticks)}
 
 
+def profiled(service: Served) -> bool:
+    """Whether its profiler has seen something by now; a report is work enough to be seen at."""
+    assert service.client.post("/v1/reports").status_code == 201
+    return bool(service.get("/v1/profile")["folded"])
+
+
 def walk(
     symbol: str, count: int, start: int = T0, gap: int = 1_000_000_000, price: float = 100.0
 ) -> list[Any]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from fastcore.feeds import TickBatch
 from fastcore.feeds.wire import encode
-from services import MINUTE, T0, Served, problem, walk
+from services import MINUTE, T0, Served, problem, profiled, walk
 
 PLAN = {"ema": "EMA(3)", "rsi": 'RSI(3).on("1m")', "bands": "BBANDS(5)"}
 ARGUMENTS = [part for name, text in PLAN.items() for part in ("--indicator", f"{name}={text}")]
@@ -453,7 +453,7 @@ def test_it_watches_itself(served: Served) -> None:
         lambda: any(one["met"] is not None for one in served.get("/v1/objectives")["objectives"]),
         "the API's objective is judged",
     )
-    wait_until(lambda: bool(served.get("/v1/profile")["folded"]), "the profiler has seen something")
+    wait_until(lambda: profiled(served), "the profiler has seen something")
     told = served.get("/v1/profile")
     assert told["running"] and told["samples"] > 0
     assert sum(told["folded"].values()) > 0 and all(".py:" in stack for stack in told["folded"])

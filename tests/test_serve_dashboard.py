@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from servers import wait_until
-from services import MINUTE, Served, make_key
+from services import MINUTE, Served, make_key, profiled
 
 PLAN = {"fast": "EMA(5)", "bands": 'BBANDS(5).on("1m")', "macd": 'MACD(3, 6, 3).on("1m")'}
 ARGUMENTS = [part for name, text in PLAN.items() for part in ("--indicator", f"{name}={text}")]
@@ -228,7 +228,7 @@ def test_the_tuner_is_steered_and_a_report_taken(browser: Browser, served: Serve
 
 
 def test_the_flame_graph_shows_a_part(browser: Browser, served: Served, pictures: Path) -> None:
-    wait_until(lambda: bool(served.get("/v1/profile")["folded"]), "the profiler has seen nothing")
+    wait_until(lambda: profiled(served), "the profiler has seen nothing")
     with opened(browser, served) as page:
         live(page)
         page.keyboard.press("4")

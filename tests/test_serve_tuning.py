@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from servers import wait_until
-from services import Served, walk
+from services import Served, profiled, walk
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +103,7 @@ def test_only_the_newest_reports_are_kept(served: Served) -> None:
 
 
 def test_windows_of_the_profile(served: Served) -> None:
-    wait_until(
-        lambda: bool(served.get("/v1/profile?seconds=3600")["folded"]), "the profiler has seen something"
-    )
+    wait_until(lambda: profiled(served), "the profiler has seen nothing")
     assert served.get("/v1/profile", seconds=60)["folded"]
     told = served.get("/v1/profile/changes", seconds=60)
     assert told["seconds"] == 60
