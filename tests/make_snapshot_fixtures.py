@@ -183,8 +183,8 @@ def indicator_fixture(name: str, largest: bool, before: int, after: int) -> dict
     }
 
 
-def main(number: int) -> None:
-    """Write the fixtures of format `number`, where there are none yet."""
+def main(number: float) -> None:
+    """Write the fixtures of format `number`, such as 2 or 2.1, where there are none yet."""
     accept = fc.Policy(order="accept", invalid="raise")
     buffer = fc.Policy(order="buffer", lateness="2s", buffer_size=20)
     guarded = fc.Policy(invalid="clamp", duplicates="value", jumps=6.0, jump_window=8, duplicate_window=9)
@@ -215,4 +215,4 @@ def main(number: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(json.loads(sys.argv[1]))

@@ -1,6 +1,7 @@
-// The look-ahead average: right, the same bits by any path, exact on constants.
+// The look-ahead averages, of flows and of levels: right, the same bits by any path, exact on constants.
 #include <doctest/doctest.h>
 
+#include "fastcore/window/levels.hpp"
 #include "fastcore/window/recurrence.hpp"
 #include "support.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 
 const std::vector<int> periods = {1, 2, 3, 4, 5, 8, 9, 14, 20, 26, 40, 100, 257, 2000};
 
-Values call(Recurrence& average, const double* x, std::size_t rows) {
+template <class Average>
+Values call(Average& average, const double* x, std::size_t rows) {
   Values out(rows);
   for (std::size_t i = 0; i < rows; ++i) out[i] = average(x[i]);
   return out;
@@ -43,25 +45,30 @@ std::vector<long double> plain_form(const Values& x, long double a, std::size_t 
 
 template <class Together>
 inline constexpr std::size_t count_of = 0;
-template <std::size_t N>
-inline constexpr std::size_t count_of<Recurrences<N>> = N;
+template <template <std::size_t> class Form, std::size_t N>
+inline constexpr std::size_t count_of<Form<N>> = N;
+template <class Together>
+using one_of = std::conditional_t<std::is_same_v<Together, Recurrences<count_of<Together>>>, Recurrence, Level>;
 
 }  // namespace
 
-TEST_CASE("an average says what its definition says") {
+TEST_CASE_TEMPLATE("an average says what its definition says", Average, Recurrence, Level) {
   for (const int period : periods) {
     CAPTURE(period);
     for (const bool wilder : {false, true}) {
       CAPTURE(wilder);
       for (const double level : {100.0, 1e8, 0.0}) {
         const Values x = walk(3 * static_cast<std::size_t>(period) + 4000, 800, level, 0.01);
-        Recurrence average(wilder ? Smoothing::wilder(period) : Smoothing::ema(period));
+        Average average(wilder ? Smoothing::wilder(period) : Smoothing::ema(period));
         const Values got = call(average, x.data(), x.size());
         const auto wanted =
             plain_form(x, wilder ? 1.0L / period : 2.0L / (period + 1.0L), static_cast<std::size_t>(period));
-        // One rounding of the level a row dies out as fast as the average forgets.
+        // One rounding of what is kept a row, which dies out as fast as the average forgets: of the level in one
+        // form; in the other of the moves, and the level is rounded in the seed and in what is returned alone.
         const long double memory = wilder ? period : 0.5L * (period + 1);
-        const long double tolerance = (memory + 4.0L) * std::numeric_limits<double>::epsilon() * (level + 1.0L);
+        const long double roundings =
+            std::is_same_v<Average, Level> ? 2.0L * level + memory + 4.0L : (memory + 4.0L) * (level + 1.0L);
+        const long double tolerance = roundings * std::numeric_limits<double>::epsilon();
         for (std::size_t i = 0; i < x.size(); ++i) {
           REQUIRE(std::isnan(got[i]) == (i + 1 < static_cast<std::size_t>(period)));
           if (!std::isnan(got[i]) && !(std::fabs(got[i] - wanted[i]) <= tolerance)) {
@@ -74,15 +81,15 @@ TEST_CASE("an average says what its definition says") {
   }
 }
 
-TEST_CASE("runs of any length give the bits and the state of single rows") {
+TEST_CASE_TEMPLATE("runs of any length give the bits and the state of single rows", Average, Recurrence, Level) {
   Random random(810);
   for (const int period : periods) {
     CAPTURE(period);
     for (const int most : {3, 9, 100, 700}) {
       const std::size_t all = 2 * static_cast<std::size_t>(period) + 1500;
       for (const Values& x : {walk(all, 811), rough(all, 812)}) {
-        Recurrence by_row(Smoothing::ema(period));
-        Recurrence by_run(Smoothing::ema(period));
+        Average by_row(Smoothing::ema(period));
+        Average by_run(Smoothing::ema(period));
         std::size_t at = 0;
         for (const std::size_t rows : cuts(x.size(), random, most)) {
           Values out(rows, -1.0);
@@ -98,7 +105,7 @@ TEST_CASE("runs of any length give the bits and the state of single rows") {
 }
 
 TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so that their seeds end together",
-                   Together, Recurrences<1>, Recurrences<2>, Recurrences<4>) {
+                   Together, Recurrences<1>, Recurrences<2>, Recurrences<4>, Levels<1>, Levels<2>, Levels<4>) {
   constexpr std::size_t count = count_of<Together>;
   const Smoothing wishes[][4] = {
       {Smoothing::ema(12), Smoothing::ema(26), Smoothing::ema(9), Smoothing::ema(1)},
@@ -118,7 +125,7 @@ TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so
       std::array<Values, count> wanted;
       for (std::size_t k = 0; k < count; ++k) {
         const auto late = static_cast<std::size_t>(longest - chosen[k].period);
-        Recurrence alone(chosen[k]);
+        one_of<Together> alone(chosen[k]);
         wanted[k] = call(alone, series[k].data() + late, 2500 - late);
         wanted[k].insert(wanted[k].begin(), late, quiet_nan);
       }
@@ -154,14 +161,14 @@ TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so
   }
 }
 
-TEST_CASE("the average of a constant is exactly the constant") {
+TEST_CASE_TEMPLATE("the average of a constant is exactly the constant", Average, Recurrence, Level) {
   for (const int period : periods) {
     for (const bool wilder : {false, true}) {
       for (const double constant : {100.0, 0.1, 1e-4, 60000.03, 1e8 + 0.01, -3.3, 1.0 / 3.0, 1.1, 1e300}) {
         CAPTURE(period);
         CAPTURE(constant);
         const Values x(static_cast<std::size_t>(period + 300), constant);
-        Recurrence average(wilder ? Smoothing::wilder(period) : Smoothing::ema(period));
+        Average average(wilder ? Smoothing::wilder(period) : Smoothing::ema(period));
         const Values out = call(average, x.data(), x.size());
         for (std::size_t i = static_cast<std::size_t>(period) - 1; i < x.size(); ++i) REQUIRE(out[i] == constant);
       }
@@ -189,20 +196,21 @@ TEST_CASE("a seed stands for the values before it") {
   }
 }
 
-TEST_CASE("a saved average goes on as if nothing had happened, and a copy leaves no trace") {
+TEST_CASE_TEMPLATE("a saved average goes on as if nothing had happened, and a copy leaves no trace", Average,
+                   Recurrence, Level) {
   const Values x = rough(120, 840);
   for (const int period : {1, 2, 9, 40}) {
     CAPTURE(period);
     for (std::size_t stop = 0; stop < 60; ++stop) {
-      Recurrence average(Smoothing::ema(period));
+      Average average(Smoothing::ema(period));
       call(average, x.data(), stop);
       CHECK(average.ready() == (stop >= static_cast<std::size_t>(period)));
       const std::string bytes = save(average);
-      Recurrence copy = average;
+      Average copy = average;
       const double peeked = copy(x[stop]);
       copy(1e17);
       REQUIRE(save(average) == bytes);
-      Recurrence twin(Smoothing::ema(period));
+      Average twin(Smoothing::ema(period));
       call(twin, x.data(), 57);
       load(twin, bytes);
       REQUIRE(save(twin) == bytes);
@@ -214,8 +222,8 @@ TEST_CASE("a saved average goes on as if nothing had happened, and a copy leaves
   }
 }
 
-TEST_CASE("an average refuses positions that are none") {
-  Recurrence average(Smoothing::ema(5));
+TEST_CASE_TEMPLATE("an average refuses positions that are none", Average, Recurrence, Level) {
+  Average average(Smoothing::ema(5));
   const std::string bytes = save(average);
   // The first three numbers: values in the seed, rows since, and where the next row goes.
   const auto refuse = [&](std::size_t at, std::int64_t value) {

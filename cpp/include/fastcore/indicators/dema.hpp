@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -36,17 +36,18 @@ class Dema {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !second_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    Recurrence::Fours once(first_, 0);
-    Recurrence::Fours twice(second_, 0);
+    Level::Fours once(first_, 0);
+    Level::Fours twice(second_, 0);
+    const auto b = first_.powers(0);
     if (i + lane_count <= n) {
       // The second stage works on the four rows before, so that it does not wait for the first.
-      Lanes before = once(load<Lanes>(in[0] + i));
+      Lanes before = once(load<Lanes>(in[0] + i), b);
       for (i += lane_count; i + lane_count <= n; i += lane_count) {
-        const Lanes e = once(load<Lanes>(in[0] + i));
-        store(out[0] + i - lane_count, before + (before - twice(before)));
+        const Lanes e = once(load<Lanes>(in[0] + i), b);
+        store(out[0] + i - lane_count, before + (before - twice(before, b)));
         before = e;
       }
-      store(out[0] + i - lane_count, before + (before - twice(before)));
+      store(out[0] + i - lane_count, before + (before - twice(before, b)));
     }
     once.end(first_);
     twice.end(second_);
@@ -60,8 +61,8 @@ class Dema {
   }
 
  private:
-  Recurrence first_;
-  Recurrence second_;  // of the first, from its first value on
+  Level first_;
+  Level second_;  // of the first, from its first value on
 };
 
 }  // namespace fastcore

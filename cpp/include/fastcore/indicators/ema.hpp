@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -38,7 +38,7 @@ class Ema {
   }
 
  private:
-  Recurrence average_;
+  Level average_;
 };
 
 }  // namespace fastcore

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/lag.hpp"
 #include "fastcore/window/window.hpp"
@@ -44,14 +45,16 @@ class Kama {
     const double step = rows_ == 0 ? 0.0 : std::fabs(close - previous_);
     const double path = path_.push(step);
     const double move = std::fabs(close - lag_(close));
+    const double change = close - previous_;
     previous_ = close;
     if (rows_ < period_) {
       ++rows_;
-      average_ = close;
+      distance_ = 0.0;
     } else {
-      average_ = std::fma(smoothing(move, path), close - average_, average_);
+      const double kept = 1.0 - smoothing(move, path);
+      distance_ = std::fma(kept, distance_, kept * change);
     }
-    return period_ == 1 ? close : average_;
+    return period_ == 1 ? close : close - distance_;
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
@@ -59,18 +62,21 @@ class Kama {
     double* average = out[0];
     for (; n > 0 && rows_ < period_; --n) *average++ = (*this)(*x++);
     if (n == 0) return;
+    double change[chunk_rows];
     double step[chunk_rows];
     double path[chunk_rows];
-    step[0] = std::fabs(x[0] - previous_);
-    for (std::size_t i = 1; i < n; ++i) step[i] = std::fabs(x[i] - x[i - 1]);
+    change[0] = x[0] - previous_;
+    for (std::size_t i = 1; i < n; ++i) change[i] = x[i] - x[i - 1];
+    for (std::size_t i = 0; i < n; ++i) step[i] = std::fabs(change[i]);
     path_.run(step, n, path);
-    lag_.run(x, n, [&](std::size_t i, double before) { step[i] = smoothing(std::fabs(x[i] - before), path[i]); });
-    double e = average_;
+    lag_.run(x, n, [&](std::size_t i, double before) { step[i] = 1.0 - smoothing(std::fabs(x[i] - before), path[i]); });
+    for (std::size_t i = 0; i < n; ++i) change[i] *= step[i];
+    double d = distance_;
     for (std::size_t i = 0; i < n; ++i) {
-      e = std::fma(step[i], x[i] - e, e);
-      average[i] = period_ == 1 ? x[i] : e;
+      d = std::fma(step[i], d, change[i]);
+      average[i] = period_ == 1 ? x[i] : x[i] - d;
     }
-    average_ = e;
+    distance_ = d;
     previous_ = x[n - 1];
   }
 
@@ -78,7 +84,13 @@ class Kama {
   void state(Archive& archive) {
     archive("rows", rows_);
     archive("previous", previous_);
-    archive("average", average_);
+    // Snapshots from before the distance was kept have the average alone.
+    double average = previous_ - distance_;
+    archive("average", average);
+    archive("distance", distance_);
+    if constexpr (Archive::loading) {
+      if (std::isnan(distance_) && !std::isnan(average)) distance_ = previous_ - average;
+    }
     archive("lag", lag_);
     archive("path", path_);
   }
@@ -95,7 +107,7 @@ class Kama {
   double slow_;
   double span_;
   double previous_ = 0.0;
-  double average_ = 0.0;
+  double distance_ = quiet_nan;  // of the price from the average: its chain is one multiply-add, as in Levels
   int period_;
   int rows_ = 0;
 };

@@ -5,7 +5,7 @@
 
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -49,13 +49,16 @@ class Macd {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !signal_.settled(); ++i) by_row(in, out, i);
-    Recurrences<2>::Fours fast(both_, 0);
-    Recurrences<2>::Fours slow(both_, 1);
-    Recurrence::Fours smooth(signal_, 0);
+    Levels<2>::Fours fast(both_, 0);
+    Levels<2>::Fours slow(both_, 1);
+    Level::Fours smooth(signal_, 0);
+    const auto b_fast = both_.powers(0);
+    const auto b_slow = both_.powers(1);
+    const auto b_signal = signal_.powers(0);
     for (; i + lane_count <= n; i += lane_count) {
       const Lanes x = load<Lanes>(in[0] + i);
-      const Lanes macd = fast(x) - slow(x);
-      const Lanes signal = smooth(macd);
+      const Lanes macd = fast(x, b_fast) - slow(x, b_slow);
+      const Lanes signal = smooth(macd, b_signal);
       put(out, i, std::array{macd, signal, macd - signal});
     }
     fast.end(both_);
@@ -75,8 +78,8 @@ class Macd {
     put(out, i, (*this)(in[0][i]));
   }
 
-  Recurrences<2> both_;  // fast and slow, seeded at the same row
-  Recurrence signal_;
+  Levels<2> both_;  // fast and slow, seeded at the same row
+  Level signal_;
 };
 
 }  // namespace fastcore

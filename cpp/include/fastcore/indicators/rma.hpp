@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -40,7 +40,7 @@ class Rma {
   }
 
  private:
-  Recurrence average_;
+  Level average_;
 };
 
 }  // namespace fastcore

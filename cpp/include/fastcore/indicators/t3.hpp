@@ -5,7 +5,7 @@
 
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -28,7 +28,7 @@ class T3 {
   }
   static constexpr int warmup(const T3Params& p) { return 6 * p.period - 5; }
 
-  explicit T3(const T3Params& p) noexcept : stages_(six(Recurrence(Smoothing::ema(p.period)))), copies_(p.period == 1) {
+  explicit T3(const T3Params& p) noexcept : stages_(six(Level(Smoothing::ema(p.period)))), copies_(p.period == 1) {
     const double v = p.vfactor;
     fourth_ = -3.0 * v * (1.0 + v) * (1.0 + v);
     fifth_ = 3.0 * v * v * (1.0 + v);
@@ -52,14 +52,15 @@ class T3 {
     std::size_t i = 0;
     for (; i < n && (copies_ || !stages_[5].settled()); ++i) t3[i] = (*this)(x[i]);
     if (i + lane_count <= n) {
-      Recurrence::Fours f[6] = {{stages_[0], 0}, {stages_[1], 0}, {stages_[2], 0},
-                                {stages_[3], 0}, {stages_[4], 0}, {stages_[5], 0}};
+      Level::Fours f[6] = {{stages_[0], 0}, {stages_[1], 0}, {stages_[2], 0},
+                           {stages_[3], 0}, {stages_[4], 0}, {stages_[5], 0}};
+      const auto b = stages_[0].powers(0);
       for (; i + lane_count <= n; i += lane_count) {
-        const Lanes e2 = f[1](f[0](load<Lanes>(x + i)));
-        const Lanes e3 = f[2](e2);
-        const Lanes e4 = f[3](e3);
-        const Lanes e5 = f[4](e4);
-        store(t3 + i, join<Lanes>(e3, e4, e5, f[5](e5)));
+        const Lanes e2 = f[1](f[0](load<Lanes>(x + i), b), b);
+        const Lanes e3 = f[2](e2, b);
+        const Lanes e4 = f[3](e3, b);
+        const Lanes e5 = f[4](e4, b);
+        store(t3 + i, join<Lanes>(e3, e4, e5, f[5](e5, b)));
       }
       for (std::size_t k = 0; k < 6; ++k) f[k].end(stages_[k]);
     }
@@ -83,9 +84,9 @@ class T3 {
     return e3 + ((e4 - e3) * fourth_ + (e5 - e3) * fifth_ + (e6 - e3) * sixth_);
   }
 
-  static std::array<Recurrence, 6> six(const Recurrence& one) noexcept { return {one, one, one, one, one, one}; }
+  static std::array<Level, 6> six(const Level& one) noexcept { return {one, one, one, one, one, one}; }
 
-  std::array<Recurrence, 6> stages_;
+  std::array<Level, 6> stages_;
   double fourth_;
   double fifth_;
   double sixth_;

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/recurrence.hpp"
+#include "fastcore/window/levels.hpp"
 
 namespace fastcore {
 
@@ -38,23 +38,24 @@ class Tema {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !third_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    Recurrence::Fours once(first_, 0);
-    Recurrence::Fours twice(second_, 0);
-    Recurrence::Fours thrice(third_, 0);
+    Level::Fours once(first_, 0);
+    Level::Fours twice(second_, 0);
+    Level::Fours thrice(third_, 0);
+    const auto b = first_.powers(0);
     if (i + 2 * lane_count <= n) {
       // Each stage works on what the one before it left a round ago, so that none waits for another.
-      Lanes e1 = once(load<Lanes>(in[0] + i));
-      Lanes e2 = twice(e1);
-      Lanes e0 = once(load<Lanes>(in[0] + i + lane_count));
+      Lanes e1 = once(load<Lanes>(in[0] + i), b);
+      Lanes e2 = twice(e1, b);
+      Lanes e0 = once(load<Lanes>(in[0] + i + lane_count), b);
       for (i += 2 * lane_count; i + lane_count <= n; i += lane_count) {
-        store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2)));
+        store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2, b)));
         e1 = e0;
-        e2 = twice(e0);
-        e0 = once(load<Lanes>(in[0] + i));
+        e2 = twice(e0, b);
+        e0 = once(load<Lanes>(in[0] + i), b);
       }
-      store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2)));
-      e2 = twice(e0);
-      store(out[0] + i - lane_count, join<Lanes>(e0, e2, thrice(e2)));
+      store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2, b)));
+      e2 = twice(e0, b);
+      store(out[0] + i - lane_count, join<Lanes>(e0, e2, thrice(e2, b)));
     }
     once.end(first_);
     twice.end(second_);
@@ -76,9 +77,9 @@ class Tema {
     return 3.0 * (once - twice) + thrice;
   }
 
-  Recurrence first_;
-  Recurrence second_;  // of the first, from its first value on
-  Recurrence third_;   // of the second, likewise
+  Level first_;
+  Level second_;  // of the first, from its first value on
+  Level third_;   // of the second, likewise
 };
 
 }  // namespace fastcore

@@ -1,51 +1,37 @@
-// Exponential smoothing, e += a (x - e), without waiting for itself. The plain form is bound by the
-// latency of its multiply and add; written four rows ahead,
+// Exponential averages of gains, ranges and the like, e += a (x - e), without waiting for themselves; those of
+// levels, such as prices, are in window/levels.hpp. The plain form is bound by the latency of its multiply and add;
+// written four rows ahead,
 //
 //      e[n] = fma(g, x[n] - E, E - w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
 //      w = ab (x[n] - x[n-1]) + ab^2 (x[n] - x[n-2]) + ab^3 (x[n] - x[n-3]),    b = 1 - a,
 //
-// four chains run side by side (bench `batch/EMA`), a constant gives exactly the constant, and the
+// four chains run side by side (bench `batch/RSI`), a constant gives exactly the constant, and the
 // same expression on each tick gives the same bits. fma is explicit: it rounds alike on every machine.
 #pragma once
 
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <utility>
 
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/seeds.hpp"
 
 namespace fastcore {
 
-/// Smoothing factor 0 < a <= 1, and the values whose mean is the seed.
-struct Smoothing {
-  double a;
-  int period;
-
-  /// The exponential average of the field: a = 2 / (period + 1).
-  static constexpr Smoothing ema(int period) noexcept { return {2.0 / (period + 1.0), period}; }
-  /// Wilder's: a = 1 / period.
-  static constexpr Smoothing wilder(int period) noexcept { return {1.0 / period, period}; }
-};
-
-/// N (1, 2 or 4) averages that step together and whose seeds are complete at the same row: that of the
-/// longest period, so a shorter one begins its seed later.
+/// N (1, 2 or 4) averages that step together and whose seeds are complete at the same row.
 template <std::size_t N>
 class Recurrences {
  public:
   using V = typename VectorOf<N>::type;
 
-  explicit Recurrences(const std::array<Smoothing, N>& all) noexcept {
+  explicit Recurrences(const std::array<Smoothing, N>& all) noexcept : seeds_(all) {
     for (std::size_t i = 0; i < N; ++i) {
-      assert(all[i].a > 0.0 && all[i].a <= 1.0 && all[i].period >= 1);
       const double b = 1.0 - all[i].a;
       c_[i] = all[i].a;
       for (std::size_t k = 1; k < 4; ++k) c_[k * N + i] = c_[(k - 1) * N + i] * b;
       g_[i] = ((c_[3 * N + i] + c_[2 * N + i]) + c_[N + i]) + c_[i];
-      period_[i] = all[i].period;
-      if (all[i].period > longest_) longest_ = all[i].period;
     }
   }
 
@@ -65,8 +51,7 @@ class Recurrences {
     rows_ = 1;
   }
 
-  /// Four settled rows of one average at a time, in registers. Several may feed each other in one loop, so
-  /// that they wait side by side: DEMA 0.79 ns a row, 1.15 in a pass for each (bench `batch/DEMA`).
+  /// Four settled rows of one average at a time, in registers.
   class Fours {
    public:
     Fours(const Recurrences& owner, std::size_t which) noexcept
@@ -135,15 +120,13 @@ class Recurrences {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("seeding", seeding_);
+    seeds_.count_state(archive);
     archive("rows", rows_);
     archive("at", at_);
     if constexpr (Archive::loading) {
-      if (rows_ < 0 || rows_ > settled_rows || seeding_ < 0 || seeding_ > longest_ || at_ > 3)
-        archive.fail("a recurrence's position is outside its range");
+      if (rows_ < 0 || rows_ > settled_rows || at_ > 3) archive.fail("an average's position is outside its range");
     }
-    archive.array("shift", shift_, N);
-    archive.array("sum", sum_, N);
+    seeds_.sum_state(archive);
     archive.array("e", e_, 4 * N);
     archive.array("x", x_, 4 * N);
     if constexpr (Archive::loading) {
@@ -180,14 +163,7 @@ class Recurrences {
     store(now, x);
     store(e, value());
     if (rows_ == 0) {
-      ++seeding_;
-      for (std::size_t i = 0; i < N; ++i) {
-        const int place = seeding_ - (longest_ - period_[i]);
-        if (place == 1) shift_[i] = now[i];
-        if (place >= 1) sum_[i] += now[i] - shift_[i];
-        e[i] = shift_[i] + sum_[i] / period_[i];
-      }
-      if (seeding_ < longest_) return broadcast<V>(quiet_nan);
+      if (!seeds_.take(now, e)) return broadcast<V>(quiet_nan);
     } else {
       for (std::size_t i = 0; i < N; ++i) e[i] = std::fma(c_[i], now[i] - e[i], e[i]);
     }
@@ -215,11 +191,7 @@ class Recurrences {
   double x_[8 * N] = {};    // twice the last four inputs: the one k rows ago is at at_ + 4 - k, without a wrap
   std::size_t at_ = 0;      // where the next row goes, and row n-4 lies
   int rows_ = 0;            // since the seed, counted up to `settled_rows`
-  int seeding_ = 0;         // values in the longest seed so far
-  int longest_ = 0;
-  int period_[N];
-  double shift_[N] = {};
-  double sum_[N] = {};
+  Seeds<N> seeds_;
 };
 
 /// One average.
