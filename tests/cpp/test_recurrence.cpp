@@ -1,7 +1,7 @@
 // The look-ahead averages, of flows and of levels: right, the same bits by any path, exact on constants.
 #include <doctest/doctest.h>
 
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 #include "fastcore/window/recurrence.hpp"
 #include "support.hpp"
 
@@ -48,11 +48,11 @@ inline constexpr std::size_t count_of = 0;
 template <template <std::size_t> class Form, std::size_t N>
 inline constexpr std::size_t count_of<Form<N>> = N;
 template <class Together>
-using one_of = std::conditional_t<std::is_same_v<Together, Recurrences<count_of<Together>>>, Recurrence, Level>;
+using one_of = std::conditional_t<std::is_same_v<Together, Recurrences<count_of<Together>>>, Recurrence, LevelAverage>;
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("an average says what its definition says", Average, Recurrence, Level) {
+TEST_CASE_TEMPLATE("an average says what its definition says", Average, Recurrence, LevelAverage) {
   for (const int period : periods) {
     CAPTURE(period);
     for (const bool wilder : {false, true}) {
@@ -67,7 +67,7 @@ TEST_CASE_TEMPLATE("an average says what its definition says", Average, Recurren
         // form; in the other of the moves, and the level is rounded in the seed and in what is returned alone.
         const long double memory = wilder ? period : 0.5L * (period + 1);
         const long double roundings =
-            std::is_same_v<Average, Level> ? 2.0L * level + memory + 4.0L : (memory + 4.0L) * (level + 1.0L);
+            std::is_same_v<Average, LevelAverage> ? 2.0L * level + memory + 4.0L : (memory + 4.0L) * (level + 1.0L);
         const long double tolerance = roundings * std::numeric_limits<double>::epsilon();
         for (std::size_t i = 0; i < x.size(); ++i) {
           REQUIRE(std::isnan(got[i]) == (i + 1 < static_cast<std::size_t>(period)));
@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("an average says what its definition says", Average, Recurren
   }
 }
 
-TEST_CASE_TEMPLATE("runs of any length give the bits and the state of single rows", Average, Recurrence, Level) {
+TEST_CASE_TEMPLATE("runs of any length give the bits and the state of single rows", Average, Recurrence, LevelAverage) {
   Random random(810);
   for (const int period : periods) {
     CAPTURE(period);
@@ -105,7 +105,8 @@ TEST_CASE_TEMPLATE("runs of any length give the bits and the state of single row
 }
 
 TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so that their seeds end together",
-                   Together, Recurrences<1>, Recurrences<2>, Recurrences<4>, Levels<1>, Levels<2>, Levels<4>) {
+                   Together, Recurrences<1>, Recurrences<2>, Recurrences<4>, LevelAverages<1>, LevelAverages<2>,
+                   LevelAverages<4>) {
   constexpr std::size_t count = count_of<Together>;
   const Smoothing wishes[][4] = {
       {Smoothing::ema(12), Smoothing::ema(26), Smoothing::ema(9), Smoothing::ema(1)},
@@ -161,7 +162,7 @@ TEST_CASE_TEMPLATE("averages that step together are those on their own, begun so
   }
 }
 
-TEST_CASE_TEMPLATE("the average of a constant is exactly the constant", Average, Recurrence, Level) {
+TEST_CASE_TEMPLATE("the average of a constant is exactly the constant", Average, Recurrence, LevelAverage) {
   for (const int period : periods) {
     for (const bool wilder : {false, true}) {
       for (const double constant : {100.0, 0.1, 1e-4, 60000.03, 1e8 + 0.01, -3.3, 1.0 / 3.0, 1.1, 1e300}) {
@@ -197,7 +198,7 @@ TEST_CASE("a seed stands for the values before it") {
 }
 
 TEST_CASE_TEMPLATE("a saved average goes on as if nothing had happened, and a copy leaves no trace", Average,
-                   Recurrence, Level) {
+                   Recurrence, LevelAverage) {
   const Values x = rough(120, 840);
   for (const int period : {1, 2, 9, 40}) {
     CAPTURE(period);
@@ -222,7 +223,7 @@ TEST_CASE_TEMPLATE("a saved average goes on as if nothing had happened, and a co
   }
 }
 
-TEST_CASE_TEMPLATE("an average refuses positions that are none", Average, Recurrence, Level) {
+TEST_CASE_TEMPLATE("an average refuses positions that are none", Average, Recurrence, LevelAverage) {
   Average average(Smoothing::ema(5));
   const std::string bytes = save(average);
   // The first three numbers: values in the seed, rows since, and where the next row goes.

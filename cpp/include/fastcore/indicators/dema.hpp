@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -36,8 +36,8 @@ class Dema {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !second_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    Level::Fours once(first_, 0);
-    Level::Fours twice(second_, 0);
+    LevelAverage::Fours once(first_, 0);
+    LevelAverage::Fours twice(second_, 0);
     const auto b = first_.powers(0);
     if (i + lane_count <= n) {
       // The second stage works on the four rows before, so that it does not wait for the first.
@@ -61,8 +61,8 @@ class Dema {
   }
 
  private:
-  Level first_;
-  Level second_;  // of the first, from its first value on
+  LevelAverage first_;
+  LevelAverage second_;  // of the first, from its first value on
 };
 
 }  // namespace fastcore

@@ -107,7 +107,7 @@ class Kama {
   double slow_;
   double span_;
   double previous_ = 0.0;
-  double distance_ = quiet_nan;  // of the price from the average: its chain is one multiply-add, as in Levels
+  double distance_ = quiet_nan;  // of the price from the average: its chain is one multiply-add, as in LevelAverages
   int period_;
   int rows_ = 0;
 };

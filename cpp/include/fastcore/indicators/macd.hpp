@@ -5,7 +5,7 @@
 
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -49,9 +49,9 @@ class Macd {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !signal_.settled(); ++i) by_row(in, out, i);
-    Levels<2>::Fours fast(both_, 0);
-    Levels<2>::Fours slow(both_, 1);
-    Level::Fours smooth(signal_, 0);
+    LevelAverages<2>::Fours fast(both_, 0);
+    LevelAverages<2>::Fours slow(both_, 1);
+    LevelAverage::Fours smooth(signal_, 0);
     const auto b_fast = both_.powers(0);
     const auto b_slow = both_.powers(1);
     const auto b_signal = signal_.powers(0);
@@ -78,8 +78,8 @@ class Macd {
     put(out, i, (*this)(in[0][i]));
   }
 
-  Levels<2> both_;  // fast and slow, seeded at the same row
-  Level signal_;
+  LevelAverages<2> both_;  // fast and slow, seeded at the same row
+  LevelAverage signal_;
 };
 
 }  // namespace fastcore

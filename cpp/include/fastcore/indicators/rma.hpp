@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -40,7 +40,7 @@ class Rma {
   }
 
  private:
-  Level average_;
+  LevelAverage average_;
 };
 
 }  // namespace fastcore

@@ -5,7 +5,7 @@
 
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -28,7 +28,8 @@ class T3 {
   }
   static constexpr int warmup(const T3Params& p) { return 6 * p.period - 5; }
 
-  explicit T3(const T3Params& p) noexcept : stages_(six(Level(Smoothing::ema(p.period)))), copies_(p.period == 1) {
+  explicit T3(const T3Params& p) noexcept
+      : stages_(six(LevelAverage(Smoothing::ema(p.period)))), copies_(p.period == 1) {
     const double v = p.vfactor;
     fourth_ = -3.0 * v * (1.0 + v) * (1.0 + v);
     fifth_ = 3.0 * v * v * (1.0 + v);
@@ -52,8 +53,8 @@ class T3 {
     std::size_t i = 0;
     for (; i < n && (copies_ || !stages_[5].settled()); ++i) t3[i] = (*this)(x[i]);
     if (i + lane_count <= n) {
-      Level::Fours f[6] = {{stages_[0], 0}, {stages_[1], 0}, {stages_[2], 0},
-                           {stages_[3], 0}, {stages_[4], 0}, {stages_[5], 0}};
+      LevelAverage::Fours f[6] = {{stages_[0], 0}, {stages_[1], 0}, {stages_[2], 0},
+                                  {stages_[3], 0}, {stages_[4], 0}, {stages_[5], 0}};
       const auto b = stages_[0].powers(0);
       for (; i + lane_count <= n; i += lane_count) {
         const Lanes e2 = f[1](f[0](load<Lanes>(x + i), b), b);
@@ -84,9 +85,9 @@ class T3 {
     return e3 + ((e4 - e3) * fourth_ + (e5 - e3) * fifth_ + (e6 - e3) * sixth_);
   }
 
-  static std::array<Level, 6> six(const Level& one) noexcept { return {one, one, one, one, one, one}; }
+  static std::array<LevelAverage, 6> six(const LevelAverage& one) noexcept { return {one, one, one, one, one, one}; }
 
-  std::array<Level, 6> stages_;
+  std::array<LevelAverage, 6> stages_;
   double fourth_;
   double fifth_;
   double sixth_;

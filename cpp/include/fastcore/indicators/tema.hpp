@@ -4,7 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -38,9 +38,9 @@ class Tema {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !third_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    Level::Fours once(first_, 0);
-    Level::Fours twice(second_, 0);
-    Level::Fours thrice(third_, 0);
+    LevelAverage::Fours once(first_, 0);
+    LevelAverage::Fours twice(second_, 0);
+    LevelAverage::Fours thrice(third_, 0);
     const auto b = first_.powers(0);
     if (i + 2 * lane_count <= n) {
       // Each stage works on what the one before it left a round ago, so that none waits for another.
@@ -77,9 +77,9 @@ class Tema {
     return 3.0 * (once - twice) + thrice;
   }
 
-  Level first_;
-  Level second_;  // of the first, from its first value on
-  Level third_;   // of the second, likewise
+  LevelAverage first_;
+  LevelAverage second_;  // of the first, from its first value on
+  LevelAverage third_;   // of the second, likewise
 };
 
 }  // namespace fastcore

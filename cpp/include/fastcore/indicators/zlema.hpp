@@ -7,7 +7,7 @@
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
 #include "fastcore/window/lag.hpp"
-#include "fastcore/window/levels.hpp"
+#include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
 
@@ -66,7 +66,7 @@ class Zlema {
 
  private:
   Ring<double> lag_;
-  Level average_;
+  LevelAverage average_;
   int missing_;
   int rows_ = 0;
 };

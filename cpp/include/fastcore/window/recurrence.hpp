@@ -1,6 +1,6 @@
 // Exponential averages of gains, ranges and the like, e += a (x - e), without waiting for themselves; those of
-// levels, such as prices, are in window/levels.hpp. The plain form is bound by the latency of its multiply and add;
-// written four rows ahead,
+// levels, such as prices, are in window/level_average.hpp. The plain form is bound by the latency of its multiply and
+// add; written four rows ahead,
 //
 //      e[n] = fma(g, x[n] - E, E - w),    E = e[n-4],   g = a + ab + ab^2 + ab^3,
 //      w = ab (x[n] - x[n-1]) + ab^2 (x[n] - x[n-2]) + ab^3 (x[n] - x[n-3]),    b = 1 - a,

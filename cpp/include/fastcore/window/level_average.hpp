@@ -25,11 +25,11 @@ namespace fastcore {
 
 /// N (1, 2 or 4) averages that step together and whose seeds are complete at the same row.
 template <std::size_t N>
-class Levels {
+class LevelAverages {
  public:
   using V = typename VectorOf<N>::type;
 
-  explicit Levels(const std::array<Smoothing, N>& all) noexcept : seeds_(all) {
+  explicit LevelAverages(const std::array<Smoothing, N>& all) noexcept : seeds_(all) {
     for (std::size_t i = 0; i < N; ++i) {
       const double b = 1.0 - all[i].a;
       b1_[i] = b;
@@ -67,7 +67,7 @@ class Levels {
   /// that they wait side by side: DEMA 0.79 ns a row, 1.15 in a pass for each (bench `batch/DEMA`).
   class Fours {
    public:
-    Fours(const Levels& owner, std::size_t which) noexcept
+    Fours(const LevelAverages& owner, std::size_t which) noexcept
         : which_(which),
           x_(in_order(owner.x_, owner.at_, which)),
           v_(in_order(owner.v_, owner.at_, which)),
@@ -83,7 +83,7 @@ class Levels {
       return x - d_;
     }
     /// Leaves the owner as one call for each value would: a multiple of four, so its position stays.
-    void end(Levels& owner) const noexcept {
+    void end(LevelAverages& owner) const noexcept {
       for (unsigned k = 0; k < lane_count; ++k) {
         const std::size_t at = ((owner.at_ + k) & 3) * N + which_;
         owner.x_[at] = x_[k];
@@ -223,11 +223,11 @@ class Levels {
 };
 
 /// One average.
-class Level : public Levels<1> {
+class LevelAverage : public LevelAverages<1> {
  public:
-  explicit Level(const Smoothing& smoothing) noexcept : Levels<1>({smoothing}) {}
-  using Levels<1>::run;
-  void run(const double* x, std::size_t n, double* out) noexcept { Levels<1>::run({x}, n, {out}); }
+  explicit LevelAverage(const Smoothing& smoothing) noexcept : LevelAverages<1>({smoothing}) {}
+  using LevelAverages<1>::run;
+  void run(const double* x, std::size_t n, double* out) noexcept { LevelAverages<1>::run({x}, n, {out}); }
 };
 
 }  // namespace fastcore
