@@ -1,8 +1,9 @@
 // `histogram/...`: what it costs to know a latency.
 #include <chrono>
+#include <memory>
 
 #include "bench.hpp"
-#include "fastcore/latency/histogram.hpp"
+#include "fastcore/latency/placed_histogram.hpp"
 
 namespace fastcore::bench {
 
@@ -22,6 +23,20 @@ void record(benchmark::State& state) {
   benchmark::DoNotOptimize(&histogram);
   for (auto _ : state) {
     for (const std::uint64_t value : values) histogram.record(value);
+    benchmark::ClobberMemory();
+  }
+  per_item(state, values.size());
+}
+
+/// As the engine records a stage: into the page that other processes read.
+void record_placed(benchmark::State& state) {
+  const auto values = latencies();
+  auto page = std::make_shared<Histogram>();
+  PlacedHistogram histogram;
+  histogram.move_to(page.get(), page);
+  benchmark::DoNotOptimize(&histogram);
+  for (auto _ : state) {
+    for (const std::uint64_t value : values) histogram.get().record(value);
     benchmark::ClobberMemory();
   }
   per_item(state, values.size());
@@ -52,6 +67,7 @@ void merge(benchmark::State& state) {
 }
 
 BENCHMARK(record)->Name("histogram/record");
+BENCHMARK(record_placed)->Name("histogram/record_placed");
 BENCHMARK(clock_read)->Name("histogram/clock");
 BENCHMARK(percentile)->Name("histogram/percentile");
 BENCHMARK(merge)->Name("histogram/merge");

@@ -308,7 +308,8 @@ void set_sequence(PyEngine& self, std::uint64_t sequence) {
   self.engine().set_sequence(sequence);
 }
 
-py::dict latency(const Histogram& h) {
+py::dict latency(const Histogram& live) {
+  const Histogram h = live.copy();
   py::dict all;
   all["count"] = h.count();
   all["mean"] = h.mean();
@@ -319,11 +320,19 @@ py::dict latency(const Histogram& h) {
   return all;
 }
 
+/// They may be read while a batch runs.
+py::dict stages(const PyEngine& self) {
+  py::dict all;
+  for (std::size_t i = 0; i < stage_count; ++i)
+    all[stage_names[i]] = self.handle->engine->latency(static_cast<Stage>(i));
+  return all;
+}
+
 py::dict stats(PyEngine& self) {
   Engine& engine = self.engine();
   py::dict latencies;
-  latencies["on_tick"] = latency(engine.tick_latency());
-  latencies["on_ticks"] = latency(engine.batch_latency());
+  for (std::size_t i = 0; i < stage_count; ++i)
+    latencies[stage_names[i]] = latency(engine.latency(static_cast<Stage>(i))->get());
   py::dict all;
   all["symbols"] = engine.symbols().size();
   all["columns"] = engine.plan().columns().size();
@@ -377,6 +386,8 @@ void bind_engine(py::module_& m) {
       .def_property_readonly("_copies_rows", [](const PyEngine& self) { return self.handle->copy_rows; })
       .def_property_readonly("_history", [](PyEngine& self) { return self.engine().options().history; })
       .def("stats", &stats, "Counts, memory in bytes, and latency percentiles in ns of a sample of the calls.")
+      .def("stages", &stages,
+           "The histograms behind the latencies of `stats`, by name: of calls, and of the parts of a tick.")
       .def("_on_ticks", &on_ticks)
       .def("_on_bars", &on_bars)
       .def("_snapshot", [](PyEngine& self, bool history) { return py::bytes(self.engine().snapshot(history)); })

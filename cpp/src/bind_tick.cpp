@@ -150,15 +150,6 @@ bool log_tick(EngineHandle& handle, const Symbol& symbol, const Tick& tick) noex
   return logged;
 }
 
-Outcome timed_tick(EngineHandle& handle, Symbol& symbol, const Tick& tick) noexcept {
-  using Time = std::chrono::steady_clock;
-  const auto before = Time::now();
-  const Outcome outcome = symbol.on_tick(tick);
-  handle.engine->tick_latency().record(
-      static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
-  return outcome;
-}
-
 }  // namespace
 
 PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
@@ -191,7 +182,8 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
   const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};
   if (symbol.log_number() != no_symbol && !log_tick(*self->owner, symbol, tick)) return nullptr;
   if (ts < earliest_ts) return refuse_time(*self, "on_tick", values[0], ts);
-  const Outcome outcome = self->owner->engine->sample() ? timed_tick(*self->owner, symbol, tick) : symbol.on_tick(tick);
+  Engine& engine = *self->owner->engine;
+  const Outcome outcome = engine.sample() ? engine.take_sampled(symbol, tick, Stage::on_tick) : symbol.on_tick(tick);
   if (outcome != Outcome::accepted) {
     if (raises(symbol, outcome)) {
       PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};

@@ -2,7 +2,6 @@
 #include "fastcore/engine/engine.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "fastcore/engine/log.hpp"
@@ -27,6 +26,7 @@ Engine::Engine(std::vector<NodeSpec> specs, const Options& options, const Almana
     : Engine(std::make_shared<const Plan>(std::move(specs), std::vector<const Kernel*>(), almanacs), options) {}
 
 Engine::Engine(std::shared_ptr<const Plan> plan, const Options& options) : plan_(std::move(plan)), options_(options) {
+  for (auto& one : latencies_) one = std::make_shared<PlacedHistogram>();
   if (options.history > most_history) {
     throw PlanError("history must be from 0 to " + std::to_string(most_history) + " rows, not " +
                     std::to_string(options.history));
@@ -94,10 +94,26 @@ bool Engine::drop(const std::string& name) {
   return true;
 }
 
+Outcome Engine::take_sampled(Symbol& symbol, const Tick& tick, Stage call) noexcept {
+  Histogram& whole = latency(call)->get();
+  if (calls_ / sampling % 4 != 0) {
+    const std::uint64_t before = StageProbe::now();
+    const Outcome outcome = symbol.on_tick(tick);
+    whole.record(StageProbe::now() - before);
+    return outcome;
+  }
+  StageProbe probe;
+  const Outcome outcome = symbol.on_tick(tick, probe);
+  for (const Stage part : {Stage::validate, Stage::bars, Stage::indicators}) {
+    if (probe.entered(part)) latency(part)->get().record(probe.spent(part));
+  }
+  whole.record(probe.total());
+  return outcome;
+}
+
 std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
                              std::uint8_t* outcomes) {
   if (log_ != nullptr) require(log_->ticks(ticks, count, table), *log_);
-  using Time = std::chrono::steady_clock;
   const std::size_t width = plan_->columns().size();
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -112,9 +128,7 @@ std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::ve
         unplaced_.count(outcome);
       }
     } else if (sample()) {
-      const auto before = Time::now();
-      outcome = symbol->on_tick(tick);
-      batch_latency_.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(Time::now() - before).count()));
+      outcome = take_sampled(*symbol, tick, Stage::on_ticks);
     } else {
       outcome = symbol->on_tick(tick);
     }

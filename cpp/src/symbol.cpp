@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "fastcore/check.hpp"
 
@@ -69,8 +70,11 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
 void Symbol::run(const Tick& tick) noexcept {
   if (policy_.watches()) watch(tick);
   gaps_.open = 0;
-  for (std::size_t i = 0; i < bars_.size(); ++i) {
-    if (bars_[i].of_ticks) bars_[i].builder.on_tick(tick, emit_to(i + 1));
+  if (!bars_.empty()) {
+    const StagePart part(probe_, Stage::bars);
+    for (std::size_t i = 0; i < bars_.size(); ++i) {
+      if (bars_[i].of_ticks) bars_[i].builder.on_tick(tick, emit_to(i + 1));
+    }
   }
   put(tick);
   run_clock(0, true);
@@ -84,6 +88,16 @@ Outcome Symbol::on_tick(const Tick& tick) noexcept {
   }
   if (!valid_price(tick.price) || !valid_size(tick.size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
   return outcome_ = ledger_.count(take(tick));
+}
+
+Outcome Symbol::on_tick(const Tick& tick, StageProbe& probe) noexcept {
+  const Group* const first = std::exchange(first_, nullptr);
+  probe_ = &probe;
+  const Outcome outcome = on_tick(tick);
+  probe_ = nullptr;
+  if (first != nullptr) first_ = first;
+  probe.stop();
+  return outcome;
 }
 
 void Symbol::begin_history() {
@@ -185,6 +199,7 @@ void Symbol::flush() noexcept {
 }
 
 void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
+  const StagePart part(probe_, Stage::indicators);
   auto* const symbol = reinterpret_cast<std::byte*>(cells_);
   const bool settled = ready_[clock] == plan_->state_count(clock);
   plan_->step(clock, symbol, cells_, settled && finite);

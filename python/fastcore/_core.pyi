@@ -287,6 +287,8 @@ class Engine:
         """
     def stats(self) -> dict[str, Any]:
         """Counts, memory in bytes, and latency percentiles in ns of a sample of the calls."""
+    def stages(self) -> dict[str, Histogram]:
+        """The histograms behind the latencies of `stats`, by name: of calls, and of the parts of a tick."""
     def checkpoint(self, *, history: bool = False) -> str:
         """Write the state beside the journal, where a recovery begins, and let go of what is not needed
         any more. With history=True its rows and bars, too. Returns the file's path.
@@ -356,6 +358,11 @@ class Histogram:
         """An independent copy."""
     def reset(self) -> None:
         """Forget all records."""
+    _bytes: int
+    def _move_to(self, buffer: Any, offset: int) -> None: ...
+    @staticmethod
+    def _read_from(buffer: Any, offset: int) -> Histogram:
+        """Convert a function to be a static method."""
     @property
     def count(self) -> int:
         """How many records there are."""

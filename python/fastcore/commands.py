@@ -43,6 +43,7 @@ app.command("serve")(serve_commands.serve_command)
 app.add_typer(perf_commands.alerts_app)
 app.command("report")(perf_commands.report_command)
 app.command("profile")(perf_commands.profile_command)
+app.command("stages")(perf_commands.stages_command)
 app.add_typer(db_commands.app)
 
 journal_app = typer.Typer(

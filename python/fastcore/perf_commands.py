@@ -11,7 +11,7 @@ import typer
 from fastcore import console
 from fastcore.errors import FastcoreError
 
-__all__ = ["alerts_app", "profile_command", "report_command"]
+__all__ = ["alerts_app", "profile_command", "report_command", "stages_command"]
 
 alerts_app = typer.Typer(
     name="alerts",
@@ -164,3 +164,28 @@ def profile_command(
     for one in lines:
         typer.echo(str(one))
     console.note(f"profile: {out}")
+
+
+def stages_command(
+    name: Annotated[str | None, typer.Argument(help="Of the page; without one, they are listed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the stages of a running process from its stats page, or of one that was killed."""
+    from fastcore.perf.pages import StatsView, page_names
+
+    if name is None:
+        names = page_names()
+        console.show_json(names) if as_json else typer.echo("\n".join(names) or "no process has a stats page")
+        return
+    view = StatsView(name)
+    found = {
+        stage: {"count": one.count, "mean": one.mean, "max": one.max}
+        | {f"p{percent:g}": one.percentile(percent) for percent in (50, 95, 99, 99.9)}
+        for stage, one in view.read().items()
+    }
+    if as_json:
+        console.show_json({"process": view.pid, "alive": view.alive, "stages": found})
+        return
+    typer.echo(f"process {view.pid}, which {'runs' if view.alive else 'has ended'}; ns")
+    for stage, numbers in found.items():
+        typer.echo(f"{stage:28} " + "  ".join(f"{key} {value:,.0f}" for key, value in numbers.items()))

@@ -15,7 +15,7 @@ from fastcore._quiet import Quiet
 from fastcore.perf.changes import PageHinkley
 from fastcore.perf.findings import Finding, Findings
 from fastcore.perf.history import History
-from fastcore.perf.profiler import IDLE, Profiler
+from fastcore.perf.profiler import IDLE, PARTS, Profiler
 from fastcore.perf.profiles import Frame, Profile
 from fastcore.perf.queries import QueryWatch
 from fastcore.perf.samples import Distribution, Key
@@ -141,11 +141,24 @@ class Bottlenecks:
                 yield Finding(
                     "busy engine",
                     "engine",
-                    f"it takes {share:.0%} of the loop's time, {found.mean / 1e6:.3g} ms a batch",
+                    f"it takes {share:.0%} of the loop's time, {found.mean / 1e6:.3g} ms a batch"
+                    + self._parts(history),
                     "",
                     "fewer indicators, longer clocks, or symbols spread over processes (fastcore.scale)",
                     share,
                 )
+
+    def _parts(self, history: History) -> str:
+        """Which part of a tick takes most of the engine's time, in words; empty where it is not known."""
+        spent: dict[str, int] = {}
+        for name in PARTS:
+            for key in history.keys("fastcore_engine_stage_seconds", {"stage": name}):
+                found = history.distribution(key, self.window)
+                spent[name] = spent.get(name, 0) + (found.total if found is not None else 0)
+        if not sum(spent.values()):
+            return ""
+        most = max(spent, key=lambda name: spent[name])
+        return f", {spent[most] / sum(spent.values()):.0%} of it in its {most}"
 
     def _stalled(self, history: History) -> Iterator[Finding]:
         for loop in self._loops:

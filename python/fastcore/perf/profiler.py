@@ -1,7 +1,8 @@
 """The profiler that is always on: a thread looks at all stacks 19 times a second and keeps minutes of them.
 
 19 and not 20, so that it does not march in step with what happens each tenth of a second. It sees Python at
-the points where a thread may lose the interpreter; the C++ core shows as one frame of its own.
+the points where a thread may lose the interpreter. What the C++ core does meanwhile is no Python: its time is
+parted by what the engine's own sample of the same minute says of its stages.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any, Self
 
+from fastcore._core import Histogram
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError
 from fastcore.perf.profiles import Frame, Profile
@@ -37,20 +39,35 @@ NATIVE = {
     ("engine.py", f"Engine.{method}"): Frame(f"engine (C++): {method}") for method in ("on_ticks", "on_bars")
 }
 
+#: Parts of a tick's way through the engine, as its histograms name them.
+PARTS = ("validate", "bars", "indicators")
+
 _DEEPEST = 200  # frames that are kept of a stack, innermost first
 _MOST_STACKS = 20_000
 _MORE = (Frame("(more stacks than are kept)"),)
 
 
+def _parted(stack: tuple[Frame, ...], stages: Mapping[str, int]) -> Iterator[tuple[tuple[Frame, ...], float]]:
+    """A stack that ends in the engine as one for each of its stages, with their shares."""
+    total = sum(stages.values())
+    if not stack or total == 0 or stack[-1] not in NATIVE.values():
+        yield stack, 1.0
+        return
+    for name, ns in stages.items():
+        if ns:
+            yield (*stack, Frame(f"engine (C++): {name}")), ns / total
+
+
 class _Minute:
     """The stacks of one minute, by number, with seconds on the wall and of the processor."""
 
-    __slots__ = ("cpu", "end", "start", "wall")
+    __slots__ = ("cpu", "end", "stages", "start", "wall")
 
     def __init__(self, start: float) -> None:
         self.start = self.end = start
         self.wall: dict[int, float] = {}
         self.cpu: dict[int, float] = {}
+        self.stages: dict[str, int] = {}  # ns of the engine's sample
 
 
 class Profiler:
@@ -118,6 +135,13 @@ class Profiler:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._quiet = Quiet(log)
+        self._stages: Callable[[], Mapping[str, Histogram]] | None = None
+        self._stages_seen: dict[str, int] = {}
+
+    def watch_stages(self, stages: Callable[[], Mapping[str, Histogram]]) -> None:
+        """Tell the stages of an engine apart: what gives their histograms, as `Engine.stages` does."""
+        self._stages = stages
+        self._stages_seen = self._stages_now()
 
     # ---- life ----
 
@@ -183,6 +207,17 @@ class Profiler:
                     minute.cpu[number] = minute.cpu.get(number, 0.0) + used
             minute.end = now
             self.samples += 1
+            for name, ns in self._stages_now().items():
+                grown = ns - self._stages_seen.get(name, 0)
+                minute.stages[name] = minute.stages.get(name, 0) + (grown if grown >= 0 else ns)
+                self._stages_seen[name] = ns
+
+    def _stages_now(self) -> dict[str, int]:
+        """ns of the engine's sample so far, by part of a tick."""
+        if self._stages is None:
+            return {}
+        found = self._stages()
+        return {name: found[name].sum for name in PARTS if name in found}
 
     def _minute(self, now: float) -> _Minute:
         if self._minutes and now < self._minutes[-1].start + 60:
@@ -249,9 +284,11 @@ class Profiler:
         stacks: dict[tuple[Frame, ...], tuple[float, float]] = {}
         for minute in minutes:
             for number, wall in minute.wall.items():
-                stack = self._named(self._stacks[number])
-                before = stacks.get(stack, (0.0, 0.0))
-                stacks[stack] = (before[0] + wall, before[1] + minute.cpu.get(number, 0.0))
+                whole = self._named(self._stacks[number])
+                cpu = minute.cpu.get(number, 0.0)
+                for stack, share in _parted(whole, minute.stages):
+                    before = stacks.get(stack, (0.0, 0.0))
+                    stacks[stack] = (before[0] + wall * share, before[1] + cpu * share)
         if not minutes:
             return Profile({})
         return Profile(stacks, minutes[0].start, minutes[-1].end)

@@ -69,6 +69,7 @@ def engine_source(engine: Any) -> Source:
 
     def read() -> Iterator[Sample]:
         yield from _engine(engine.stats())
+        yield from _engine_stages(engine)
 
     return read
 
@@ -100,11 +101,23 @@ def _engine(stats: Mapping[str, Any]) -> Iterator[Sample]:
             )
 
 
+def _engine_stages(engine: Any) -> Iterator[Sample]:
+    for name, histogram in engine.stages().items():
+        yield Sample(
+            "fastcore_engine_stage_seconds",
+            "histogram",
+            "What one tick takes in the engine, by call, and of it by part; sampled.",
+            Distribution.of(histogram),
+            {"stage": name},
+        )
+
+
 def loop_source(loop: Any) -> Source:
     """All that a `TickLoop` counts, and its engine."""
 
     def read() -> Iterator[Sample]:
         yield from _engine(loop.engine_stats())
+        yield from _engine_stages(loop.engine)
         yield from _feeds(loop)
         yield from _strategies(loop)
         yield from _sinks(loop)

@@ -7,14 +7,17 @@ from typing import Any, Self
 
 from fastcore.perf.bottlenecks import Bottlenecks
 from fastcore.perf.findings import Finding
+from fastcore.perf.history import History
 from fastcore.perf.memory import MemoryWatch
 from fastcore.perf.metrics import Metrics
 from fastcore.perf.monitor import Monitor
+from fastcore.perf.pages import StatsPage
 from fastcore.perf.profiler import Profiler
 from fastcore.perf.receivers import Receiver
 from fastcore.perf.reports import collect
 from fastcore.perf.rules import RuleSet
 from fastcore.perf.scaling import ScalingSignal
+from fastcore.perf.stages import stages_of
 from fastcore.perf.tuner import Tuner
 
 __all__ = ["Watch"]
@@ -35,6 +38,8 @@ class Watch:
         Seconds between two looks.
     hz : float
         Samples a second of the profiler.
+    page : str, optional
+        Name of a stats page, on which other processes read the stages: `fastcore.perf.pages`.
 
     Examples
     --------
@@ -59,6 +64,7 @@ class Watch:
         receivers: Sequence[Receiver] | None = None,
         every: float = 0.5,
         hz: float = 19.0,
+        page: str | None = None,
     ) -> None:
         self.metrics = Metrics()
         self.profiler = Profiler(hz)
@@ -68,6 +74,7 @@ class Watch:
         if loop is not None:
             self.metrics.watch_loop(loop)
             self.bottlenecks.watch_loop(loop)
+            self.profiler.watch_stages(lambda: loop.engine.stages())
         if cache is not None:
             self.metrics.watch_cache(cache)
         if database is not None:
@@ -77,6 +84,15 @@ class Watch:
             self.metrics.add(source)
         self.monitor = Monitor(self.metrics, rules, receivers, every=every)
         self.monitor.watchers += [self.bottlenecks, self.memory, self.scaling]
+        self.page = None if page is None else StatsPage(page)
+        if self.page is not None:
+            self.monitor.watchers.append(self._publish)
+        self._watched = {"loop": loop, "cache": cache, "database": database}
+
+    def _publish(self, _: History | None = None) -> None:
+        """Put what is new among the stages on the page: a strategy, a kind of data, another plan's engine."""
+        if self.page is not None:
+            self.page.take(stages_of(**self._watched))
 
     def __enter__(self) -> Self:
         self.start()
@@ -88,6 +104,7 @@ class Watch:
 
     def start(self) -> None:
         """Begin to watch, in threads."""
+        self._publish()
         self.profiler.start()
         self.monitor.start()
 
@@ -95,6 +112,8 @@ class Watch:
         """Watch no more; it may take a moment: what is still to be told is let out."""
         self.monitor.stop()
         self.profiler.stop()
+        if self.page is not None:
+            self.page.close()
 
     @property
     def findings(self) -> list[Finding]:

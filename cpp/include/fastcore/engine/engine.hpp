@@ -1,6 +1,7 @@
 // The engine: many symbols under one plan, batches of ticks, snapshots, and the account of it all.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,7 +12,8 @@
 
 #include "fastcore/engine/saved_plan.hpp"
 #include "fastcore/engine/symbol.hpp"
-#include "fastcore/latency/histogram.hpp"
+#include "fastcore/latency/placed_histogram.hpp"
+#include "fastcore/latency/stages.hpp"
 
 namespace fastcore {
 
@@ -73,6 +75,10 @@ class Engine {
   /// costs a tick under 1 ns on average.
   bool sample() noexcept { return (++calls_ & (sampling - 1)) == 0; }
   static constexpr std::uint32_t sampling = 128;
+  /// Takes such a tick: times it, and of every fourth one the parts as well. `call` is what it came by.
+  Outcome take_sampled(Symbol& symbol, const Tick& tick, Stage call) noexcept;
+  /// Latencies in ns of a sample of the ticks.
+  const std::shared_ptr<PlacedHistogram>& latency(Stage stage) const noexcept { return latencies_[index_of(stage)]; }
 
   const Plan& plan() const noexcept { return *plan_; }
   const Options& options() const noexcept { return options_; }
@@ -88,8 +94,6 @@ class Engine {
   Ledger ledger() const noexcept;
   /// Ticks that never found a symbol.
   Ledger& unplaced() noexcept { return unplaced_; }
-  Histogram& tick_latency() noexcept { return tick_latency_; }
-  Histogram& batch_latency() noexcept { return batch_latency_; }
   std::size_t memory() const noexcept;
 
   /// From here on a journal has what changes the engine, before it does: symbols made and dropped, batches, and
@@ -132,8 +136,7 @@ class Engine {
   std::vector<std::shared_ptr<Symbol>> symbols_;
   std::unordered_map<std::string, std::shared_ptr<Symbol>> by_name_;
   Ledger unplaced_;  // and that of dropped symbols
-  Histogram tick_latency_;
-  Histogram batch_latency_;
+  std::array<std::shared_ptr<PlacedHistogram>, stage_count> latencies_;
   std::uint32_t calls_ = 0;
   std::uint64_t sequence_ = 0;
   bool in_history_ = false;

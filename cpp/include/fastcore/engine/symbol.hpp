@@ -18,6 +18,7 @@
 #include "fastcore/engine/reviser.hpp"
 #include "fastcore/engine/splice.hpp"
 #include "fastcore/engine/tick.hpp"
+#include "fastcore/latency/stages.hpp"
 
 namespace fastcore {
 
@@ -35,6 +36,8 @@ class Symbol {
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
   Outcome on_tick(const Tick& tick) noexcept;
+  /// The same bits by the long way, on which the parts can be told apart and are timed.
+  Outcome on_tick(const Tick& tick, StageProbe& probe) noexcept;
   /// Takes one quote as a tick at its mid with size 0.
   Outcome on_quote(const Quote& quote) noexcept;
   /// Event time has come to `ts` (ns since 1970 UTC): time bars that end before it close, and ticks before it are
@@ -179,6 +182,7 @@ class Symbol {
   const Group* last_ = nullptr;   // history, no copied columns, and every node ready
   std::unique_ptr<Gate> gate_;    // null for a policy that needs none
   std::unique_ptr<Splice> splice_;  // null but from a history to the first tick behind it
+  StageProbe* probe_ = nullptr;  // held to the tick that is being taken, if it is one of the sample
   std::int64_t last_ts_ = 0;
   Ledger ledger_;
   Policy policy_;

@@ -12,11 +12,23 @@ namespace fastcore {
 /// Counts of whole numbers from 0 up, in ns as a rule.
 class Histogram {
  public:
+  /// Only one thread records at a time; others may look meanwhile, from another process too.
   void record(std::uint64_t value) noexcept {
-    ++counts_[bucket(value)];
-    ++count_;
-    sum_ += value;
-    if (value > max_) max_ = value;
+    add(counts_[bucket(value)], 1);
+    add(count_, 1);
+    add(sum_, value);
+    if (value > max_) __atomic_store_n(&max_, value, __ATOMIC_RELAXED);
+  }
+  /// What is there now, while another thread or process records: as many records as the buckets say.
+  Histogram copy() const noexcept {
+    Histogram found;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      found.counts_[i] = __atomic_load_n(&counts_[i], __ATOMIC_RELAXED);
+      found.count_ += found.counts_[i];
+    }
+    found.sum_ = __atomic_load_n(&sum_, __ATOMIC_RELAXED);
+    found.max_ = __atomic_load_n(&max_, __ATOMIC_RELAXED);
+    return found;
   }
 
   /// The least value that at least `share` (0 to 1) of the records do not exceed, within 3 %; 0 when empty.
@@ -71,6 +83,10 @@ class Histogram {
   }
 
  private:
+  static void add(std::uint64_t& number, std::uint64_t by) noexcept {
+    __atomic_store_n(&number, __atomic_load_n(&number, __ATOMIC_RELAXED) + by, __ATOMIC_RELAXED);
+  }
+
   std::array<std::uint64_t, bucket_count> counts_{};
   std::uint64_t count_ = 0;
   std::uint64_t sum_ = 0;
