@@ -155,6 +155,82 @@ def test_a_lagging_sink_is_found() -> None:
     assert "a write takes" in found.much
 
 
+class Threads:
+    """Threads of a process that no loop has, watched until one of a kind is found."""
+
+    def __init__(self, *works: Callable[[threading.Event], None]) -> None:
+        self.works = works
+        self.profiler = Profiler(hz=97, budget=1)
+        self.bottlenecks = Bottlenecks(self.profiler, window=1.0)
+
+    def until(self, kind: str) -> Finding:
+        metrics, stop = Metrics(process=False), threading.Event()
+        metrics.add(self.profiler.read)
+        threads = [threading.Thread(target=work, args=(stop,), name=work.__name__) for work in self.works]
+        with Monitor(metrics, parse(""), [], every=0.1) as monitor, self.profiler:
+            monitor.watchers.append(self.bottlenecks)
+            for thread in threads:
+                thread.start()
+            try:
+                wait_until(lambda: bool(of(self.bottlenecks, kind)), f"no {kind} is found")
+                return of(self.bottlenecks, kind)[0]
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join()
+
+
+def test_a_lock_that_is_held_too_long_is_found_with_its_line() -> None:
+    lock = threading.Lock()
+
+    def holds(stop: threading.Event) -> None:
+        while not stop.is_set():
+            with lock:
+                stop.wait(0.05)
+
+    def wants(stop: threading.Event) -> None:
+        while not stop.is_set():
+            with lock:  # LOCKED
+                pass
+
+    found = Threads(holds, wants).until("contended lock")
+    assert line_with("LOCKED") in found.line
+    assert "of the time" in found.much
+
+
+def test_threads_that_compute_side_by_side_are_found() -> None:
+    def first(stop: threading.Event) -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    def second(stop: threading.Event) -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    found = Threads(first, second).until("contended interpreter")
+    assert "2 compute in Python: first, second" in found.much
+    assert HERE.name in found.line
+
+
+def test_one_that_computes_alone_is_in_nobodys_way() -> None:
+    def alone(stop: threading.Event) -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    watched, stop = Threads(), threading.Event()
+    metrics = Metrics(process=False)
+    metrics.add(watched.profiler.read)
+    thread = threading.Thread(target=alone, args=(stop,))
+    with Monitor(metrics, parse(""), [], every=0.1) as monitor, watched.profiler:
+        monitor.watchers.append(watched.bottlenecks)
+        thread.start()
+        wait_until(lambda: watched.profiler.waits.times.count > 50, "nothing is measured")
+        stop.set()
+        thread.join()
+        monitor.step()
+    assert not {one.kind for one in watched.bottlenecks.found} & {"contended interpreter", "contended lock"}
+
+
 def test_a_gc_storm_is_found_with_its_line() -> None:
     keep: list[Any] = []
 

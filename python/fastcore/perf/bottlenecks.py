@@ -6,29 +6,25 @@ and nothing is guessed: each finding is a rule with a reason, and says what it w
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastcore._quiet import Quiet
+from fastcore.perf._lines import Lines
 from fastcore.perf.changes import PageHinkley
 from fastcore.perf.findings import Finding, Findings
 from fastcore.perf.history import History
 from fastcore.perf.profiler import IDLE, PARTS, Profiler
-from fastcore.perf.profiles import Frame, Profile
 from fastcore.perf.queries import QueryWatch
-from fastcore.perf.samples import Distribution, Key
+from fastcore.perf.resources import Resources, share_of
 
 __all__ = ["Bottlenecks"]
 
 log = logging.getLogger("fastcore.perf")
 
 #: Of the loop's time, from which on a stage is too slow.
-STRATEGY_SHARE, ENGINE_SHARE, GC_SHARE = 0.25, 0.7, 0.05
-
-#: Seconds of samples that a line is named from, at least: on a busy machine the profiler may be held up.
-_SAMPLES = 10.0
+STRATEGY_SHARE, ENGINE_SHARE = 0.25, 0.7
 
 #: Frames from which the loop calls what users have written.
 _HOOKS = ("Strategy.each_row", "Strategy.once", "Strategy.once_async")
@@ -61,24 +57,19 @@ class Bottlenecks:
     def __init__(self, profiler: Profiler | None = None, *, window: float = 10.0) -> None:
         self.findings = Findings()
         self.window = window
-        self._profiler = profiler
+        self._lines = Lines(profiler, window)
         self._loops: list[Any] = []
         self._stalls_seen: dict[int, int] = {}
         self._queries: list[QueryWatch] = []
         self._changes: dict[str, PageHinkley] = {}
         self._judged = 0.0
-        self._now = 0.0
         self._quiet = Quiet(log)
         self._told: set[tuple[str, str]] = set()
         self._rules: tuple[Callable[[History], Iterator[Finding]], ...] = (
             self._stages,
             self._stalled,
-            self._queues,
-            self._collector,
-            self._caches,
-            self._pools,
+            *Resources(self._lines, window).rules,
             self._databases,
-            self._processor,
             self._changed,
         )
 
@@ -93,11 +84,11 @@ class Bottlenecks:
     @property
     def found(self) -> list[Finding]:
         """What is wrong now, the costliest first."""
-        return self.findings.now(self._now)
+        return self.findings.now(self._lines.now)
 
     def __call__(self, history: History) -> None:
         """Look, at a history's last moment."""
-        self._now = history.now
+        self._lines.now = history.now
         found: list[Finding] = []
         for rule in self._rules:
             try:
@@ -114,20 +105,12 @@ class Bottlenecks:
 
     # ---- time of the loop ----
 
-    def _share(self, history: History, key: Key) -> tuple[float, Distribution | None]:
-        """The part of the window that was spent in a histogram's records."""
-        found = history.distribution(key, self.window)
-        passed = min(self.window, history.now - history.began)
-        if found is None or passed < self.window / 2:
-            return 0.0, found
-        return min(1.0, found.total / 1e9 / passed), found  # what ended now may have begun before
-
     def _stages(self, history: History) -> Iterator[Finding]:
         for key in history.keys("fastcore_stage_seconds"):
             kind, _, name = dict(key[1])["stage"].partition(" ")
-            share, found = self._share(history, key)
+            share, found = share_of(history, key, self.window)
             if kind == "strategy" and share > STRATEGY_SHARE and found is not None:
-                line, details = self._line_below(_HOOKS)
+                line, details = self._lines.below(_HOOKS)
                 yield Finding(
                     "slow strategy",
                     name,
@@ -180,87 +163,6 @@ class Bottlenecks:
                     details=list(stall.stack[-8:]),
                 )
 
-    def _collector(self, history: History) -> Iterator[Finding]:
-        for key in history.keys("fastcore_gc_pause_seconds"):
-            share, found = self._share(history, key)
-            if share > GC_SHARE and found is not None:
-                line, details = self._busiest()
-                yield Finding(
-                    "GC storm",
-                    "collector",
-                    f"it takes {share:.0%} of the time in {found.count} pauses, the median "
-                    f"{found.percentile(50) / 1e6:.3g} ms",
-                    line,
-                    "make fewer objects that refer to each other, raise gc.set_threshold, gc.freeze what "
-                    "stays (TickLoop's tune_gc)",
-                    share,
-                    details=details,
-                )
-
-    # ---- queues, caches, pools ----
-
-    def _queues(self, history: History) -> Iterator[Finding]:
-        for key in history.keys("fastcore_queue_share", {"kind": "sink"}):
-            name = dict(key[1])["queue"]
-            _, shares = history.series(key, self.window)
-            if len(shares) < 4 or float(shares[-1]) < 0.5 or float(shares.mean()) < 0.3:
-                continue
-            stage: Key = ("fastcore_stage_seconds", (("stage", f"sink {name}"),))
-            spent, found = self._share(history, stage)
-            slow = f", a write takes {found.mean / 1e6:.3g} ms" if found is not None and found.count else ""
-            yield Finding(
-                "lagging sink",
-                name,
-                f"its queue is {shares[-1]:.0%} full{slow}",
-                "",
-                "write larger batches, give it a faster place, or Outlet(when_full='spill')",
-                max(min(1.0, spent), float(shares[-1])),
-            )
-
-    def _caches(self, history: History) -> Iterator[Finding]:
-        evicted = sum(
-            history.rate(key, self.window) for key in history.keys("fastcore_cache_evictions_total")
-        )
-        if not evicted > 1.0:
-            return
-        requests: dict[str, float] = {}
-        misses: dict[str, float] = {}
-        for key in history.keys("fastcore_cache_requests_total"):
-            labels, rate = dict(key[1]), history.rate(key, self.window)
-            requests[labels["kind"]] = requests.get(labels["kind"], 0.0) + rate
-            if labels["result"] == "misses":
-                misses[labels["kind"]] = rate
-        for kind, rate in requests.items():
-            missed = misses.get(kind, 0.0)
-            if rate > 0 and missed / rate > 0.5 and evicted > 0.5 * missed:
-                yield Finding(
-                    "thrashing cache",
-                    kind,
-                    f"{missed / rate:.0%} of {rate:.0f} requests/s miss, while {evicted:.0f} entries/s "
-                    "have to make room",
-                    "",
-                    "give the cache more memory, or keep smaller values or fewer kinds in it",
-                    missed / rate,
-                )
-
-    def _pools(self, history: History) -> Iterator[Finding]:
-        for key in history.keys("fastcore_pool_wait_seconds"):
-            found = history.distribution(key, self.window)
-            if found is None or found.count < 5:
-                continue
-            wait, (size, *_) = found.percentile(95), [*history.keys("fastcore_pool_size"), key]
-            if wait > 20e6 and found.mean > 5e6:
-                most = history.value(size)
-                yield Finding(
-                    "undersized pool",
-                    "connections",
-                    f"95 of 100 callers get one of {most:.0f} within {wait / 1e6:.0f} ms only, "
-                    f"{found.mean / 1e6:.0f} ms on average",
-                    "",
-                    "a larger Pool(size=...), shorter transactions, or fewer callers at once",
-                    min(1.0, found.total / 1e9 / self.window),
-                )
-
     def _databases(self, history: History) -> Iterator[Finding]:
         calls = 0.0
         for key in history.keys("fastcore_operation_seconds"):
@@ -268,22 +170,6 @@ class Bottlenecks:
             calls += grown.count if grown is not None else 0
         for watch in self._queries:
             yield from watch.look(history.now, calls, self.window)
-
-    # ---- the process ----
-
-    def _processor(self, history: History) -> Iterator[Finding]:
-        rate = history.rate(("fastcore_cpu_seconds_total", ()), self.window)
-        if rate > 0.95 and history.now - history.began >= self.window / 2:
-            line, details = self._busiest()
-            yield Finding(
-                "busy processor",
-                "process",
-                f"it takes {rate:.0%} of one processor",
-                line,
-                "what the profile shows first; or symbols spread over processes",
-                min(1.0, rate) * 0.2,  # what keeps it busy comes before
-                details=details,
-            )
 
     def _changed(self, history: History) -> Iterator[Finding]:
         """Levels that have moved, with what moved in the profile."""
@@ -301,7 +187,7 @@ class Bottlenecks:
             change = self._changes.setdefault(name, PageHinkley()).add(history.now, value)
             if change is None or (change.factor > 1) != rises or 0.67 < change.factor < 1.5:
                 continue
-            line, details = self._grown(change.since)
+            line, details = self._lines.grown(change.since)
             yield Finding(
                 "change",
                 name,
@@ -312,48 +198,6 @@ class Bottlenecks:
                 since=change.since,
                 details=details,
             )
-
-    # ---- lines ----
-
-    def _profile(self, start: float, end: float = float("inf")) -> Profile | None:
-        return None if self._profiler is None else self._profiler.window(start, end).without(IDLE)
-
-    def _busiest(self) -> tuple[str, list[str]]:
-        """The line with the largest share of processor time of its own: what waits has none."""
-        profile = self._profile(self._now - max(self.window, _SAMPLES))
-        if profile is not None:
-            # What the collector calls is not what set it off.
-            profile = profile.outside(getattr(call, "__qualname__", "") for call in gc.callbacks)
-        lines = [] if profile is None else profile.lines("cpu")
-        return (str(lines[0].frame) if lines else ""), [str(line) for line in lines[:5]]
-
-    def _line_below(self, hooks: tuple[str, ...]) -> tuple[str, list[str]]:
-        """Where the time goes in what these call: the line of the outermost, and the innermost lines."""
-        profile = self._profile(self._now - max(self.window, _SAMPLES))
-        if profile is None:
-            return "", []
-        below: dict[tuple[Frame, ...], tuple[float, float]] = {}
-        outermost: dict[Frame, float] = {}
-        for stack, pair in profile.stacks.items():
-            place = next((i for i, frame in enumerate(stack) if frame.name in hooks), None)
-            if place is None or place + 1 >= len(stack):
-                continue
-            inner = stack[place + 1 :]
-            before = below.get(inner, (0.0, 0.0))
-            below[inner] = (before[0] + pair[0], before[1] + pair[1])
-            outermost[inner[0]] = outermost.get(inner[0], 0.0) + pair[0]
-        if not outermost:
-            return "", []
-        lines = Profile(below).lines()
-        return str(max(outermost, key=lambda frame: outermost[frame])), [str(line) for line in lines[:5]]
-
-    def _grown(self, since: float) -> tuple[str, list[str]]:
-        """What has come into the profile since a moment."""
-        after, before = self._profile(since), self._profile(since - 300, since - 1)
-        if after is None or before is None or not after.stacks:
-            return "", []
-        grown = [change for change in after.changes(before) if change.after > change.before]
-        return (str(grown[0].frame) if grown else ""), [str(change) for change in grown[:5]]
 
 
 def _own_line(stack: tuple[str, ...]) -> str:

@@ -21,6 +21,8 @@ from fastcore._core import Histogram
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError
 from fastcore.perf.profiles import Frame, Profile
+from fastcore.perf.samples import Distribution, Sample
+from fastcore.perf.waits import LOCK, InterpreterWaits, at_a_lock
 
 __all__ = ["IDLE", "Profiler"]
 
@@ -134,6 +136,7 @@ class Profiler:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.waits = InterpreterWaits()
         self._quiet = Quiet(log)
         self._stages: Callable[[], Mapping[str, Histogram]] | None = None
         self._stages_seen: dict[str, int] = {}
@@ -171,7 +174,7 @@ class Profiler:
         began, spent, due = time.monotonic(), time.thread_time(), time.monotonic()
         while True:
             due = max(due + 1 / self.current_hz, time.monotonic())
-            if self._stop.wait(due - time.monotonic()):
+            if self.waits.sleep(self._stop, due - time.monotonic()):
                 return
             self.sample()
             if (elapsed := time.monotonic() - began) > 5.0:
@@ -231,7 +234,7 @@ class Profiler:
 
     def _number(self, frame: FrameType | None, thread: str) -> int:
         """A stack's number: minutes hold numbers, and each stack is kept once."""
-        places: list[Any] = []
+        places: list[Any] = [None] if frame is not None and at_a_lock(frame) else []
         while frame is not None and len(places) < _DEEPEST:
             places.append((frame.f_code, frame.f_lineno or 0))  # between lines it has none
             frame = frame.f_back
@@ -296,7 +299,7 @@ class Profiler:
     def _named(self, stack: tuple[Any, ...]) -> tuple[Frame, ...]:
         if not stack:
             return _MORE
-        frames = [self._frame(code, line) for code, line in stack[:-1]]
+        frames = [LOCK if place is None else self._frame(*place) for place in stack[:-1]]
         if frames and (native := NATIVE.get((frames[0].file, frames[0].name))) is not None:
             frames.insert(0, native)
         return (Frame(stack[-1]), *reversed(frames))
@@ -317,6 +320,16 @@ class Profiler:
         except OSError as error:
             self.trouble = f"profiles cannot be written to {self._folder}: {error.strerror}"
             self._quiet.warn("%s", self.trouble)
+
+    def read(self) -> Iterator[Sample]:
+        """What it sees beside stacks, as metrics: waits for the interpreter, and what it costs itself."""
+        yield Sample(
+            "fastcore_gil_wait_seconds",
+            "histogram",
+            "What a thread that wakes waits for the interpreter.",
+            Distribution.of(self.waits.times),
+        )
+        yield Sample("fastcore_profiler_cost", "gauge", "Share of a processor that it takes.", self.cost)
 
     def stats(self) -> dict[str, Any]:
         """Samples, how many a second, what it costs as a share of one processor, stacks, and any trouble."""

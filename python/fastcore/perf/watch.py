@@ -80,7 +80,12 @@ class Watch:
         if database is not None:
             self.metrics.watch_database(database)
             self.bottlenecks.watch_database(database)
-        for source in (self.bottlenecks.findings.samples, self.memory.samples, self.scaling.samples):
+        for source in (
+            self.bottlenecks.findings.samples,
+            self.memory.samples,
+            self.scaling.samples,
+            self.profiler.read,
+        ):
             self.metrics.add(source)
         self.monitor = Monitor(self.metrics, rules, receivers, every=every)
         self.monitor.watchers += [self.bottlenecks, self.memory, self.scaling]
