@@ -94,7 +94,7 @@ bool Engine::drop(const std::string& name) {
   return true;
 }
 
-Outcome Engine::take_sampled(Symbol& symbol, const Tick& tick, Stage call) noexcept {
+Outcome Engine::take_sampled(Symbol& symbol, const Tick& tick, Stage call) const noexcept {
   Histogram& whole = latency(call)->get();
   if (calls_ / sampling % 4 != 0) {
     const std::uint64_t before = StageProbe::now();

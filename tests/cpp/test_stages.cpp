@@ -83,7 +83,7 @@ TEST_CASE("parts are those that a tick went through") {
 
 TEST_CASE("an engine times a sample, and the parts of every fourth of it, and allocates nothing for it") {
   Engine engine(of_bars(), {});
-  const auto ticks = trades(64 * Engine::sampling, 8);
+  const auto ticks = trades(std::size_t{64} * Engine::sampling, 8);
   const std::vector<Symbol*> table{engine.symbol("A").get()};
   engine.on_ticks(ticks.data(), 100, table, nullptr, nullptr);
   const std::size_t before = allocations();

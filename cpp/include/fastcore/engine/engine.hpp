@@ -76,7 +76,7 @@ class Engine {
   bool sample() noexcept { return (++calls_ & (sampling - 1)) == 0; }
   static constexpr std::uint32_t sampling = 128;
   /// Takes such a tick: times it, and of every fourth one the parts as well. `call` is what it came by.
-  Outcome take_sampled(Symbol& symbol, const Tick& tick, Stage call) noexcept;
+  Outcome take_sampled(Symbol& symbol, const Tick& tick, Stage call) const noexcept;
   /// Latencies in ns of a sample of the ticks.
   const std::shared_ptr<PlacedHistogram>& latency(Stage stage) const noexcept { return latencies_[index_of(stage)]; }
 
