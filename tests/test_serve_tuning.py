@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastcore.perf.pages import StatsView
 from servers import wait_until
 from services import Served, profiled, walk
+
+PAGE = f"serve-{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +23,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def served(folder: Path) -> Iterator[Served]:
-    with Served("--indicator", "ema=EMA(3)", "--data", str(folder)) as service:
+    with Served("--indicator", "ema=EMA(3)", "--data", str(folder), "--page", PAGE) as service:
         service.send(walk("A", 50))
         yield service
+
+
+def test_another_process_reads_its_stages(served: Served) -> None:
+    """On its page, which is this service's alone; it goes with the service."""
+    view = StatsView(PAGE)
+    assert (view.pid, view.alive) == (served.process.pid, True)
+    served.send(walk("paged", 300))
+    wait_until(lambda: view.read()["tick on_ticks"].count > 0, "no tick was sampled")
+    assert view.read()["strategy service"].count > 0
+    with pytest.raises(RuntimeError, match="belongs to another process that runs"):
+        Served("--indicator", "ema=EMA(3)", "--page", PAGE).start()
 
 
 def knobs(told: Any) -> dict[str, float]:

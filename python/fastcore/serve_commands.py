@@ -50,6 +50,7 @@ def serve_command(
     rate: Annotated[
         float, typer.Option(min=0, help="Requests a second of one address without keys; 0 for any number.")
     ] = 0.0,
+    page: Annotated[str, typer.Option(help="Name of a stats page, for `fastcore stages NAME`.")] = "",
     as_json: Json = False,
 ) -> None:
     """Serve an engine: HTTP API, live stream, dashboard."""
@@ -65,6 +66,7 @@ def serve_command(
         origins=origin or (),
         history=history,
         rate=rate,
+        page=page,
     )
     plan = config.parse_plan(indicator) if indicator else config.default_plan()
     service = Service(plan, _feeds(demo, demo_speed, binance), settings=settings)

@@ -47,7 +47,7 @@ class Observer:
             found = load(rules) if rules is not None and rules.exists() else presets()
         except OSError as error:
             raise ConfigError(f"{rules} cannot be read: {error}") from error
-        self.watch = Watch(service.loop, rules=found)
+        self.watch = Watch(service.loop, rules=found, page=service.settings.page or None)
         self.metrics, self.monitor = self.watch.metrics, self.watch.monitor
         self.profiler = self.watch.profiler
         self.metrics.add(self._samples)

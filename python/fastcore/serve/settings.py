@@ -54,6 +54,9 @@ class Settings:
     drain_seconds : float
         How long stopping may take.
 
+    page : str
+        Name of a stats page, on which other processes read the stages (`fastcore stages NAME`); "" for none.
+
     Raises
     ------
     ConfigError
@@ -83,6 +86,7 @@ class Settings:
     waiting: int = 1_000_000
     checkpoint_seconds: float = 300.0
     drain_seconds: float = 10.0
+    page: str = ""
 
     def __post_init__(self) -> None:
         ranges = (
