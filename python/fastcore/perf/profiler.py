@@ -33,7 +33,6 @@ IDLE = frozenset(
     {
         *("EpollSelector.select", "SelectSelector.select", "Runner.run", "Condition.wait", "Event.wait"),
         *("_worker", "Thread._wait_for_tstate_lock", "BaseEventLoop._run_once", "StallWatch._watch"),
-        "__sleep0",
     }
 )
 
