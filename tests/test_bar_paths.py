@@ -34,6 +34,7 @@ policies = st.builds(
     sequence=st.sampled_from(("none", "id")),
     silence=st.sampled_from((None, "20s")),
     fill=st.sampled_from(("none", "flat")),
+    ahead=st.sampled_from((None, "30s", 5 * MINUTE)),
     large_trades=st.sampled_from(("whole", "split")),
     revise_bars=st.integers(1, 6),
 )

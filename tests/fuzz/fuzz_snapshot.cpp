@@ -52,6 +52,54 @@ std::unique_ptr<Engine> engine(bool guarded, std::size_t history) {
       options);
 }
 
+/// What else a snapshot may hold: every kind of bar, revisions, gaps, ticks far ahead, quotes and formulas.
+std::unique_ptr<Engine> rich_engine(bool revising) {
+  Engine::Options options;
+  options.history = 3;
+  options.policy.large_trades = LargeTradeRule::split;
+  options.policy.fill = FillRule::flat;
+  options.policy.silence = 5'000'000'000;
+  if (revising) {
+    options.policy.order = OrderRule::revise;
+    options.policy.revise_bars = 3;
+    options.policy.buffer_size = 30;
+  } else {
+    options.policy.ahead = 60'000'000'000;
+    options.policy.sequence = SequenceRule::id;
+    options.policy.invalid = InvalidRule::clamp;
+  }
+  std::vector<NodeSpec> specs{node("fast", "EMA", ""), node("slow", "SMA", ""),
+                              node(".0", "x - y", "", {"fast", "slow"}), node("gap", "abs(x)", "", {".0"})};
+  if (!revising) specs.push_back(node("mid", "MICROPRICE", ""));
+  static constexpr const char* kinds[] = {"1s",
+                                          "3tick",
+                                          "7vol",
+                                          "900value",
+                                          "range:2",
+                                          "renko:1",
+                                          "tick_runs:3",
+                                          "vol_runs:5",
+                                          "tick_imbalance:2",
+                                          "vol_imbalance:adaptive:3:2",
+                                          "2s from 1s",
+                                          "2bar from 3tick",
+                                          "heikin_ashi from 1s"};
+  for (const char* const kind : kinds) specs.push_back(node(kind, "SMA", kind));
+  return std::make_unique<Engine>(std::move(specs), options);
+}
+
+/// Ticks that are late, early and missing, a quote, and a session's end.
+void feed_rich(Symbol& symbol, int count) {
+  for (int i = 0; i < count; ++i) {
+    const std::int64_t late = i % 5 == 4 ? 1'500'000'000 : 0;
+    const std::int64_t early = i % 11 == 10 ? 90'000'000'000 : 0;
+    symbol.on_tick({start + std::int64_t{400'000'000} * i - late + early, 100.0 + i % 7, 1.0 + i % 3,
+                    i % 9 == 8 ? 0 : i, 0, static_cast<std::int8_t>(i % 3 - 1)});
+  }
+  symbol.on_quote({start + std::int64_t{400'000'000} * count, 100.0, 101.0, 2.0, 3.0});
+  symbol.on_gap(Gap::session);
+}
+
 void feed(Symbol& symbol, int count) {
   const std::int64_t from = std::max(start, symbol.last_ts());
   // A time near the end of all times would be no test of snapshots.
@@ -125,6 +173,14 @@ std::vector<std::string> seeds() {
       feed(*made->symbol("b"), ticks);
       all.push_back(input_of(made->snapshot(ticks > 2)));
       all.push_back(input_of(made->snapshot_symbol(made->symbol("b"), ticks > 2)));
+    }
+  }
+  for (const int ticks : {3, 60}) {
+    for (const bool revising : {false, true}) {
+      const auto made = rich_engine(revising);
+      feed_rich(*made->symbol("r"), ticks);
+      all.push_back(input_of(made->snapshot(ticks > 3)));
+      all.push_back(input_of(made->snapshot_symbol(made->symbol("r"), ticks > 3)));
     }
   }
   for (const CatalogueEntry& entry : catalogue()) {
