@@ -25,10 +25,12 @@ from rich.progress import (
 from rich.table import Table
 
 from . import (
+    backfills,
     bar_ticks,
     batch,
     cache,
     feeds,
+    cross_section,
     footprint,
     journal,
     loop,
@@ -48,11 +50,13 @@ SECTIONS = {
     "batch": batch,
     "tails": tails,
     "bars": bar_ticks,
+    "on_bars": cross_section,
     "own": own,
     "footprint": footprint,
     "state": state,
     "journal": journal,
     "processes": processes,
+    "backfill": backfills,
     "loop": loop,
     "feeds": feeds,
     "serve": serve,

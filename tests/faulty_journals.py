@@ -60,14 +60,24 @@ class Reference:
 
 def opened(folder: Path, fsync: Any) -> fc.Engine:
     """The engine of the journal, or a new one where there is none yet."""
-    journal = fc.Journal(folder, fsync=fsync, interval=1_000_000, segment_bytes=65536, keep_segments=2)
+    journal = fc.Journal(
+        folder,
+        fsync=fsync,
+        interval=1_000_000,
+        segment_bytes=65536,
+        keep_segments=2,
+        checkpoint_records=170,
+    )
     if any(folder.glob("snapshot-*.fcs")):
         return fc.Engine.recover(journal)
     return fc.Engine(PLAN, policy=RULES, journal=journal)
 
 
-def work(engine: fc.Engine, tell: Tell, ticks: int) -> None:
-    """Ticks one by one and in batches, and checkpoints; tells how many have been acknowledged."""
+def work(engine: fc.Engine, tell: Tell, ticks: int, *, asked: bool = False) -> None:
+    """Ticks one by one and in batches; tells how many have been acknowledged.
+
+    Checkpoints come by themselves, and where they are asked for as well.
+    """
     for name in NAMES:
         engine.symbol(name)
     number = engine.ledger["received"]
@@ -81,7 +91,7 @@ def work(engine: fc.Engine, tell: Tell, ticks: int) -> None:
             engine.on_ticks(ticks_from(number, 40), symbols=NAMES)
             number += 40
         tell(str(number))
-        if number % 300 == 0:
+        if asked and number % 300 == 0:
             engine.checkpoint(history=number % 600 == 0)
 
 
@@ -97,10 +107,10 @@ class Runs:
         told = max([self.told, *(int(line) for line in lines if line.isdigit())])
         engine = opened(self.folder, "os")
         received, same = engine.ledger["received"], self.reference.agrees(engine)
-        notes = (engine.recovery or {}).get("notes", [])
+        found = engine.recovery or {"notes": [], "snapshot": 0}
         engine.journal.close()
         self.told = received
-        return {"told": told, "received": received, "same": same, "notes": notes}
+        return {"told": told, "received": received, "same": same, **found}
 
     def killed(self, call: int, fsync: str) -> dict[str, Any]:
         """The process dies just before a call that it makes of the system."""
@@ -146,7 +156,7 @@ class Runs:
 
             for _ in range(3):
                 try:
-                    work(engine, note, SOME // 3)
+                    work(engine, note, SOME // 3, asked=True)
                 except fc.JournalError as refusal:
                     tell(f"working: {refusal}")
                     if engine.ledger["received"] != last[0]:
@@ -170,7 +180,7 @@ def main(folder: Path, kills: int) -> None:
 
         def whole(runs: Runs = counted, fsync: str = fsync) -> None:
             engine = opened(runs.folder, fsync)
-            work(engine, lambda _: None, SOME)
+            work(engine, lambda _: None, SOME, asked=True)
             engine.journal.close()
 
         calls[fsync] = calls_of(counted.folder, whole)

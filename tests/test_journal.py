@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,131 @@ def test_a_checkpoint_is_where_a_recovery_begins(folder: Path) -> None:
     ]
     assert older.snapshot() == engine.snapshot()
     assert newest.with_suffix(".fcs.refused").exists()
+
+
+def awaited(journal: fc.Journal, what: str, least: int) -> dict[str, Any]:
+    """The account of the checkpoints, once so many were written or failed."""
+    patience = time.monotonic() + 60
+    while journal.checkpoints[what] < least:
+        assert time.monotonic() < patience, journal.checkpoints
+        os.sched_yield()
+    return journal.checkpoints
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_checkpoints_come_by_themselves_after_so_many_records(folder: Path, batch: int) -> None:
+    """A recovery reads no more than what came since; the newest few are kept, with what they need."""
+    journal = journal_in(
+        folder, keep_segments=1, checkpoint_records=500, checkpoint_seconds=None, keep_snapshots=3
+    )
+    engine = fc.Engine(PLAN, history=20, journal=journal)
+    always = fc.Engine(PLAN, history=20)
+    ticks = walk_ticks(np.random.default_rng(1), 6_400, symbols=3)
+    for at in range(0, len(ticks), batch):
+        written = journal.checkpoints["written"]
+        due = engine.sequence - journal.checkpoints["sequence"] >= 500
+        for one in (engine, always):
+            one.on_ticks(ticks[at : at + batch], symbols=SYMBOLS)
+        if due:
+            found = awaited(journal, "written", written + 1)
+            assert engine.sequence - found["sequence"] < 500
+    assert journal.checkpoints["written"] >= 11
+    assert journal.checkpoints["failed"] == 0
+    assert journal.checkpoints["longest_pause_ns"] > 0
+    assert len(list(folder.glob("snapshot-*"))) == 3
+    back = reopened(folder, engine)
+    assert back.recovery is not None
+    assert back.recovery["ticks"] < 600
+    always.sequence = back.sequence
+    assert back.snapshot(history=True) == always.snapshot(history=True)
+    assert len(list(folder.glob("journal-*"))) <= 4
+    back.journal.close()
+
+
+def test_checkpoints_come_after_so_long_and_so_much(folder: Path) -> None:
+    """Each of the three bounds works alone; where nothing happened, nothing is written."""
+    slow = {"checkpoint_records": None, "checkpoint_bytes": None}
+    with journal_in(folder, **slow, checkpoint_seconds=0.002) as journal:
+        engine = fc.Engine(PLAN, journal=journal)
+        engine.symbol("BTC").on_tick(T0, 100.0)
+        ts = T0
+        while journal.checkpoints["written"] < 4:  # the first is that of attaching
+            ts += 1
+            engine.symbol("BTC").on_tick(ts, 100.0)
+        assert 0 < journal.checkpoints["sequence"] < engine.sequence
+    large = {"checkpoint_records": None, "checkpoint_seconds": None}
+    with fc.Journal(
+        folder.parent / "large", **large, checkpoint_bytes=100_000, segment_bytes=65_536, fsync="os"
+    ) as journal:
+        engine = fc.Engine(PLAN, journal=journal)
+        ticks = walk_ticks(np.random.default_rng(1), 1_000, symbols=3)
+        for _ in range(4):
+            engine.on_ticks(ticks, symbols=SYMBOLS)
+        awaited(journal, "written", 2)
+    never = {"checkpoint_records": None, "checkpoint_bytes": None, "checkpoint_seconds": None}
+    with journal_in(folder.parent / "never", **never) as journal:
+        engine = fc.Engine(PLAN, journal=journal)
+        engine.on_ticks(walk_ticks(np.random.default_rng(1), 5_000, symbols=3), symbols=SYMBOLS)
+        assert journal.checkpoints["written"] == 1
+        assert journal.checkpoints["sequence"] == 0
+
+
+def test_rows_that_were_come_with_a_checkpoint_unless_they_are_not_wanted(folder: Path) -> None:
+    """As with `Engine.checkpoint`; by itself it keeps them."""
+    for history in (True, False):
+        journal = journal_in(folder.parent / str(history), checkpoint_records=10, checkpoint_history=history)
+        engine = fc.Engine({"ema": fc.EMA(3)}, history=50, journal=journal)
+        symbol = engine.symbol("x")
+        for i in range(11):
+            symbol.on_tick(T0 + i, 100.0 + i)
+        awaited(journal, "written", 2)
+        at = journal.checkpoints["sequence"]
+        back = reopened(folder.parent / str(history), engine)
+        assert len(back.symbol("x").history("ema")) == (11 if history else 12 - at)
+        back.journal.close()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_of_and_tried_again(folder: Path) -> None:
+    """The engine goes on: a recovery reads more, that is all."""
+    journal = journal_in(folder, checkpoint_records=100)
+    engine = fc.Engine(PLAN, journal=journal)
+    symbol = engine.symbol("BTC")
+    # Its name is taken by a folder: sequence 1 is the symbol's making, and the first bound is met behind 100.
+    blocked = folder / f"snapshot-{100:020}.fcs"
+    blocked.mkdir()
+    for i in range(100):
+        symbol.on_tick(T0 + i, 100.0)
+    told = awaited(journal, "failed", 1)
+    assert told["failure"] == f"{blocked} cannot be written: {os.strerror(errno.EISDIR)}"
+    assert (told["written"], told["sequence"]) == (1, 0)
+    blocked.rmdir()
+    for i in range(100, 220):
+        symbol.on_tick(T0 + i, 100.0)
+    told = awaited(journal, "written", 2)
+    assert (told["failed"], told["sequence"], told["failure"]) == (1, 200, "")
+    before = engine.snapshot()
+    back = reopened(folder, engine)
+    assert back.snapshot() == before
+    back.journal.close()
+
+
+def test_bounds_of_checkpoints_that_cannot_be_are_refused(folder: Path) -> None:
+    """Before anything is made."""
+    for options, kind, why in (
+        ({"checkpoint_records": 0}, fc.InputError, "checkpoint_records must be from 1 to"),
+        ({"checkpoint_bytes": 1.5}, TypeError, "checkpoint_bytes must be a whole number, not 1.5"),
+        (
+            {"checkpoint_seconds": 0},
+            fc.InputError,
+            "checkpoint_seconds must be from 0.001 to 31,536,000, not 0",
+        ),
+        ({"checkpoint_seconds": float("nan")}, fc.InputError, "checkpoint_seconds must be from 0.001"),
+        ({"checkpoint_seconds": "1m"}, TypeError, "checkpoint_seconds must be a number or None, not '1m'"),
+        ({"keep_snapshots": 0}, fc.InputError, "keep_snapshots must be from 1 to"),
+        ({"keep_snapshots": 1001}, fc.InputError, "keep_snapshots must be from 1 to 1,000, not 1001"),
+    ):
+        assert why in refused(kind, lambda options=options: fc.Journal(folder / "new", **options))
+    assert not (folder / "new").exists()
 
 
 def test_what_cannot_be_logged_is_not_done(folder: Path) -> None:

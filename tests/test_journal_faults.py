@@ -57,6 +57,13 @@ def test_who_is_killed_at_any_instruction_loses_nothing(found: Any) -> None:
     assert found["shot"][-1]["told"] > 1000
 
 
+def test_checkpoints_that_come_due_are_among_what_is_killed(found: Any) -> None:
+    """Nobody asked for any: all but the first, which is that of attaching, came by themselves."""
+    for kills in (found["killed"], found["shot"]):
+        begun = {one["snapshot"] for one in kills}
+        assert len(begun) > 4, sorted(begun)
+
+
 def test_a_disk_that_is_full_or_fails_is_told_of_and_loses_nothing(found: Any) -> None:
     """Each refusal is a sentence with the reason; the engine never runs ahead of its journal."""
     refusals = [line for one in found["refused"] for line in one["said"]]

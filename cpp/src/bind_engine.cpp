@@ -264,43 +264,53 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
   return py::int_(accepted);
 }
 
-/// One bar for many symbols, arrays by symbol. Returns how many were taken.
-std::size_t on_bars(PyEngine& self, const py::object& span, std::int64_t ts, const py::list& given,
+/// Throws where the names would make more symbols than there is room for.
+void check_room(const Engine& engine, const std::vector<std::string>& names) {
+  const std::size_t room = engine.options().max_symbols;
+  if (room == 0) return;
+  const std::set<std::string> distinct(names.begin(), names.end());
+  const auto fresh = static_cast<std::size_t>(
+      std::count_if(distinct.begin(), distinct.end(), [&](const std::string& n) { return engine.find(n) == nullptr; }));
+  if (engine.symbols().size() + fresh <= room) return;
+  throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " +
+                      std::to_string(engine.symbols().size()) + ", but max_symbols is " + std::to_string(room));
+}
+
+/// One bar for many symbols, arrays by symbol; without names for all that there are. Returns how many were taken.
+std::size_t on_bars(PyEngine& self, const py::object& span, std::int64_t ts, const py::object& given,
                     const py::list& values) {
   Engine& engine = self.engine();
   const std::size_t clock = time_clock(engine.plan(), to_text(span, "on_bars: the span of bars"), "on_bars");
-  const std::vector<std::string> names = to_names(given, "on_bars");
+  const std::vector<std::string> names = given.is_none() ? std::vector<std::string>() : to_names(given, "on_bars");
+  const std::size_t count = given.is_none() ? engine.symbols().size() : names.size();
   if (ts < earliest_ts)
     throw InputError("on_bars: ts=" + std::to_string(ts) +
                      " must be nanoseconds since 1970 UTC, the start of the bars");
   static constexpr const char* fields[5] = {"open", "high", "low", "close", "volume"};
   std::vector<Column> columns;
   for (std::size_t k = 0; k < 5; ++k) {
+    if (k == 4 && values[k].is_none()) {
+      columns.emplace_back(static_cast<py::ssize_t>(count));
+      std::fill_n(columns[k].mutable_data(), count, 0.0);
+      continue;
+    }
     columns.push_back(to_column(values[k], "on_bars", fields[k]));
-    if (static_cast<std::size_t>(columns[k].size()) != names.size()) {
+    if (static_cast<std::size_t>(columns[k].size()) != count) {
       throw InputError(std::string("on_bars: ") + fields[k] + " has " + std::to_string(columns[k].size()) +
-                       " values for " + std::to_string(names.size()) + " symbols");
+                       " values for " + std::to_string(count) + " symbols");
     }
   }
-  const std::set<std::string> distinct(names.begin(), names.end());
-  const auto fresh = static_cast<std::size_t>(
-      std::count_if(distinct.begin(), distinct.end(), [&](const std::string& n) { return engine.find(n) == nullptr; }));
-  const std::size_t room = engine.options().max_symbols;
-  if (room != 0 && engine.symbols().size() + fresh > room) {
-    throw CapacityError("on_bars names " + std::to_string(fresh) + " new symbols beside " +
-                        std::to_string(engine.symbols().size()) + ", but max_symbols is " + std::to_string(room));
-  }
+  check_room(engine, names);
   std::vector<Symbol*> symbols;
-  std::vector<Bar> bars;
-  symbols.reserve(names.size());
-  bars.reserve(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto at = static_cast<py::ssize_t>(i);
-    symbols.push_back(engine.symbol(names[i]).get());
-    bars.push_back(bar_made_elsewhere(ts, columns[0].at(at), columns[1].at(at), columns[2].at(at), columns[3].at(at),
-                                      columns[4].at(at)));
+  symbols.reserve(count);
+  if (given.is_none()) {
+    for (const auto& one : engine.symbols()) symbols.push_back(one.get());
+  } else {
+    for (const std::string& name : names) symbols.push_back(engine.symbol(name).get());
   }
-  return engine.on_bars(clock, symbols, bars);
+  return engine.on_bars(
+      clock, symbols,
+      {ts, columns[0].data(), columns[1].data(), columns[2].data(), columns[3].data(), columns[4].data()});
 }
 
 void set_sequence(PyEngine& self, std::uint64_t sequence) {

@@ -50,14 +50,19 @@ const char* name_of(Durability durability) {
 
 /// Segments, bytes and records kept; 0 for all.
 using Kept = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+/// Records, bytes and milliseconds between two checkpoints, 0 for none; with history or not; how many are kept.
+using Checkpoints = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, bool, std::size_t>;
 
 std::unique_ptr<PyJournal> open(const std::string& folder, const std::string& fsync, std::int64_t interval_ns,
-                                std::size_t segment_bytes, const Kept& kept) {
+                                std::size_t segment_bytes, const Kept& kept, const Checkpoints& checkpoints) {
   JournalOptions options;
   options.durability = durability_of(fsync);
   options.interval = std::chrono::milliseconds(interval_ns / 1'000'000);
   options.segment_bytes = segment_bytes;
   options.retention = {std::get<0>(kept), std::get<1>(kept), std::get<2>(kept)};
+  options.snapshots = {std::get<0>(checkpoints), std::get<1>(checkpoints),
+                       std::chrono::milliseconds(std::get<2>(checkpoints)), std::get<3>(checkpoints),
+                       std::get<4>(checkpoints)};
   auto self = std::make_unique<PyJournal>();
   const py::gil_scoped_release release;
   self->writer = std::make_shared<JournalWriter>(folder, options);
@@ -110,6 +115,18 @@ std::unique_ptr<PyEngine> recovered(const py::object& journal, bool skip, bool c
   return self;
 }
 
+py::dict checkpoints_of(const PyJournal& self) {
+  const SnapshotCount count = self.writer->snapshots();
+  py::dict all;
+  all["written"] = count.written;
+  all["failed"] = count.failed;
+  all["sequence"] = count.sequence;
+  all["bytes"] = count.bytes;
+  all["longest_pause_ns"] = count.longest_pause.count();
+  all["failure"] = count.failure;
+  return all;
+}
+
 /// Writes messages of a ring that lie side by side, all or none; the first has that sequence.
 void log_messages(PyJournal& self, std::uint64_t first, const py::array& messages) {
   if (messages.ndim() != 1 || (messages.flags() & py::array::c_style) == 0)
@@ -131,7 +148,7 @@ void log_messages(PyJournal& self, std::uint64_t first, const py::array& message
 void bind_journal(py::module_& m) {
   py::class_<PyJournal>(m, "Journal", "What an engine is given, on the disk before it is taken.")
       .def(py::init(&open), py::arg("folder"), py::arg("fsync"), py::arg("interval_ns"), py::arg("segment_bytes"),
-           py::arg("kept"))
+           py::arg("kept"), py::arg("checkpoints"))
       .def_property_readonly(
           "folder", [](const PyJournal& self) { return self.writer->folder(); }, "The folder of its segments.")
       .def_property_readonly(
@@ -139,6 +156,9 @@ void bind_journal(py::module_& m) {
           "When records are brought to the disk: always, interval or os.")
       .def_property_readonly(
           "sequence", [](const PyJournal& self) { return self.writer->sequence(); }, "Number of the last record.")
+      .def_property_readonly(
+          "checkpoints", &checkpoints_of,
+          "Of the snapshots since it was opened: how many were written and how many failed, sequence and bytes of the last, the longest pause of the engine in ns, and why the last attempt failed, if it did.")
       .def_property_readonly(
           "closed", [](const PyJournal& self) { return self.writer->closed(); }, "Whether it has been closed.")
       .def(

@@ -42,7 +42,7 @@ Engine::Engine(std::shared_ptr<const Plan> plan, const Options& options) : plan_
 Engine::~Engine() { detach(); }
 
 void Engine::attach(std::shared_ptr<JournalWriter> journal) {
-  log_ = std::make_unique<EngineLog>(std::move(journal), symbols_);
+  log_ = std::make_unique<EngineLog>(*this, std::move(journal));
 }
 
 void Engine::detach() noexcept {
@@ -145,10 +145,46 @@ std::size_t Engine::on_ticks(const Tick* ticks, std::size_t count, const std::ve
   return accepted;
 }
 
-std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars) {
+namespace {
+
+/// Symbols whose bars go through their nodes side by side: as many as the first cache holds the cells of.
+struct Tile {
+  static constexpr std::size_t most = 32;
+
+  std::size_t count = 0;
+  Symbol* symbols[most];
+  std::byte* blocks[most];
+  Bar bars[most];
+  std::uint64_t received[most];
+
+  void run(std::size_t clock, const Plan& plan) noexcept {
+    plan.step_across(clock, blocks, count);
+    for (std::size_t i = 0; i < count; ++i) symbols[i]->end_bar(clock, bars[i], received[i]);
+    count = 0;
+  }
+};
+
+}  // namespace
+
+std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars) {
   if (log_ != nullptr) require(log_->bars(plan_->clocks()[clock].text, symbols, bars), *log_);
+  const Span span = plan_->clocks()[clock].grid.at(bars.ts);
   std::size_t accepted = 0;
-  for (std::size_t i = 0; i < bars.size(); ++i) accepted += taken(symbols[i]->on_bar(clock, bars[i])) ? 1 : 0;
+  Tile tile;
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    Symbol& symbol = *symbols[i];
+    if (i + 8 < symbols.size()) symbols[i + 8]->expect();
+    if (i + 4 < symbols.size()) symbols[i + 4]->expect_bar(clock);
+    Bar& bar = tile.bars[tile.count] = bars.at(i);
+    // The second bar of a symbol that comes twice is a duplicate by now, whether the first is through or not.
+    if (!symbol.begin_bar(clock, span, bar)) continue;
+    tile.symbols[tile.count] = &symbol;
+    tile.blocks[tile.count] = symbol.block()->data();
+    tile.received[tile.count++] = symbol.ledger().received;
+    ++accepted;
+    if (tile.count == Tile::most) tile.run(clock, *plan_);
+  }
+  tile.run(clock, *plan_);
   return accepted;
 }
 

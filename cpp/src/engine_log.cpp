@@ -2,17 +2,32 @@
 #include "fastcore/engine/log.hpp"
 
 #include <algorithm>
+#include <chrono>
 
+#include "fastcore/engine/engine.hpp"
 #include "fastcore/schema.hpp"
 
 namespace fastcore {
 
-EngineLog::EngineLog(std::shared_ptr<JournalWriter> journal, const std::vector<std::shared_ptr<Symbol>>& symbols)
-    : journal_(std::move(journal)) {
-  for (const auto& symbol : symbols) symbol->set_log_number(journal_->symbol(symbol->name()));
+EngineLog::EngineLog(Engine& engine, std::shared_ptr<JournalWriter> journal)
+    : engine_(engine), journal_(std::move(journal)) {
+  for (const auto& symbol : engine.symbols()) symbol->set_log_number(journal_->symbol(symbol->name()));
+  journal_->watch_snapshots();
+}
+
+void EngineLog::hand_over_state() noexcept {
+  using Time = std::chrono::steady_clock;
+  const auto before = Time::now();
+  try {
+    std::string state = engine_.snapshot(journal_->options().snapshots.history);
+    journal_->put_snapshot(std::move(state), Time::now() - before);
+  } catch (const std::exception& error) {
+    journal_->put_no_snapshot(error.what());
+  }
 }
 
 bool EngineLog::quote(const Symbol& symbol, const Quote& quote) noexcept {
+  keep_state();
   const QuoteRecord record{quote.ts, quote.bid, quote.ask, quote.bid_size, quote.ask_size, symbol.log_number(), 0};
   return journal_->put(RecordKind::quote, record.symbol, &record, sizeof record) && journal_->commit();
 }
@@ -31,21 +46,23 @@ bool EngineLog::put_bar(const Symbol& symbol, std::string_view clock, const Bar&
 }
 
 bool EngineLog::bar(const Symbol& symbol, std::string_view clock, const Bar& bar) noexcept {
+  keep_state();
   return put_bar(symbol, clock, bar) && journal_->commit();
 }
 
-bool EngineLog::bars(std::string_view clock, const std::vector<Symbol*>& symbols,
-                     const std::vector<Bar>& bars) noexcept {
+bool EngineLog::bars(std::string_view clock, const std::vector<Symbol*>& symbols, const CrossSection& bars) noexcept {
+  keep_state();
   std::size_t longest = 0;
   for (const Symbol* const symbol : symbols) longest = std::max(longest, symbol->name().size());
-  if (!journal_->reserve({bars.size(), sizeof(BarRecord) + clock.size(), symbols.size(), longest})) return false;
-  for (std::size_t i = 0; i < bars.size(); ++i) {
-    if (!put_bar(*symbols[i], clock, bars[i])) return false;
+  if (!journal_->reserve({symbols.size(), sizeof(BarRecord) + clock.size(), symbols.size(), longest})) return false;
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    if (!put_bar(*symbols[i], clock, bars.at(i))) return false;
   }
   return journal_->commit();
 }
 
 bool EngineLog::ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table) noexcept {
+  keep_state();
   JournalWriter::Need need{count, sizeof(TickRecord), 0, 0};
   for (const Symbol* const symbol : table) {
     if (symbol == nullptr) continue;
@@ -68,6 +85,7 @@ bool EngineLog::mark(RecordKind kind) noexcept {
 }
 
 bool EngineLog::event(const Symbol* symbol, std::int64_t ts, std::uint32_t gap) noexcept {
+  keep_state();
   const EventRecord record{ts, symbol == nullptr ? no_symbol : symbol->log_number(), gap};
   return journal_->put(RecordKind::event, record.symbol, &record, sizeof record) && journal_->commit();
 }

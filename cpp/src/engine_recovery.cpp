@@ -1,8 +1,6 @@
 // Snapshots beside a journal, and the way back from both.
 #include "fastcore/engine/recovery.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -15,18 +13,6 @@
 namespace fastcore {
 
 namespace {
-
-std::string snapshot_path(const std::string& folder, std::uint64_t sequence) {
-  return folder + "/" + snapshot_name(sequence);
-}
-
-/// Removes snapshots that are too old, and lets the journal remove what none of the others needs.
-void forget_old(JournalWriter& journal) {
-  const std::vector<std::uint64_t> all = list_snapshots(journal.folder());
-  const std::size_t old = all.size() - std::min(all.size(), snapshots_kept);
-  for (std::size_t i = 0; i < old; ++i) ::unlink(snapshot_path(journal.folder(), all[i]).c_str());
-  if (old < all.size()) journal.keep_behind(all[old]);
-}
 
 /// The engine of the newest snapshot that can be read.
 struct Found {
@@ -41,7 +27,7 @@ Found newest_snapshot(const std::string& folder) {
   std::vector<std::uint64_t> all = list_snapshots(folder);
   if (all.empty()) throw JournalError("the journal " + folder + " holds no snapshot: no engine was attached to it");
   while (!all.empty()) {
-    const std::string path = snapshot_path(folder, all.back());
+    const std::string path = folder + "/" + snapshot_name(all.back());
     try {
       found.engine = Engine::restore(read_whole(path));
       found.sequence = all.back();
@@ -68,13 +54,7 @@ bool promised(const JournalReader& reader, const JournalDamage& damage) {
 
 std::string checkpoint(Engine& engine, bool history) {
   if (engine.log() == nullptr) throw JournalError("a checkpoint needs a journal: attach one");
-  JournalWriter& journal = engine.log()->journal();
-  // What the snapshot holds must not be newer than the journal after a loss of power.
-  if (!journal.sync()) throw JournalError(journal.failure());
-  const std::string path = snapshot_path(journal.folder(), engine.sequence());
-  write_whole(path, engine.snapshot(history));
-  forget_old(journal);
-  return path;
+  return engine.log()->journal().write_snapshot(engine.snapshot(history));
 }
 
 void begin_journal(Engine& engine, std::shared_ptr<JournalWriter> journal) {
@@ -132,7 +112,7 @@ Recovery recover(std::shared_ptr<JournalWriter> journal, OnDamage damage) {
   for (const std::string& path : found.refused) std::rename(path.c_str(), (path + ".refused").c_str());
   journal->go_on_behind(result.last);
   engine.attach(std::move(journal));
-  forget_old(engine.log()->journal());
+  engine.log()->journal().forget_old_snapshots();
   result.engine = std::move(found.engine);
   return result;
 }

@@ -51,7 +51,8 @@ void JournalKeeper::take_stock() {
     if (one.first != 0) from = one.first;
   }
   const std::vector<std::uint64_t> snapshots = list_snapshots(folder_);
-  if (!snapshots.empty()) kept_behind_ = snapshots[snapshots.size() - std::min(snapshots.size(), snapshots_kept)];
+  if (!snapshots.empty())
+    kept_behind_ = snapshots[snapshots.size() - std::min(snapshots.size(), options_.snapshots.kept)];
   next_number_ = all.empty() ? 1 : all.back().number + 1;
   for (const std::uint64_t number : list_segments(folder_)) {
     if (number >= next_number_) ::unlink((folder_ + "/" + segment_name(number)).c_str());  // made ahead, never begun

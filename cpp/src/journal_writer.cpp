@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "fastcore/journal/keeper.hpp"
+#include "fastcore/journal/snapshots.hpp"
 
 namespace fastcore {
 
@@ -47,6 +48,7 @@ void check(const JournalOptions& options) {
   }
   if (options.interval.count() < 1)
     throw JournalError("interval must be at least 1 ms, not " + std::to_string(options.interval.count()));
+  if (options.snapshots.kept < 1) throw JournalError("keep_snapshots must be at least 1, not 0");
 }
 
 }  // namespace
@@ -55,6 +57,7 @@ JournalWriter::JournalWriter(std::string folder, const JournalOptions& options)
     : options_(options), folder_(std::move(folder)) {
   check(options);
   keeper_ = std::make_unique<JournalKeeper>(folder_, options_, at_, end_, sequence_);
+  snapshots_ = std::make_unique<SnapshotKeeper>(folder_, options_.snapshots, *keeper_, snapshot_due_);
   sequence_.store(keeper_->found());
   JournalForks::all().add(this);
 }
@@ -84,6 +87,7 @@ bool JournalWriter::rotate() noexcept {
   if (forked_) return refuse("the journal " + folder_ + " belongs to the process that opened it, not to its child");
   if (closed()) return refuse("the journal " + folder_ + " is closed");
   try {
+    snapshots_->grow(at_.load(std::memory_order_relaxed));
     const Segment& next = keeper_->next(sequence() + 1);
     data_ = next.data();
     segment_ = next.number();
@@ -163,13 +167,36 @@ bool JournalWriter::sync() noexcept {
   }
 }
 
-void JournalWriter::keep_behind(std::uint64_t sequence) noexcept {
-  if (keeper_ != nullptr) keeper_->keep_behind(sequence);
+void JournalWriter::watch_snapshots() {
+  if (!forked_ && !closed()) snapshots_->begin();
 }
+
+void JournalWriter::put_snapshot(std::string bytes, std::chrono::nanoseconds pause) noexcept {
+  if (!forked_ && !closed()) snapshots_->put(sequence(), std::move(bytes), pause);
+}
+
+void JournalWriter::put_no_snapshot(const char* why) noexcept {
+  if (!forked_ && !closed()) snapshots_->put_failure(sequence(), why);
+}
+
+std::string JournalWriter::write_snapshot(std::string_view bytes) {
+  if (forked_ || closed()) {
+    rotate();
+    throw JournalError(failure_);
+  }
+  return snapshots_->write(sequence(), bytes);
+}
+
+void JournalWriter::forget_old_snapshots() {
+  if (!forked_ && !closed()) snapshots_->forget_old();
+}
+
+SnapshotCount JournalWriter::snapshots() const { return forked_ ? SnapshotCount{} : snapshots_->count(); }
 
 bool JournalWriter::close() noexcept {
   if (keeper_ == nullptr) return true;
   JournalForks::all().remove(this);
+  snapshots_->close();
   bool sound = true;
   try {
     keeper_->close();
@@ -186,6 +213,8 @@ void JournalWriter::forked() noexcept {
   keeper_->leave();
   // Never destroyed: its thread is not in this process, and its files are the parent's.
   [[maybe_unused]] const JournalKeeper* const left = keeper_.release();
+  [[maybe_unused]] const SnapshotKeeper* const too = snapshots_.release();
+  snapshot_due_.store(std::numeric_limits<std::uint64_t>::max(), std::memory_order_relaxed);
 }
 
 }  // namespace fastcore

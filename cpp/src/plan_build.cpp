@@ -419,7 +419,9 @@ struct Plan::Build {
       std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
       plan.wirings_.push_back(wiring);
       if (node.kernel == &kernel_of<LastQuote>()) plan.quote_ = &plan.wirings_.back();
-      if (!joins) groups.push_back({nullptr, nullptr, node.kernel->peek_many, &plan.wirings_.back(), 0});
+      if (!joins)
+        groups.push_back(
+            {nullptr, nullptr, node.kernel->peek_many, node.kernel->step_across, &plan.wirings_.back(), 0});
       Group& group = groups.back();
       ++group.count;
       group.step = group.count == 1 ? node.kernel->step_one : node.kernel->step_many;

@@ -201,9 +201,15 @@ void Symbol::flush() noexcept {
 void Symbol::run_clock(std::size_t clock, bool finite) noexcept {
   const StagePart part(probe_, Stage::indicators);
   auto* const symbol = reinterpret_cast<std::byte*>(cells_);
-  const bool settled = ready_[clock] == plan_->state_count(clock);
-  plan_->step(clock, symbol, cells_, settled && finite);
-  if (!settled && plan_->all_ready(clock, symbol, ready_[clock]) && clock == 0) find_short_way();
+  plan_->step(clock, symbol, cells_, ready_[clock] == plan_->state_count(clock) && finite);
+  after_step(clock);
+}
+
+/// The nodes of a clock have run.
+void Symbol::after_step(std::size_t clock) noexcept {
+  if (ready_[clock] != plan_->state_count(clock) && plan_->all_ready(clock, block_->data(), ready_[clock]) &&
+      clock == 0)
+    find_short_way();
   if (histories_.empty()) return;
   histories_[clock].push(cells(), plan_->clocks()[clock].columns);
   ++rows_[clock];

@@ -16,23 +16,43 @@ void Symbol::make_builders() {
 }
 
 Outcome Symbol::on_bar(std::size_t clock, Bar bar) noexcept {
+  if (!begin_bar(clock, plan_->clocks()[clock].grid.at(bar.ts), bar)) return outcome_;
+  const bool settled = ready_[clock] == plan_->state_count(clock);
+  plan_->step(clock, block_->data(), cells_, settled);
+  end_bar(clock, bar, ledger_.received);
+  return outcome_;
+}
+
+bool Symbol::begin_bar(std::size_t clock, const Span& span, Bar& bar) noexcept {
   ++ledger_.received;
   const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
                        valid_price(bar.close) && valid_size(bar.volume);
   if (!numbers || bar.high < std::max({bar.open, bar.low, bar.close}) || bar.low > std::min(bar.open, bar.close)) {
-    return refuse(Outcome::invalid);
+    refuse(Outcome::invalid);
+    return false;
   }
   TimeBars& bars = *bars_[clock - 1].builder.time();
-  bar.ts = bars.start_of(bar.ts);
+  bar.ts = span.first;
   if (bar.ts > bars.last()) bars.on_session_end(emit_to(clock));
   const std::int64_t newest = bars.newest();
-  if (bar.ts == newest) return refuse(Outcome::duplicate);
-  if (bar.ts < newest) return refuse(policy_.order == OrderRule::reject ? Outcome::rejected : Outcome::late_dropped);
-  bars.take(bar);
+  if (bar.ts <= newest) {
+    refuse(bar.ts == newest                     ? Outcome::duplicate
+           : policy_.order == OrderRule::reject ? Outcome::rejected
+                                                : Outcome::late_dropped);
+    return false;
+  }
+  bars.take(bar, span);
   last_ts_ = std::max(last_ts_, bar.ts);
-  run_bar(clock, bar);
+  ++bars_[clock - 1].made;
+  put_bar(bar, cells() + plan_->clocks()[clock].cells);
+  outcome_ = ledger_.count(Outcome::accepted);
+  return true;
+}
+
+void Symbol::end_bar(std::size_t clock, const Bar& bar, std::uint64_t received) noexcept {
+  after_step(clock);
+  after_bar(clock, bar, received);
   if (reviser_ != nullptr) copy_to(reviser_->restart());  // what was made elsewhere is not made anew
-  return outcome_ = ledger_.count(Outcome::accepted);
 }
 
 void Symbol::run_bar(std::size_t clock, const Bar& closed) noexcept {
@@ -40,7 +60,12 @@ void Symbol::run_bar(std::size_t clock, const Bar& closed) noexcept {
   ++bars_[clock - 1].made;
   put_bar(bar, cells() + plan_->clocks()[clock].cells);
   run_clock(clock, std::isfinite(bar.volume));  // sizes that are each finite may add up to what is not
-  closed_[clock - 1].push(bar, ledger_.received);
+  after_bar(clock, bar, ledger_.received);
+}
+
+/// The bar into its history, and into those that are made from it.
+void Symbol::after_bar(std::size_t clock, const Bar& bar, std::uint64_t received) noexcept {
+  closed_[clock - 1].push(bar, received);
   const auto& parts_of = plan_->clocks()[clock].parts_of;
   if (parts_of.empty()) return;
   std::size_t timed = clock;  // a view of bars ends when they end

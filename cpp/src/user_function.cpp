@@ -90,6 +90,10 @@ void peek_many(const std::byte* symbol, const Wiring* nodes, std::size_t count, 
   for (std::size_t i = 0; i < count; ++i)
     peek(symbol + nodes[i].state, gathered(nodes[i], cells).data(), cells + nodes[i].out);
 }
+void step_across(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count) {
+  for (std::size_t k = 0; k < symbol_count; ++k)
+    step_many(symbols[k], nodes, count, reinterpret_cast<double*>(symbols[k]));
+}
 void run(std::byte* state, const double* const* in, double* const* out, std::size_t n) {
   const std::size_t inputs = at(state).function->inputs;
   for (std::size_t i = 0; i < n; ++i) {
@@ -141,6 +145,7 @@ Kernel kernel_for(const UserFunction& f) {
   kernel.peek = peek;
   kernel.step_one = kernel.step_many = kernel.settled_one = kernel.settled_many = step_many;
   kernel.peek_many = peek_many;
+  kernel.step_across = step_across;
   kernel.run = run;
   kernel.ready = ready;
   kernel.save = save;

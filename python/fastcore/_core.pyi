@@ -161,7 +161,13 @@ class Symbol:
 
 class Journal:
     def __init__(
-        self, folder: str, fsync: str, interval_ns: int, segment_bytes: int, kept: tuple[int, ...]
+        self,
+        folder: str,
+        fsync: str,
+        interval_ns: int,
+        segment_bytes: int,
+        kept: tuple[int, ...],
+        checkpoints: tuple[int, int, int, bool, int],
     ) -> None: ...
     def note(self, text: str) -> None:
         """Write a line for people, of at most 16,384 bytes; it changes nothing."""
@@ -177,6 +183,12 @@ class Journal:
     @property
     def fsync(self) -> str:
         """When records are brought to the disk: always, interval or os."""
+    @property
+    def checkpoints(self) -> dict[str, Any]:
+        """Of the snapshots since it was opened: how many were written and how many failed, sequence and
+        bytes of the last, the longest pause of the engine in ns, and why the last attempt failed, if it
+        did.
+        """
     @property
     def sequence(self) -> int:
         """Number of the last record."""
@@ -327,7 +339,7 @@ class Engine:
         self, ticks: npt.NDArray[np.void], symbols: list[str] | None, rows: bool, outcomes: bool, /
     ) -> Any: ...
     def _on_bars(
-        self, span: str, ts: int, symbols: list[str], columns: Sequence[npt.ArrayLike], /
+        self, span: str, ts: int, symbols: list[str] | None, columns: Sequence[npt.ArrayLike], /
     ) -> int: ...
     def _snapshot(self, history: bool, /) -> bytes: ...
     def _save(self, path: bytes, history: bool, /) -> tuple[int, str]: ...

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import copyreg
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from fastcore import _core
+from fastcore._engine_arguments import (
+    MOST_HISTORY,
+    MOST_SYMBOLS,
+    batches,
+    calendars_of,
+    check_unit,
+    copies_rows,
+    names_of,
+    ticks_array,
+    time_of,
+    whole,
+)
+from fastcore._engine_states import EngineStates
 from fastcore._tick_frames import is_frame, run_frame, ticks_of
 from fastcore.calendars import Calendar, almanacs
-from fastcore.errors import BusyError, InputError, SnapshotError
+from fastcore.errors import BusyError, InputError
 from fastcore.formulas import Formula, flattened
 from fastcore.indicators import Indicator
-from fastcore.journal import Journal, opened
+from fastcore.journal import Journal
 from fastcore.policy import Policy
-from fastcore.ticks import TICK
 
 
-class Engine(_core.Engine):
+class Engine(EngineStates):
     """Many symbols under one plan of indicators, each updated in one native call per tick.
 
     Parameters
@@ -83,11 +95,11 @@ class Engine(_core.Engine):
         nodes = flattened(plan)
         super().__init__(
             nodes,
-            _whole("history", history, 0, _MOST_HISTORY),
-            0 if max_symbols is None else _whole("max_symbols", max_symbols, 1, _MOST_SYMBOLS),
+            whole("history", history, 0, MOST_HISTORY),
+            0 if max_symbols is None else whole("max_symbols", max_symbols, 1, MOST_SYMBOLS),
             rules,
-            _copies(rows),
-            almanacs(_core.anchors(nodes), _calendars(calendars)),
+            copies_rows(rows),
+            almanacs(_core.anchors(nodes), calendars_of(calendars)),
         )
         if journal is not None:
             self.attach(journal)
@@ -140,9 +152,9 @@ class Engine(_core.Engine):
                     f"on_ticks: ticks must be an array of fastcore.TICK or a frame; {error}"
                 ) from None
             symbols = names_of_frame if symbols is None else symbols
-        array = _ticks("on_ticks", ticks)
-        _check_unit(array)
-        names = None if symbols is None else _names("on_ticks", symbols)
+        array = ticks_array("on_ticks", ticks)
+        check_unit(array)
+        names = None if symbols is None else names_of("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
 
     def run(
@@ -241,7 +253,7 @@ class Engine(_core.Engine):
         accepted = 0
         self._begin_history()
         try:
-            for ticks, names in _batches(history, symbols, self):
+            for ticks, names in batches(history, symbols, self):
                 last = np.array([newest.get(name, 0) for name in names] + [0], np.int64)
                 after = ticks["ts"] > last[np.minimum(ticks["symbol"], len(names))]
                 accepted += self.on_ticks(ticks if after.all() else ticks[after], symbols=names)
@@ -279,219 +291,8 @@ class Engine(_core.Engine):
         int
             How many bars were taken.
         """
-        names = list(self.symbols) if symbols is None else _names("on_bars", symbols)
-        volumes = np.zeros(len(names)) if volume is None else volume
-        return self._on_bars(span, _time("on_bars", ts), names, [open, high, low, close, volumes])
-
-    def snapshot(self, *, history: bool = False) -> bytes:
-        """The engine's state as bytes: versioned, checksummed, O(window); equal states have equal bytes.
-
-        Parameters
-        ----------
-        history : bool
-            Also the rows and bars that `Symbol.history` and `Symbol.bars` show; without it only the newest
-            bar of each clock is kept.
-
-        Examples
-        --------
-        >>> from fastcore import EMA, Engine
-        >>> engine = Engine({"ema": EMA(2)})
-        >>> engine.snapshot() == engine.snapshot()
-        True
-        """
-        return self._snapshot(bool(history))
-
-    @classmethod
-    def restore(
-        cls,
-        data: bytes,
-        *,
-        plan: Mapping[str, Indicator | Formula] | None = None,
-        rows: Literal["live", "copy"] = "live",
-        calendars: Mapping[str, Calendar] | None = None,
-    ) -> Engine:
-        """An engine from the bytes of `snapshot`, at the tick where that one was.
-
-        Parameters
-        ----------
-        data : bytes
-            What `snapshot` gave, in this version or an earlier one.
-        plan : mapping of str to Indicator, optional
-            A plan other than the saved one. What computes the same as before goes on, under whatever name;
-            the rest starts anew, and `cold` says what that is and why.
-        rows : {"live", "copy"}
-            What `on_tick` returns.
-        calendars : mapping of str to Calendar, optional
-            For bars that are new in the plan; others keep the calendars and zones that were saved.
-
-        Raises
-        ------
-        SnapshotError
-            If the bytes are damaged, cut short, newer, of something else, or hold an unknown indicator.
-        PlanError
-            If the new plan is none.
-
-        Examples
-        --------
-        >>> from fastcore import EMA, SMA, Engine
-        >>> engine = Engine({"ema": EMA(2)})
-        >>> Engine.restore(engine.snapshot()).columns
-        ['ema']
-        >>> Engine.restore(engine.snapshot(), plan={"average": EMA(2), "sma": SMA(3)}).cold
-        {'sma': 'the snapshot has no such indicator'}
-        """
-        if plan is not None and not isinstance(plan, Mapping):
-            raise TypeError(f"Engine.restore: the plan must map names to indicators, not be {plan!r}")
-        made = cls.__new__(cls)
-        data = _snapshot_bytes("Engine.restore", data)
-        new = None if plan is None else flattened(plan)
-        tables = {} if new is None else almanacs(_core.anchors(new), _calendars(calendars))
-        _core.Engine.__init__(made, data, new, _copies(rows), tables)
-        return made
-
-    def restore_symbol(self, data: bytes) -> _core.Symbol:
-        """A symbol from the bytes of `Symbol.snapshot`, which this engine must not have, or without a tick.
-
-        The engine's plan may be another than the symbol's was: `Symbol.cold` says what starts anew.
-
-        Raises
-        ------
-        SnapshotError
-            If the bytes are damaged, cut short, newer or of something else, or the symbol has ticks here.
-        CapacityError
-            If there are `max_symbols` already.
-
-        Examples
-        --------
-        >>> from fastcore import EMA, Engine
-        >>> here, there = Engine({"ema": EMA(2)}), Engine({"ema": EMA(2)})
-        >>> row = here.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000, 100.0, 0.5)
-        >>> there.restore_symbol(here.symbol("BTCUSDT").snapshot()).ledger["accepted"]
-        1
-        """
-        return self._restore_symbol(_snapshot_bytes("Engine.restore_symbol", data))
-
-    def save(self, path: str | os.PathLike[str], *, history: bool = False) -> None:
-        """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one.
-
-        Goes by way of a file beside it, whose name has ``.part`` more: write, fsync, rename, fsync of the
-        folder. When this returns, the new file outlasts a loss of power.
-
-        Raises
-        ------
-        OSError
-            With a sentence that names the file and the step, if the folder is missing or not writable, the
-            disk is full, or the file is no regular one. The old file is as it was.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> from fastcore import EMA, Engine
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     Engine({"ema": EMA(2)}).save(f"{folder}/engine.snapshot")
-        ...     Engine.load(f"{folder}/engine.snapshot").columns
-        ['ema']
-        """
-        target = os.path.abspath(os.fsdecode(path))
-        error, step = self._save(os.fsencode(target), bool(history))
-        if error:
-            left = _NOT_SYNCED if step == "syncing its folder" else _UNTOUCHED
-            why = os.strerror(error)
-            raise OSError(error, f"Engine.save: cannot write {target!r}: {why} ({step}); {left}")
-
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        plan: Mapping[str, Indicator | Formula] | None = None,
-        rows: Literal["live", "copy"] = "live",
-    ) -> Engine:
-        """An engine from a file that `save` wrote; see `restore`.
-
-        Raises
-        ------
-        OSError
-            With a sentence, if the file cannot be read.
-        SnapshotError
-            Naming the file, if it is no snapshot of an engine, or a damaged one.
-        """
-        try:
-            with open(path, "rb") as file:
-                data = file.read()
-        except OSError as error:
-            where = os.path.abspath(os.fsdecode(path))
-            raise OSError(error.errno, f"Engine.load: cannot read {where!r}: {error.strerror}") from None
-        try:
-            return cls.restore(data, plan=plan, rows=rows)
-        except SnapshotError as error:
-            raise SnapshotError(f"{os.fsdecode(path)}: {error}") from None
-
-    def attach(self, journal: Journal | str | os.PathLike[str]) -> None:
-        """Have a journal take what the engine is given, from here on, before the engine does.
-
-        A call that has returned is in the journal: ticks, quotes, bars, symbols made and dropped. What the
-        journal cannot take the engine does not: the call raises, and the state is as it was.
-
-        Parameters
-        ----------
-        journal : Journal or path
-            New, or at the same record as the engine. The state is written beside it at once.
-
-        Raises
-        ------
-        JournalError
-            If the journal cannot be written, has an engine, or holds what this one does not; the engine
-            is then as it was.
-        """
-        self._attach(opened(journal, made=True))
-
-    @classmethod
-    def recover(
-        cls,
-        journal: Journal | str | os.PathLike[str],
-        *,
-        damage: Literal["refuse", "skip"] = "refuse",
-        rows: Literal["live", "copy"] = "live",
-    ) -> Engine:
-        """The engine of a journal, as it was when it last returned from a call: bit for bit.
-
-        It is the newest sound snapshot and what the journal holds after that. The journal is attached, and
-        `recovery` says what was found.
-
-        Parameters
-        ----------
-        journal : Journal or path
-            Which has not been written to since it was opened.
-        damage : {"refuse", "skip"}
-            What to do where records that were on the disk are gone: say so, or go on behind them. The
-            end that a loss of power cut off is no damage.
-        rows : {"live", "copy"}
-            What `on_tick` returns.
-
-        Raises
-        ------
-        JournalError
-            If there is no journal, or no snapshot that can be read, or it is damaged or newer. The folder
-            is as it was.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> from fastcore import EMA, Engine
-        >>> folder = tempfile.mkdtemp()
-        >>> engine = Engine({"ema": EMA(2)}, journal=folder)
-        >>> row = engine.symbol("BTCUSDT").on_tick(1_700_000_000_000_000_000, 100.0, 0.5)
-        >>> engine.journal.close()
-        >>> Engine.recover(folder).recovery
-        {'snapshot': 0, 'sequence': 2, 'ticks': 1, 'bars': 0, 'notes': []}
-        """
-        if damage not in ("refuse", "skip"):
-            raise InputError(f"Engine.recover: damage must be 'refuse' or 'skip', not {damage!r}")
-        copies = _copies(rows)
-        made = cls.__new__(cls)
-        _core.Engine.__init__(made, opened(journal, made=False), damage == "skip", copies)
-        return made
+        names = None if symbols is None else names_of("on_bars", symbols)
+        return self._on_bars(span, time_of("on_bars", ts), names, [open, high, low, close, volume])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.snapshot(history=True), "copy" if self._copies_rows else "live")
@@ -502,14 +303,6 @@ class Engine(_core.Engine):
             return f"{columns}, {len(self.symbols)} symbols, {self.ledger['received']} ticks received>"
         except BusyError:
             return f"{columns}, in a batch>"
-
-
-_UNTOUCHED = "the old file, if there is one, is as it was"
-_NOT_SYNCED = "the new file is there, but its name may not outlast a loss of power"
-
-#: What the native core refuses to go beyond.
-_MOST_HISTORY = 100_000_000
-_MOST_SYMBOLS = 2**32 - 1
 
 
 def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
@@ -532,97 +325,3 @@ def _symbol_of(engine: Engine, name: str) -> _core.Symbol:
 
 
 copyreg.pickle(_core.Symbol, _reduced_symbol)
-
-
-def _snapshot_bytes(method: str, data: Any) -> bytes:
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{method} takes the bytes of a snapshot, not {type(data).__name__}")
-    return bytes(data)
-
-
-def _batches(
-    history: Any, symbols: Sequence[str] | None, engine: Engine
-) -> Iterator[tuple[Any, Sequence[str]]]:
-    """The ticks of a history and the names that they index."""
-    if is_frame(history):
-        ticks, names = ticks_of(history)
-        yield ticks, names if symbols is None else symbols
-        return
-    if isinstance(history, np.ndarray):
-        yield _ticks("warm_up", history), engine.symbols if symbols is None else _names("warm_up", symbols)
-        return
-    if symbols is not None:
-        raise InputError("warm_up: symbols goes with an array; batches bring their own")
-    if isinstance(history, (str, bytes)) or not isinstance(history, Iterable):
-        raise TypeError(
-            f"warm_up: history must be an array of fastcore.TICK, a frame or batches, not {history!r}"
-        )
-    for batch in history:
-        if not hasattr(batch, "ticks") or not hasattr(batch, "symbols"):
-            raise TypeError(
-                f"warm_up: a batch has ticks and symbols, as read_ticks gives them, not {batch!r}"
-            )
-        yield _ticks("warm_up", batch.ticks), _names("warm_up", batch.symbols)
-
-
-def _ticks(method: str, ticks: Any) -> np.ndarray[Any, np.dtype[np.void]]:
-    """An array of TICK with one dimension."""
-    array = np.asarray(ticks)
-    if array.dtype != TICK:
-        raise InputError(f"{method}: ticks must be an array of fastcore.TICK, not of {array.dtype}")
-    if array.ndim != 1:
-        raise InputError(f"{method}: an array of fastcore.TICK must have one dimension, not {array.ndim}")
-    return array
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"Engine: {name} must be a whole number, not {value!r}")
-    if not least <= value <= most:
-        raise InputError(f"Engine: {name} must be from {least} to {most}, not {value}")
-    return int(value)
-
-
-def _time(method: str, ts: Any) -> int:
-    if isinstance(ts, bool) or not isinstance(ts, (int, np.integer)):
-        raise TypeError(f"{method}: ts must be an int (nanoseconds since 1970 UTC), not {ts!r}")
-    if not -(2**63) <= ts < 2**63:
-        raise InputError(f"{method}: ts={ts} must be nanoseconds since 1970 UTC; it does not fit in 64 bits")
-    return int(ts)
-
-
-def _names(method: str, symbols: Any) -> list[str]:
-    """Names of symbols: a sequence of texts, not one text."""
-    if isinstance(symbols, (str, bytes)) or not isinstance(symbols, Iterable):
-        raise TypeError(f"{method}: symbols must be a sequence of names, not {symbols!r}")
-    names = list(symbols)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{method}: symbols must be names, not {name!r}")
-    return names
-
-
-def _calendars(calendars: Any) -> Mapping[str, Calendar]:
-    if calendars is not None and not isinstance(calendars, Mapping):
-        raise TypeError(f"Engine: calendars must map names to calendars, not be {calendars!r}")
-    return calendars or {}
-
-
-def _copies(rows: str) -> bool:
-    if rows not in ("live", "copy"):
-        raise InputError(f"Engine: rows must be 'live' or 'copy', not {rows!r}")
-    return rows == "copy"
-
-
-def _check_unit(ticks: np.ndarray[Any, np.dtype[np.void]]) -> None:
-    """Refuse a batch whose first time is not in nanoseconds: the rest will not be, either."""
-    if len(ticks) == 0 or ticks["ts"][0] >= 10**17:
-        return
-    first = int(ticks["ts"][0])
-    units = {
-        10**14: "microseconds: multiply by 1_000",
-        10**11: "milliseconds: multiply by 1_000_000",
-        0: "seconds: multiply by 1_000_000_000",
-    }
-    unit = next((name for least, name in units.items() if first >= least), "a time before 1970")
-    raise InputError(f"on_ticks: ts={first} must be nanoseconds since 1970 UTC; it looks like {unit}")

@@ -22,6 +22,9 @@ from fastcore.ticks import TICK
 
 __all__ = ["Journal", "JournalTicks", "read_journal"]
 
+#: The most seconds between two checkpoints that can be asked for: a year.
+_LONGEST = 31_536_000
+
 
 class Journal(_core.Journal):
     """A folder to which an engine writes what it is given, before it takes it.
@@ -40,7 +43,18 @@ class Journal(_core.Journal):
         Size of a segment's file, 64 KiB to 16 GiB; its space is taken from the disk ahead.
     keep_segments, keep_bytes, keep_records : int, optional
         Older segments are removed beyond so many segments, bytes or records; by default none is. What a
-        recovery needs is kept in any case: `Engine.checkpoint` says from where.
+        recovery needs is kept in any case: all behind the oldest snapshot that is kept.
+    checkpoint_records, checkpoint_bytes : int, optional
+    checkpoint_seconds : float, optional
+        The engine's state is written beside the journal after so many records or bytes, or so long,
+        whichever comes first; None for never. A recovery reads no more than what came since. The state is
+        taken between two calls, which holds the engine up for as long as `Engine.snapshot` takes, and
+        written by another thread. Bytes are looked at when a segment is full.
+    checkpoint_history : bool
+        Whether the rows and bars that `Symbol.history` and `Symbol.bars` show are written with it. Without
+        them the state is smaller, and they begin anew after a recovery.
+    keep_snapshots : int
+        How many snapshots are kept, 1 to 1,000: should the newest be damaged, the one before it does.
 
     Attributes
     ----------
@@ -49,6 +63,10 @@ class Journal(_core.Journal):
     sequence : int
         Number of the last record.
     closed : bool
+    checkpoints : dict
+        Of the snapshots since it was opened: ``written``, ``failed``, ``sequence`` and ``bytes`` of the
+        last, ``longest_pause_ns`` for which one that came due held the engine up, and ``failure``, why the
+        last attempt failed, empty if it did not. One that fails is tried again when the next is due.
 
     Raises
     ------
@@ -78,14 +96,23 @@ class Journal(_core.Journal):
         keep_segments: int | None = None,
         keep_bytes: int | None = None,
         keep_records: int | None = None,
+        checkpoint_records: int | None = 4_000_000,
+        checkpoint_bytes: int | None = 256 << 20,
+        checkpoint_seconds: float | None = 300.0,
+        checkpoint_history: bool = True,
+        keep_snapshots: int = 2,
     ) -> None:
         kept = {"keep_segments": keep_segments, "keep_bytes": keep_bytes, "keep_records": keep_records}
+        due = {"checkpoint_records": checkpoint_records, "checkpoint_bytes": checkpoint_bytes}
+        records, size = (0 if value is None else _whole(name, value, 1) for name, value in due.items())
+        milliseconds = 0 if checkpoint_seconds is None else _milliseconds(checkpoint_seconds)
         super().__init__(
             os.path.abspath(os.fspath(folder)),
             fsync,
             _whole("interval", interval),
             _whole("segment_bytes", segment_bytes),
             tuple(0 if value is None else _whole(name, value, 1) for name, value in kept.items()),
+            (records, size, milliseconds, bool(checkpoint_history), _snapshots(keep_snapshots)),
         )
 
     def __enter__(self) -> Self:
@@ -184,6 +211,20 @@ def opened(journal: Journal | str | os.PathLike[str], *, made: bool) -> Journal:
     if not made and not os.path.lexists(journal):
         raise JournalError(f"there is no journal {os.path.abspath(os.fspath(journal))}")
     return Journal(journal)
+
+
+def _milliseconds(seconds: Any) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float, np.integer, np.floating)):
+        raise TypeError(f"Journal: checkpoint_seconds must be a number or None, not {seconds!r}")
+    if not 0.001 <= seconds <= _LONGEST:
+        raise InputError(f"Journal: checkpoint_seconds must be from 0.001 to {_LONGEST:,}, not {seconds}")
+    return round(seconds * 1000)
+
+
+def _snapshots(kept: Any) -> int:
+    if _whole("keep_snapshots", kept, 1) > 1000:
+        raise InputError(f"Journal: keep_snapshots must be from 1 to 1,000, not {kept}")
+    return int(kept)
 
 
 def _whole(name: str, value: Any, least: int = 0) -> int:

@@ -1,4 +1,6 @@
 // An engine with a journal in C++: what was acknowledged comes back, what is damaged is told, what was played agrees.
+#include <thread>
+
 #include "engines.hpp"
 #include "fastcore/engine/log.hpp"
 #include "fastcore/engine/recovery.hpp"
@@ -151,7 +153,7 @@ TEST_CASE("a damaged snapshot is passed over for the one before it") {
   const std::string before = engine->snapshot();
   engine.reset();
   const auto snapshots = list_snapshots(folder / "j");
-  REQUIRE(snapshots.size() == snapshots_kept);
+  REQUIRE(snapshots.size() == SnapshotRule().kept);
   const std::string newest = folder / "j/" + snapshot_name(snapshots.back());
   std::string bytes = slurp(newest);
   for (std::size_t at = 0; at < bytes.size(); at += 7) {
@@ -252,4 +254,55 @@ TEST_CASE("a player stops before a time, a record, a number of events, and follo
   CHECK(into->snapshot() == engine->snapshot());
   CHECK(why_not([&] { JournalPlayer(*engine, folder / "j", 0); }).find("has a journal of its own") !=
         std::string::npos);
+}
+
+TEST_CASE("snapshots come by themselves, while the engine goes on") {
+  const Folder folder;
+  const auto ticks = trades(20'000, 9);
+  JournalOptions options = small_segments();
+  options.retention.segments = 1;
+  options.snapshots = {700, 0, std::chrono::milliseconds(1), true, 3};
+  auto engine = engine_of();
+  const auto writer = std::make_shared<JournalWriter>(folder / "j", options);
+  begin_journal(*engine, writer);
+  feed(*engine, "A", ticks, 0, 10'000);
+  feed(*engine, "B", ticks, 10'000, 20'000);
+  const std::string before = engine->snapshot();
+  CHECK(writer->snapshots().failed == 0);
+  engine.reset();
+  REQUIRE(writer->close());
+  const SnapshotCount count = writer->snapshots();  // closing writes what was handed over
+  CHECK(count.written >= 2);
+  CHECK(count.sequence > 0);
+  CHECK(count.failure.empty());
+  CHECK(list_snapshots(folder / "j").size() <= 3);
+  CHECK(list_snapshots(folder / "j").back() == count.sequence);
+  Recovery found = recover(std::make_shared<JournalWriter>(folder / "j", options));
+  CHECK(found.notes.empty());
+  CHECK(found.snapshot == count.sequence);
+  CHECK(found.engine->snapshot() == before);
+}
+
+TEST_CASE("a snapshot that cannot be written costs nothing but its file") {
+  const Folder folder;
+  const auto ticks = trades(4000, 10);
+  JournalOptions options = small_segments();
+  options.snapshots = {1000, 0, std::chrono::milliseconds(0), true, 2};
+  auto engine = engine_of();
+  const auto writer = std::make_shared<JournalWriter>(folder / "j", options);
+  begin_journal(*engine, writer);
+  // Record 1 makes the symbol; the state of the first 1,000 is due before the next.
+  std::filesystem::create_directory(folder / "j/" + snapshot_name(1000));
+  feed(*engine, "A", ticks, 0, 1500);
+  while (writer->snapshots().failed == 0) std::this_thread::yield();
+  CHECK(writer->snapshots().failure.find("Is a directory") != std::string::npos);
+  CHECK(writer->snapshots().written == 1);
+  std::filesystem::remove(folder / "j/" + snapshot_name(1000));
+  feed(*engine, "A", ticks, 1500, 4000);
+  const std::string before = engine->snapshot();
+  engine.reset();
+  REQUIRE(writer->close());
+  CHECK(writer->snapshots().written >= 2);
+  CHECK(writer->snapshots().failure.empty());
+  CHECK(recovered(folder / "j").engine->snapshot() == before);
 }

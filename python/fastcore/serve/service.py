@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +33,6 @@ from fastcore.serve.stream import Streams
 
 __all__ = ["Service"]
 
-log = logging.getLogger("fastcore.serve")
 
 _LOOK = 0.25  # s between two looks at what may be out of order
 
@@ -231,7 +229,6 @@ class Service:
             self.observer.start()
             await self._open_post()
             serving = asyncio.create_task(server.serve(), name="fastcore http")
-            saving = asyncio.create_task(self._save_now_and_then(), name="fastcore checkpoints")
             watching = asyncio.create_task(self._watch(), name="fastcore watch")
             stopping = asyncio.create_task(self._stop.wait())
             running = self.loop._task
@@ -246,7 +243,7 @@ class Service:
                     with contextlib.suppress(Exception):
                         await asyncio.wait_for(call(), self.settings.drain_seconds)
             finally:
-                for task in (saving, watching, stopping):
+                for task in (watching, stopping):
                     task.cancel()
                 server.stop()
                 await asyncio.wait({serving}, timeout=self.settings.drain_seconds)
@@ -315,7 +312,9 @@ class Service:
 
     def _journal(self) -> Journal:
         assert self._journal_folder is not None
-        return Journal(self._journal_folder, keep_bytes=4 << 30)
+        return Journal(
+            self._journal_folder, keep_bytes=4 << 30, checkpoint_seconds=self.settings.checkpoint_seconds
+        )
 
     def _kept_plan(self) -> dict[str, Any] | None:
         if self._plan_file is None or not self._plan_file.exists():
@@ -338,22 +337,20 @@ class Service:
     def _spans(self, engine: Engine) -> list[str]:
         return sorted({clock for clock in clocks_of(self.plan, engine.columns).values() if clock})
 
+    def _unsaved(self) -> dict[str, str]:
+        """Why the last checkpoint failed: the service goes on, and a recovery takes longer."""
+        journal = self.engine.journal
+        failure = "" if journal is None else journal.checkpoints["failure"]
+        return {"checkpoint": f"the state could not be saved: {failure}"} if failure else {}
+
     async def _watch(self) -> None:
         """Make alerts of the reasons not to be ready, while there are any."""
         fired: set[str] = set()
         while True:
-            reasons = self.reasons()
+            reasons = self.reasons() | self._unsaved()
             for name, text in reasons.items():
                 self.board.fire(name, text, "critical")
             for name in fired - reasons.keys():
                 self.board.resolve(name)
             fired = set(reasons)
             await asyncio.sleep(_LOOK)
-
-    async def _save_now_and_then(self) -> None:
-        while self.engine.journal is not None:
-            await asyncio.sleep(self.settings.checkpoint_seconds)
-            try:
-                self.engine.checkpoint(history=True)
-            except (FastcoreError, OSError) as error:
-                log.error("the state could not be saved: %s", error)

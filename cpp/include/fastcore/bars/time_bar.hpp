@@ -51,8 +51,7 @@ class TimeBars {
   }
 
   /// A bar closed elsewhere takes the place of the one that forms from the same span.
-  void take(const Bar& closed) noexcept {
-    const Span span = grid_->at(closed.ts);
+  void take(const Bar& closed, const Span& span) noexcept {
     if (!forming_.empty() && forming_.bar().ts <= span.last) forming_.clear();
     if (forming_.empty()) last_ = span.last;
     newest_ = closed.ts;

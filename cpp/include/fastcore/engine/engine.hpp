@@ -17,6 +17,18 @@
 
 namespace fastcore {
 
+/// Closed bars of one span for many symbols, a column for each number.
+struct CrossSection {
+  std::int64_t ts;  ///< any time in the span
+  const double* open;
+  const double* high;
+  const double* low;
+  const double* close;
+  const double* volume;
+
+  Bar at(std::size_t i) const noexcept { return bar_made_elsewhere(ts, open[i], high[i], low[i], close[i], volume[i]); }
+};
+
 class EngineLog;
 class JournalWriter;
 class SnapshotReader;
@@ -68,8 +80,9 @@ class Engine {
   /// written when their pointers are not null, one per tick. Returns how many were taken.
   std::size_t on_ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table, double* rows,
                        std::uint8_t* outcomes);
-  /// Takes a closed bar of a clock for each of the symbols. Returns how many were taken.
-  std::size_t on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars);
+  /// Takes a closed bar of a time clock for each of the symbols, as that many calls of Symbol::on_bar. Returns how
+  /// many were taken.
+  std::size_t on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars);
 
   /// Whether the latency of this call is to be measured: one in `sampling`, so that reading the clock
   /// costs a tick under 1 ns on average.

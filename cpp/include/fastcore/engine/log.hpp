@@ -14,15 +14,19 @@
 
 namespace fastcore {
 
+class Engine;
+struct CrossSection;
+
 class EngineLog {
  public:
-  /// Gives the symbols their numbers in the journal. Throws JournalError.
-  EngineLog(std::shared_ptr<JournalWriter> journal, const std::vector<std::shared_ptr<Symbol>>& symbols);
+  /// Gives the engine's symbols their numbers in the journal. Throws JournalError.
+  EngineLog(Engine& engine, std::shared_ptr<JournalWriter> journal);
 
   // Each call returns when what it is given is as durable as the journal promises. False: it is not in the journal,
   // must not be done, and failure() says why.
 
   bool tick(const Symbol& symbol, const Tick& tick) noexcept {
+    keep_state();
     const TickRecord record{tick.ts, tick.price, tick.size, tick.id, symbol.log_number(), tick.side, {}};
     return journal_->put(RecordKind::tick, record.symbol, &record, sizeof record) && journal_->commit();
   }
@@ -32,7 +36,7 @@ class EngineLog {
   /// A batch, whole or not at all; `table[tick.symbol]` is a tick's symbol, null for one that has none.
   bool ticks(const Tick* ticks, std::size_t count, const std::vector<Symbol*>& table) noexcept;
   /// Bars of many symbols, whole or not at all.
-  bool bars(std::string_view clock, const std::vector<Symbol*>& symbols, const std::vector<Bar>& bars) noexcept;
+  bool bars(std::string_view clock, const std::vector<Symbol*>& symbols, const CrossSection& bars) noexcept;
   /// What concerns all symbols: flush, history, live.
   bool mark(RecordKind kind) noexcept;
   /// The time has come to `ts` for a symbol, null for all.
@@ -52,9 +56,15 @@ class EngineLog {
   std::shared_ptr<JournalWriter> share() const noexcept { return journal_; }
 
  private:
+  /// Before a record, when the state is that of all records before it: hands it over where a snapshot is due.
+  void keep_state() noexcept {
+    if (journal_->snapshot_due()) hand_over_state();
+  }
+  [[gnu::cold]] void hand_over_state() noexcept;
   bool event(const Symbol* symbol, std::int64_t ts, std::uint32_t gap) noexcept;
   bool put_bar(const Symbol& symbol, std::string_view clock, const Bar& bar) noexcept;
 
+  Engine& engine_;
   std::shared_ptr<JournalWriter> journal_;
 };
 

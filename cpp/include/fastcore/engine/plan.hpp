@@ -51,6 +51,7 @@ struct Group {
   StepNodes step;
   StepNodes settled;  ///< the same as `step` for nodes of other columns, which may be NaN at any time
   void (*peek)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
+  void (*across)(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count);
   const Wiring* nodes;
   std::size_t count;
 };
@@ -99,6 +100,16 @@ class Plan {
       for (const Group& group : groups_[clock]) group.step(symbol, group.nodes, group.count, cells);
     }
     for (const Copy& copy : copies_[clock]) cells[copy.to] = cells[copy.from];
+  }
+  /// The same for many symbols of the plan, whose cells their blocks begin with.
+  void step_across(std::size_t clock, std::byte* const* symbols, std::size_t count) const noexcept {
+    for (const Group& group : groups_[clock]) group.across(symbols, count, group.nodes, group.count);
+    for (const Copy& copy : copies_[clock]) {
+      for (std::size_t k = 0; k < count; ++k) {
+        auto* const cells = reinterpret_cast<double*>(symbols[k]);
+        cells[copy.to] = cells[copy.from];
+      }
+    }
   }
   /// The same without a trace in the states; `cells` is a scratch copy of the symbol's.
   void peek(std::size_t clock, const std::byte* symbol, double* cells) const noexcept {

@@ -56,6 +56,22 @@ class Symbol {
   /// Takes one closed bar of a clock, made elsewhere, whose time is any within its span. Its order is that of the bars
   /// of its clock: one older than the newest is late, one at the same start a duplicate.
   Outcome on_bar(std::size_t clock, Bar bar) noexcept;
+  /// The same in three steps, for many symbols side by side: takes the bar, whose span is given, and counts it; false
+  /// where it is not taken. Then the nodes of its clock are to be run over `block()`, and then comes `end_bar`, with
+  /// what had been received by then.
+  bool begin_bar(std::size_t clock, const Span& span, Bar& bar) noexcept;
+  void end_bar(std::size_t clock, const Bar& bar, std::uint64_t received) noexcept;
+  /// Has the processor fetch what `begin_bar` will read: the first call what the second one needs.
+  void expect() const noexcept {
+    const char* const at = reinterpret_cast<const char*>(this);
+    for (std::size_t line = 0; line < sizeof *this; line += Arena::alignment) __builtin_prefetch(at + line, 1);
+  }
+  void expect_bar(std::size_t clock) const noexcept {
+    const char* const at = reinterpret_cast<const char*>(&bars_[clock - 1]);
+    for (std::size_t line = 0; line < sizeof(BarClock); line += Arena::alignment) __builtin_prefetch(at + line, 1);
+    __builtin_prefetch(cells_ + plan_->clocks()[clock].cells, 1);
+    __builtin_prefetch(&closed_[clock - 1], 1);
+  }
   /// Writes the row that a tick at `price` would leave; with `forming`, bar columns as if the forming
   /// bars closed with it. No trace is left.
   void peek(double price, double size, bool forming, double* row) const;
@@ -173,7 +189,9 @@ class Symbol {
     return [this, clock](const Bar& bar) { run_bar(clock, bar); };
   }
   void run_bar(std::size_t clock, const Bar& closed) noexcept;
+  void after_bar(std::size_t clock, const Bar& bar, std::uint64_t received) noexcept;
   void run_clock(std::size_t clock, bool finite) noexcept;
+  void after_step(std::size_t clock) noexcept;
 
   // Hot members first: a tick reads these and the block.
   double* cells_;                // the block's beginning

@@ -27,10 +27,6 @@ std::vector<std::uint64_t> list_segments(const std::string& folder);
 /// Sequences of the snapshots in a folder, ascending.
 std::vector<std::uint64_t> list_snapshots(const std::string& folder);
 
-/// How many snapshots stay beside a journal: should the newest be damaged, the one before it does, with what the
-/// journal holds behind that.
-inline constexpr std::size_t snapshots_kept = 2;
-
 /// `replace_file`, as a JournalError.
 void write_whole(const std::string& path, std::string_view bytes);
 /// Removes what a crash in the middle of writing a snapshot left behind.

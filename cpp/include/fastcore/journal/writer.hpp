@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,17 +27,41 @@ struct Retention {
   std::uint64_t records = 0;
 };
 
+/// When an engine's state is written beside its journal without being asked: after so many records or bytes, or
+/// so long, whichever comes first, each 0 for never. Bytes are looked at when a segment is full.
+struct SnapshotRule {
+  std::uint64_t records = 4'000'000;
+  std::uint64_t bytes = std::uint64_t{256} << 20;
+  std::chrono::milliseconds interval{300'000};
+  bool history = true;   ///< with the rows and bars that were
+  std::size_t kept = 2;  ///< should the newest be damaged, the one before it does, with what the journal holds since
+
+  bool any() const noexcept { return records != 0 || bytes != 0 || interval.count() != 0; }
+};
+
+/// What became of the snapshots beside a journal since it was opened.
+struct SnapshotCount {
+  std::uint64_t written = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t sequence = 0;  ///< of the last that was written
+  std::size_t bytes = 0;       ///< of that one
+  std::chrono::nanoseconds longest_pause{0};  ///< for which one that came due held its engine up
+  std::string failure;         ///< why the last attempt failed; "" where it did not
+};
+
 struct JournalOptions {
   Durability durability = Durability::interval;
   std::chrono::milliseconds interval{50};
   std::size_t segment_bytes = std::size_t{64} << 20;
   Retention retention;
+  SnapshotRule snapshots;
 
   static constexpr std::size_t least_segment = std::size_t{64} << 10;
   static constexpr std::size_t most_segment = std::size_t{1} << 34;
 };
 
 class JournalKeeper;
+class SnapshotKeeper;
 
 class JournalWriter {
  public:
@@ -101,11 +126,24 @@ class JournalWriter {
   const std::string& folder() const noexcept { return folder_; }
   const JournalOptions& options() const noexcept { return options_; }
 
-  /// Records behind `sequence` stay, whatever the retention says; then what is too old goes.
-  void keep_behind(std::uint64_t sequence) noexcept;
+  /// From here on snapshots of the engine that writes come due. Throws JournalError.
+  void watch_snapshots();
+  /// Whether the engine's state is to be handed over before the next record.
+  bool snapshot_due() const noexcept {
+    return sequence_.load(std::memory_order_relaxed) >= snapshot_due_.load(std::memory_order_relaxed);
+  }
+  /// Takes the state that holds all records so far, to be written beside the journal by a thread of its own.
+  void put_snapshot(std::string bytes, std::chrono::nanoseconds pause) noexcept;
+  /// The state that was due could not be had.
+  void put_no_snapshot(const char* why) noexcept;
+  /// Writes such a state now, and returns its path. Throws JournalError.
+  std::string write_snapshot(std::string_view bytes);
+  /// Removes snapshots that are too old, and what the journal keeps for them alone.
+  void forget_old_snapshots();
+  SnapshotCount snapshots() const;
 
-  /// Syncs, cuts the file to its length and lets go of the lock; every put fails from here on. False: failure()
-  /// says why.
+  /// Writes the snapshot that it has been handed, syncs, cuts the file to its length and lets go of the lock; every
+  /// put fails from here on. False: failure() says why.
   bool close() noexcept;
   bool closed() const noexcept { return keeper_ == nullptr; }
 
@@ -140,6 +178,7 @@ class JournalWriter {
   std::atomic<std::size_t> at_{0};         // where the next record goes
   std::atomic<std::size_t> end_{0};        // how far records may go; 0 when the slow way has something to say
   std::atomic<std::uint64_t> sequence_{0};
+  std::atomic<std::uint64_t> snapshot_due_{std::numeric_limits<std::uint64_t>::max()};
   std::uint64_t segment_ = 0;              // number of the current segment; 0 for none yet
   std::vector<std::uint64_t> defined_;     // by symbol: the last segment that names it
 
@@ -150,6 +189,7 @@ class JournalWriter {
   std::unordered_map<std::string, std::uint32_t> numbers_;
   bool forked_ = false;  // this is a copy in a child process
   std::unique_ptr<JournalKeeper> keeper_;  // null when closed
+  std::unique_ptr<SnapshotKeeper> snapshots_;  // null in a child process
 };
 
 }  // namespace fastcore
