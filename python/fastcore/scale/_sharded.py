@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore._core import outcomes as OUTCOMES
-from fastcore.engine import Engine, _check_unit, _names
-from fastcore.errors import InputError, ShardLostError, UnknownNameError
+from fastcore._engine_arguments import check_unit, names_of
+from fastcore.engine import Engine
+from fastcore.errors import InputError, UnknownNameError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
 from fastcore.scale import _checkpoint
 from fastcore.scale._hashing import HashRing
 from fastcore.scale._places import Here, Place, Process
+from fastcore.scale._seat import Seat
 from fastcore.scale._shard import Command
 from fastcore.ticks import TICK
 
@@ -32,7 +34,6 @@ Where = Literal["processes", "ray", "here"]
 Ledger = dict[str, int]
 
 _REJECTED = OUTCOMES.index("rejected")
-_TRIES = 3  # a command that kills its place so often will do so for ever
 
 
 def _maker(on: Where | Callable[[], Place]) -> Callable[[], Place]:
@@ -56,80 +57,8 @@ def _checked(ticks: Any, symbols: Sequence[str], rows: str | None) -> tuple[npt.
     array = np.asarray(ticks)
     if array.dtype != TICK or array.ndim != 1:
         raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
-    _check_unit(array)
-    return array, _names("on_ticks", symbols)
-
-
-class _Seat:
-    """One shard as the router sees it: its place, its last checkpoint, and the commands since."""
-
-    def __init__(self, make: Callable[[], Place], state: bytes, sequence: int = 0) -> None:
-        self._make = make
-        self.state = state
-        self.base = sequence  # of the last command in `state`
-        self.log: list[Command] = []
-        self.ticks = 0  # in the log
-        self.names: list[str] = []
-        self.numbers: dict[str, int] = {}
-        self.restarts = 0
-        self.place = make()
-        self.place.start(state, [])
-
-    def send(self, command: Command) -> None:
-        """Give the next command."""
-        self.log.append(command)
-        self.place.send("apply", self.base + len(self.log), command)
-
-    def answer(self) -> Any:
-        """The answer to the command given last; one that raises has not changed anything and is forgotten."""
-        try:
-            try:
-                return self.place.answer()
-            except ShardLostError:
-                return self._revive()
-        except ShardLostError:
-            raise
-        except Exception:
-            self.log.pop()
-            raise
-
-    def ask(self, question: str, *arguments: Any) -> Any:
-        """Ask what changes nothing."""
-        for attempt in range(_TRIES):
-            self.place.send("ask", question, *arguments)
-            try:
-                return self.place.answer()
-            except ShardLostError:
-                if attempt == _TRIES - 1:
-                    raise
-                self._revive()
-
-    def checkpoint(self) -> None:
-        """Have the state here, and forget the commands that led to it."""
-        self.state = self.ask("snapshot")
-        self.base += len(self.log)
-        self.log.clear()
-        self.ticks = 0
-
-    def _revive(self) -> Any:
-        """Start the shard elsewhere from its checkpoint; the answer to the last command."""
-        for attempt in range(_TRIES):
-            self.place.close()
-            self.restarts += 1
-            self.place = self._make()
-            answer = None
-            try:
-                self.place.start(self.state, self.names)
-                for number, command in enumerate(self.log, self.base + 1):
-                    self.place.send("apply", number, command)
-                    answer = self.place.answer()
-                return answer
-            except ShardLostError as error:
-                if attempt == _TRIES - 1:
-                    raise ShardLostError(
-                        f"a shard has died {_TRIES} times in a row at its restart: {error}"
-                    ) from error
-        return None
+    check_unit(array)
+    return array, names_of("on_ticks", symbols)
 
 
 class ShardedEngine:
@@ -182,16 +111,16 @@ class ShardedEngine:
         self._empty = engine.snapshot()
         self._make = _maker(on)
         self._checkpoint_ticks = checkpoint_ticks
-        self._seats: list[_Seat] = []
+        self._seats: list[Seat] = []
         self._known: dict[str, int] = {}  # symbol -> shard
         self._unplaced: Ledger = dict.fromkeys(engine.ledger, 0)  # of ticks of no symbol
         self._gone_restarts = 0
 
-    def _seated(self, states: Sequence[bytes], sequences: Sequence[int] | None = None) -> list[_Seat]:
-        seats: list[_Seat] = []
+    def _seated(self, states: Sequence[bytes], sequences: Sequence[int] | None = None) -> list[Seat]:
+        seats: list[Seat] = []
         try:
             for k, state in enumerate(states):
-                seats.append(_Seat(self._make, state, sequences[k] if sequences else 0))
+                seats.append(Seat(self._make, state, sequences[k] if sequences else 0))
         except BaseException:
             for seat in seats:
                 seat.place.close()
@@ -248,7 +177,7 @@ class ShardedEngine:
         return self._together(len(array), [part for _, part in used], answers, rows == "all", outcomes)
 
     def _command(
-        self, seat: _Seat, ticks: npt.NDArray[Any], names: Sequence[str], rows: bool, outcomes: bool
+        self, seat: Seat, ticks: npt.NDArray[Any], names: Sequence[str], rows: bool, outcomes: bool
     ) -> Command:
         """Ticks with the numbers that the shard knows their symbols by, and the names that are new to it."""
         base = len(seat.names)
@@ -263,7 +192,7 @@ class ShardedEngine:
         ticks["symbol"] = numbers[place]
         return ("on_ticks", ticks, base, seat.names[base:], rows, outcomes)
 
-    def _answers(self, seats: Sequence[_Seat]) -> list[Any]:
+    def _answers(self, seats: Sequence[Seat]) -> list[Any]:
         """The answers of all, also where one raises: no seat may be left with one unread."""
         answers, fault = [], None
         for seat in seats:
@@ -368,7 +297,7 @@ class ShardedEngine:
         self._known.clear()
         return moved
 
-    def _move(self, seat: _Seat, target: _Seat, names: list[str]) -> None:
+    def _move(self, seat: Seat, target: Seat, names: list[str]) -> None:
         seat.send(("take", names))
         states = seat.answer()
         target.send(("put", states))
