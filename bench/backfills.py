@@ -89,7 +89,7 @@ def seconds(fc: Any, files: list[Path], executor: str, workers: int) -> float:
 
 def simulated(one: float, two: float, workers: int, units: int) -> float:
     """How many times faster than one worker so many are, by the model above."""
-    spread = min(one, 2 * (one - two))
+    spread = min(one, max(0.0, 2 * (one - two)))  # where a second worker gains nothing, no more will
     alone = one - spread
     return one / (alone + spread * math.ceil(units / workers) / units)
 

@@ -305,7 +305,7 @@ print(engine.ledger["received"], most)
 
 def test_a_file_larger_than_its_share_of_memory_is_replayed(tmp_path: Path) -> None:
     """The memory that a replay owns does not grow with the file."""
-    blocks = scaled(40, 800)  # 100 MB, or 2 GB
+    blocks = scaled(40, 1_530)  # 100 MB, or 4 GB: 100 million ticks
     path = tmp_path / "big.fct"
     ticks = stream(BLOCK_ROWS, gap=MINUTE // 60_000)
     with ColumnWriter(path, sync=False) as file:
