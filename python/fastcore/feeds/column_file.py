@@ -83,6 +83,7 @@ class ColumnFile:
         except OSError as error:
             raise FileFeedError(f"{path} cannot be opened: {error.strerror or error}") from error
         self._layout = Layout(self.path, self._map, self.size)
+        self._release(0, self.size)  # each look at a block's page has mapped what lies around it
         self.symbols = self._layout.names
         self.rows = sum(head.rows for _, head in self._layout.blocks)
         self.position = 0
@@ -92,9 +93,7 @@ class ColumnFile:
         for at, head in self._layout.blocks:
             if head.rows:
                 yield self._block(at, head.rows)
-                # The pages stay in the system's cache, and views stay valid; this process owns less.
-                if not isinstance(self._map, bytes):
-                    self._map.madvise(mmap.MADV_DONTNEED, at, head.size)
+                self._release(at, head.size)
             self.position = at + head.size
 
     def select(
@@ -152,6 +151,11 @@ class ColumnFile:
     def close(self) -> None:
         """Forget the map; views of it that are in use keep it until they go."""
         self._map = b""
+
+    def _release(self, at: int, size: int) -> None:
+        """Pages stay in the system's cache, and views stay valid; this process owns less."""
+        if not isinstance(self._map, bytes):
+            self._map.madvise(mmap.MADV_DONTNEED, at, size)
 
     def _block(self, at: int, rows: int) -> ColumnBlock:
         return ColumnBlock(
