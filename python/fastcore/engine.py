@@ -23,10 +23,11 @@ from fastcore._engine_arguments import (
     whole,
 )
 from fastcore._engine_states import EngineStates
+from fastcore._formula_plan import flattened
 from fastcore._tick_frames import is_frame, run_frame, ticks_of
 from fastcore.calendars import Calendar, almanacs
 from fastcore.errors import BusyError, InputError
-from fastcore.formulas import Formula, flattened
+from fastcore.formulas import Formula
 from fastcore.indicators import Indicator
 from fastcore.journal import Journal
 from fastcore.policy import Policy

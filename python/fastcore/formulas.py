@@ -7,16 +7,14 @@ once, and a snapshot holds them like all others.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from fastcore import _core, frames
 from fastcore.errors import InputError, PlanError
 
-__all__ = ["Arithmetic", "Formula", "FunctionOf", "column", "flattened", "price"]
+__all__ = ["Arithmetic", "Formula", "chain", "column", "price"]
 
 _INPUTS = ("ts", "open", "high", "low", "close", "volume", "side", "bid", "ask", "bid_size", "ask_size")
 _PRICES = ("open", "high", "low", "close", "volume", "ts", "side")
@@ -78,22 +76,24 @@ class Arithmetic:
         return _two("greater_equal", self, other)
 
     def __neg__(self) -> Formula:
-        return _Operation(_FUNCTIONS["negative"], (), (self,))
+        return _operation(_FUNCTIONS["negative"], (), (self,))
 
     def __abs__(self) -> Formula:
-        return _Operation(_FUNCTIONS["absolute"], (), (self,))
+        return _operation(_FUNCTIONS["absolute"], (), (self,))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
         if method == "__call__" and not options:
             if ufunc.__name__ in _OPERATORS:
                 return _two(ufunc.__name__, *operands)
             if ufunc.__name__ in _FUNCTIONS:
-                return _Operation(_FUNCTIONS[ufunc.__name__], (), operands)
+                return _operation(_FUNCTIONS[ufunc.__name__], (), operands)
         return NotImplemented
 
     def __getitem__(self, output: str) -> Formula:
         """One of several outputs, such as ``fc.MACD()["hist"]``."""
-        return _Output(self, output)
+        from fastcore._formula_parts import Output
+
+        return Output(self, output)
 
 
 class Formula(Arithmetic):
@@ -156,26 +156,9 @@ class Formula(Arithmetic):
         if len(columns) != len(self.inputs):
             named = ", ".join(self.inputs)
             raise InputError(f"Formula.values takes {len(self.inputs)} arrays ({named}), not {len(columns)}")
-        taken = [frames.unwrap(one) for one in columns]
-        known = {name: column for name, (column, _) in zip(self.inputs, taken, strict=True)}
-        results: dict[str, Any] = {}
-        flat = flattened({"formula": self})
-        for name in [*list(flat)[1:], "formula"]:
-            node = flat[name]
-            if node.clock or any(parent not in results for parent in node.parents):
-                raise InputError(f"Formula.values: {self!r} reads columns or bars of an engine")
-            if name.startswith(".price("):
-                results[name] = np.array(known[name[8:-2]], np.float64)
-                continue
-            fed = [results[p] for p in node.parents] or [known[column] for column in node._row["inputs"]]
-            outputs = node.copy()._batch(*fed) if hasattr(node, "_row") else node._batch(*fed)
-            if len(outputs) == 1:
-                results[name] = outputs[0]
-            else:
-                names = [output["name"] for output in node._row["outputs"]]
-                results |= {f"{name}.{one}": x for one, x in zip(names, outputs, strict=True)}
-        rewrap = frames.rewrapper([rewrap for _, rewrap in taken])
-        return results["formula"] if rewrap is None else rewrap(results["formula"])
+        from fastcore._formula_plan import values_of
+
+        return values_of(self, columns)
 
     def __repr__(self) -> str:
         text = self._text()
@@ -198,168 +181,6 @@ class Formula(Arithmetic):
                 yield operand
 
 
-class _Operation(Formula):
-    """An operator of columns, and of a number."""
-
-    __slots__ = ("_kernel", "_operands_", "_params")
-
-    def __init__(self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...]) -> None:
-        self._kernel, self._params, self._operands_ = kernel, params, operands
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Operation, (self._kernel, self._params, self._operands_)
-
-    def _operands(self) -> tuple[Any, ...]:
-        return self._operands_
-
-    def _mapped(self, change: Any) -> Formula:
-        return _Operation(self._kernel, self._params, tuple(_changed(x, change) for x in self._operands_))
-
-    def _text(self) -> str:
-        words = dict(zip(("x", "y"), map(_text_of, self._operands_), strict=False))
-        if self._params:
-            words["value"] = repr(self._params[0])
-        text = re.sub(r"\b(x|y|value)\b", lambda found: words[found[0]], self._kernel)
-        return text if "(" in self._kernel else f"({text})"
-
-
-class _Output(Formula):
-    """One output of an indicator that has several."""
-
-    __slots__ = ("_of", "_output")
-
-    def __init__(self, of: Any, output: str) -> None:
-        of_text = _text_of(of)
-        row = getattr(of, "_row", None) or (of._indicator._row if isinstance(of, _Chain) else None)
-        names = [one["name"] for one in row["outputs"]] if row else []
-        if output not in names or len(names) == 1:
-            known = ", ".join(map(repr, names)) if len(names) > 1 else "one alone"
-            raise PlanError(f"{of_text} has no output {output!r} to choose; it has {known}")
-        self._of, self._output = of, output
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Output, (self._of, self._output)
-
-    def _operands(self) -> tuple[Any, ...]:
-        return (self._of,)
-
-    def _mapped(self, change: Any) -> Formula:
-        return _Output(_changed(self._of, change), self._output)
-
-    def _text(self) -> str:
-        return f"{_text_of(self._of)}[{self._output!r}]"
-
-
-class _Chain(Formula):
-    """An indicator of formulas."""
-
-    __slots__ = ("_indicator", "_sources")
-
-    def __init__(self, indicator: Any, sources: tuple[Any, ...]) -> None:
-        self._indicator, self._sources = indicator, sources
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Chain, (self._indicator, self._sources)
-
-    def _operands(self) -> tuple[Any, ...]:
-        return self._sources
-
-    def _mapped(self, change: Any) -> Formula:
-        return _Chain(self._indicator, tuple(_changed(x, change) for x in self._sources))
-
-    def _text(self) -> str:
-        sources = (x._name if isinstance(x, _Column) else x for x in self._sources)
-        return f"{self._indicator!r}.of({', '.join(map(repr, sources))})"
-
-
-class FunctionOf(Formula):
-    """A user's function of its inputs, or of what `of` gives it."""
-
-    __slots__ = ("_function", "_sources")
-
-    def __init__(self, function: str, sources: tuple[Any, ...]) -> None:
-        self._function, self._sources = function, sources
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FunctionOf, (self._function, self._sources)
-
-    def of(self, *columns: Any) -> FunctionOf:
-        """The same function of other columns of a plan, or of formulas, one for each input."""
-        if len(columns) != len(self._sources):
-            raise PlanError(
-                f"{self._function} takes {len(self._sources)} inputs, but .of() names {len(columns)}"
-            )
-        return FunctionOf(self._function, _sources(columns))
-
-    def _operands(self) -> tuple[Any, ...]:
-        return self._sources
-
-    def _mapped(self, change: Any) -> Formula:
-        return FunctionOf(self._function, tuple(_changed(x, change) for x in self._sources))
-
-    def _text(self) -> str:
-        return f"{self._function}({', '.join(repr(x) for x in self._sources)})"
-
-
-class _Price(Formula):
-    """An input of ticks or bars."""
-
-    __slots__ = ("_clock", "_name")
-
-    def __init__(self, name: str, clock: str = "") -> None:
-        self._name, self._clock = name, clock
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Price, (self._name, self._clock)
-
-    def on(self, span: str) -> Formula:
-        return _Price(self._name, self._clock or span)
-
-    def _operands(self) -> tuple[Any, ...]:
-        return ()
-
-    def _mapped(self, change: Any) -> Formula:
-        changed: Formula = change(self)
-        return changed
-
-    def _leaves(self) -> Iterator[Any]:
-        yield self
-
-    def _text(self) -> str:
-        return f"price({self._name!r})" + (f".on({self._clock!r})" if self._clock else "")
-
-    @property
-    def clock(self) -> str:
-        """As an indicator's."""
-        return self._clock
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """As an indicator's: none."""
-        return ()
-
-
-class _Column(Formula):
-    """Another column of the plan."""
-
-    __slots__ = ("_name",)
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Column, (self._name,)
-
-    def _operands(self) -> tuple[Any, ...]:
-        return ()
-
-    def _mapped(self, change: Any) -> Formula:
-        return self
-
-    def _text(self) -> str:
-        return f"column({self._name!r})"
-
-
 def column(name: str) -> Formula:
     """Another column of an engine's plan, to be computed with.
 
@@ -375,7 +196,9 @@ def column(name: str) -> Formula:
     """
     if not isinstance(name, str):
         raise TypeError(f"column: a column must be text, not {name!r}")
-    return _Column(name)
+    from fastcore._formula_parts import Column
+
+    return Column(name)
 
 
 def price(name: str) -> Formula:
@@ -393,70 +216,25 @@ def price(name: str) -> Formula:
     """
     if name not in _PRICES:
         raise PlanError(f"price: a price must be one of {', '.join(map(repr, _PRICES))}, not {name!r}")
-    return _Price(name)
+    from fastcore._formula_parts import Price
+
+    return Price(name)
 
 
 def chain(indicator: Any, sources: tuple[Any, ...]) -> Formula:
     """An indicator of formulas, and of columns by name."""
-    return _Chain(indicator, _sources(sources))
+    from fastcore._formula_parts import Chain, sources_of
 
-
-def _sources(columns: tuple[Any, ...]) -> tuple[Any, ...]:
-    for one in columns:
-        if not isinstance(one, (str, Arithmetic)):
-            raise TypeError(f"of: a column must be text, an indicator or a formula, not {one!r}")
-    return tuple(column(one) if isinstance(one, str) else one for one in columns)
-
-
-def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """A plan in which formulas are nodes; the names of their parts begin with a dot."""
-    flat = dict(plan)
-    places = {repr(one): name for name, one in plan.items() if isinstance(one, _core.Indicator)}
-
-    def place(node: Any, name: str | None = None) -> str:
-        if isinstance(node, _Column) and name is None:
-            return node._name
-        text = _text_of(node)
-        if name is None and text in places:
-            return places[text]
-        if isinstance(node, _Output) and name is None:
-            return f"{place(node._of)}.{node._output}"
-        at = name or f".{text}"
-        if isinstance(node, (_Column, _Output)):  # under a name of its own: its bits, also those of -0.0
-            made = _core.Indicator("x - value", [0.0])
-            made._place("", [place(node)])
-        elif isinstance(node, _Price):
-            made = _core.Indicator(f"price({node._name!r})", [])
-            made._place(node._clock, [])
-        elif isinstance(node, FunctionOf):
-            made = _core.Indicator(node._function, [])
-            made._place("", [place(source) for source in node._sources])
-        elif isinstance(node, _Chain):
-            made = node._indicator._placed("", [place(source) for source in node._sources])
-        elif isinstance(node, _Operation):
-            made = _core.Indicator(node._kernel, list(node._params))
-            made._place("", [place(operand) for operand in node._operands_])
-        else:
-            made = node
-        flat[at] = made
-        places.setdefault(text, at)
-        return at
-
-    for name, one in plan.items():
-        if isinstance(name, str) and name.startswith("."):
-            raise PlanError(f"indicator name {name!r} must not begin with a dot")
-        if isinstance(one, Formula):
-            place(one, name)
-    return flat
+    return Chain(indicator, sources_of(sources))
 
 
 def _two(ufunc: str, left: Any, right: Any) -> Formula:
     of_two, of_right, of_left = _OPERATORS[ufunc]
     if isinstance(left, Arithmetic) and isinstance(right, Arithmetic):
-        return _Operation(of_two, (), (left, right))
+        return _operation(of_two, (), (left, right))
     if isinstance(left, Arithmetic):
-        return _Operation(of_right, (_constant(ufunc, right),), (left,))
-    return _Operation(of_left, (_constant(ufunc, left),), (right,))
+        return _operation(of_right, (_constant(ufunc, right),), (left,))
+    return _operation(of_left, (_constant(ufunc, left),), (right,))
 
 
 def _constant(ufunc: str, value: Any) -> float:
@@ -472,12 +250,13 @@ def _constant(ufunc: str, value: Any) -> float:
 
 
 def _reads(leaf: Any) -> list[str]:
-    return [leaf._name] if isinstance(leaf, _Price) else leaf._row["inputs"]
+    return leaf._row["inputs"] if hasattr(leaf, "_row") else [leaf._name]
 
 
-def _changed(operand: Any, change: Any) -> Any:
-    return operand._mapped(change) if isinstance(operand, Formula) else change(operand)
+# The parts are formulas themselves: they are imported by the first formula that is made.
 
 
-def _text_of(operand: Any) -> str:
-    return operand._text() if isinstance(operand, Formula) else repr(operand)
+def _operation(kernel: str, params: tuple[float, ...], operands: tuple[Any, ...]) -> Formula:
+    from fastcore._formula_parts import Operation
+
+    return Operation(kernel, params, operands)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from fastcore import _core
-from fastcore.formulas import Formula, FunctionOf, price
+from fastcore._formula_parts import FunctionOf
+from fastcore.formulas import Formula, price
 
 __all__ = ["function"]
 

@@ -1,0 +1,195 @@
+"""What formulas are made of: operators, outputs, indicators of formulas, functions, prices and columns.
+
+Each part knows its operands, how it is written, and what it is when its indicators are replaced by others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from fastcore.errors import PlanError
+from fastcore.formulas import Arithmetic, Formula, column
+
+__all__ = ["Chain", "Column", "FunctionOf", "Operation", "Output", "Price", "sources_of", "text_of"]
+
+
+class Operation(Formula):
+    """An operator of columns, and of a number."""
+
+    __slots__ = ("_kernel", "_operands_", "_params")
+
+    def __init__(self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...]) -> None:
+        self._kernel, self._params, self._operands_ = kernel, params, operands
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Operation, (self._kernel, self._params, self._operands_)
+
+    def _operands(self) -> tuple[Any, ...]:
+        return self._operands_
+
+    def _mapped(self, change: Any) -> Formula:
+        return Operation(self._kernel, self._params, tuple(changed(x, change) for x in self._operands_))
+
+    def _text(self) -> str:
+        words = dict(zip(("x", "y"), map(text_of, self._operands_), strict=False))
+        if self._params:
+            words["value"] = repr(self._params[0])
+        text = re.sub(r"\b(x|y|value)\b", lambda found: words[found[0]], self._kernel)
+        return text if "(" in self._kernel else f"({text})"
+
+
+class Output(Formula):
+    """One output of an indicator that has several."""
+
+    __slots__ = ("_of", "_output")
+
+    def __init__(self, of: Any, output: str) -> None:
+        of_text = text_of(of)
+        row = getattr(of, "_row", None) or (of._indicator._row if isinstance(of, Chain) else None)
+        names = [one["name"] for one in row["outputs"]] if row else []
+        if output not in names or len(names) == 1:
+            known = ", ".join(map(repr, names)) if len(names) > 1 else "one alone"
+            raise PlanError(f"{of_text} has no output {output!r} to choose; it has {known}")
+        self._of, self._output = of, output
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Output, (self._of, self._output)
+
+    def _operands(self) -> tuple[Any, ...]:
+        return (self._of,)
+
+    def _mapped(self, change: Any) -> Formula:
+        return Output(changed(self._of, change), self._output)
+
+    def _text(self) -> str:
+        return f"{text_of(self._of)}[{self._output!r}]"
+
+
+class Chain(Formula):
+    """An indicator of formulas."""
+
+    __slots__ = ("_indicator", "_sources")
+
+    def __init__(self, indicator: Any, sources: tuple[Any, ...]) -> None:
+        self._indicator, self._sources = indicator, sources
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Chain, (self._indicator, self._sources)
+
+    def _operands(self) -> tuple[Any, ...]:
+        return self._sources
+
+    def _mapped(self, change: Any) -> Formula:
+        return Chain(self._indicator, tuple(changed(x, change) for x in self._sources))
+
+    def _text(self) -> str:
+        sources = (x._name if isinstance(x, Column) else x for x in self._sources)
+        return f"{self._indicator!r}.of({', '.join(map(repr, sources))})"
+
+
+class FunctionOf(Formula):
+    """A user's function of its inputs, or of what `of` gives it."""
+
+    __slots__ = ("_function", "_sources")
+
+    def __init__(self, function: str, sources: tuple[Any, ...]) -> None:
+        self._function, self._sources = function, sources
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FunctionOf, (self._function, self._sources)
+
+    def of(self, *columns: Any) -> FunctionOf:
+        """The same function of other columns of a plan, or of formulas, one for each input."""
+        if len(columns) != len(self._sources):
+            raise PlanError(
+                f"{self._function} takes {len(self._sources)} inputs, but .of() names {len(columns)}"
+            )
+        return FunctionOf(self._function, sources_of(columns))
+
+    def _operands(self) -> tuple[Any, ...]:
+        return self._sources
+
+    def _mapped(self, change: Any) -> Formula:
+        return FunctionOf(self._function, tuple(changed(x, change) for x in self._sources))
+
+    def _text(self) -> str:
+        return f"{self._function}({', '.join(repr(x) for x in self._sources)})"
+
+
+class Price(Formula):
+    """An input of ticks or bars."""
+
+    __slots__ = ("_clock", "_name")
+
+    def __init__(self, name: str, clock: str = "") -> None:
+        self._name, self._clock = name, clock
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Price, (self._name, self._clock)
+
+    def on(self, span: str) -> Formula:
+        return Price(self._name, self._clock or span)
+
+    def _operands(self) -> tuple[Any, ...]:
+        return ()
+
+    def _mapped(self, change: Any) -> Formula:
+        changed: Formula = change(self)
+        return changed
+
+    def _leaves(self) -> Iterator[Any]:
+        yield self
+
+    def _text(self) -> str:
+        return f"price({self._name!r})" + (f".on({self._clock!r})" if self._clock else "")
+
+    @property
+    def clock(self) -> str:
+        """As an indicator's."""
+        return self._clock
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """As an indicator's: none."""
+        return ()
+
+
+class Column(Formula):
+    """Another column of the plan."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Column, (self._name,)
+
+    def _operands(self) -> tuple[Any, ...]:
+        return ()
+
+    def _mapped(self, change: Any) -> Formula:
+        return self
+
+    def _text(self) -> str:
+        return f"column({self._name!r})"
+
+
+def sources_of(columns: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Columns by name as formulas."""
+    for one in columns:
+        if not isinstance(one, (str, Arithmetic)):
+            raise TypeError(f"of: a column must be text, an indicator or a formula, not {one!r}")
+    return tuple(column(one) if isinstance(one, str) else one for one in columns)
+
+
+def changed(operand: Any, change: Any) -> Any:
+    """An operand whose indicators are replaced."""
+    return operand._mapped(change) if isinstance(operand, Formula) else change(operand)
+
+
+def text_of(operand: Any) -> str:
+    """An operand as it is written."""
+    return operand._text() if isinstance(operand, Formula) else repr(operand)
