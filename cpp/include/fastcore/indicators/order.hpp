@@ -1,6 +1,7 @@
 // PERCENTILE, MEDIAN, QUANTILE and PERCENTRANK: values and places in the order of a window.
 #pragma once
 
+#include <array>
 #include <cmath>
 
 #include "fastcore/spec.hpp"
@@ -144,9 +145,16 @@ class Percentrank {
 
   Percentrank(const PercentrankParams& p, Arena& arena) : window_(p.period, arena), period_(p.period) {}
   double operator()(double x) noexcept {
-    const auto below = static_cast<double>(window_.below(x));
     window_.push(x);
-    return below / period_ * 100.0;
+    return static_cast<double>(window_.below()) / period_ * 100.0;
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (window_.scans()) {
+      for (std::size_t i = 0; i < n; ++i)
+        out[0][i] = static_cast<double>(window_.push_and_count(in[0][i])) / period_ * 100.0;
+    } else {
+      for (std::size_t i = 0; i < n; ++i) out[0][i] = (*this)(in[0][i]);
+    }
   }
   template <class Archive>
   void state(Archive& archive) {
