@@ -83,6 +83,23 @@ inline Candle judge(double open, double high, double low, double close, const Me
   return {open, high, low, close, body, means.range, means.recent, static_cast<double>(marks)};
 }
 
+/// Marks of four bars as numbers, which `judge` gives one by one: all but white and black.
+inline Lanes marks_of(const Lanes& body, const Lanes& upper, const Lanes& lower, const Lanes& mean_body,
+                      const Lanes& mean_range, const Lanes& mean_shadows) noexcept {
+  const Lanes tenth = 0.1 * mean_range;
+  const Lanes half = mean_shadows / 2.0;
+  const Lanes twice = 2.0 * body;
+  const Lanes none{};
+  const auto worth = [](Mark mark) { return broadcast<Lanes>(static_cast<double>(mark)); };
+  return ((body > mean_body ? worth(long_body) : none) + (body < mean_body ? worth(short_body) : none)) +
+         ((body <= tenth ? worth(doji) : none) + (upper < tenth ? worth(no_upper) : none)) +
+         ((lower < tenth ? worth(no_lower) : none) + (upper > tenth ? worth(some_upper) : none)) +
+         ((lower > tenth ? worth(some_lower) : none) + (upper < half ? worth(short_upper) : none)) +
+         ((lower < half ? worth(short_lower) : none) + (upper > half ? worth(tall_upper) : none)) +
+         ((upper > body ? worth(long_upper) : none) + (lower > body ? worth(long_lower) : none)) +
+         ((upper > twice ? worth(longest_upper) : none) + (lower > twice ? worth(longest_lower) : none));
+}
+
 /// Whether the body of `b` lies above, or below, that of `a`, and whether all of `b` does.
 inline bool body_gap_up(const Candle& a, const Candle& b) noexcept { return b.bottom() > a.top(); }
 inline bool body_gap_down(const Candle& a, const Candle& b) noexcept { return b.top() < a.bottom(); }

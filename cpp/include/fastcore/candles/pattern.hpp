@@ -78,6 +78,12 @@ double find_pattern(const T& pattern, const candle::Candle* newest) noexcept {
   return find_pattern(pattern, newest, std::make_index_sequence<IsPattern<T>::bars>());
 }
 
+/// The same where the oldest is first.
+template <class T, std::size_t... I>
+double find_pattern_before(const T& pattern, const candle::Candle* newest, std::index_sequence<I...>) noexcept {
+  return pattern(*(newest - (sizeof...(I) - 1 - I))...);
+}
+
 template <class T>
 T make_pattern([[maybe_unused]] const typename decltype(T::spec())::Params& params) {
   if constexpr (std::is_empty_v<T>) {
@@ -99,6 +105,13 @@ class PatternAlone {
 
   double operator()(double open, double high, double low, double close) noexcept {
     return detail::find_pattern(pattern_, candles_.push(open, high, low, close).data());
+  }
+
+  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double* const found = out[0];
+    candles_.run(in, n, [&](std::size_t i, const candle::Candle* newest) {
+      found[i] = detail::find_pattern_before(pattern_, newest, std::make_index_sequence<IsPattern<T>::bars>());
+    });
   }
 
   template <class Archive>

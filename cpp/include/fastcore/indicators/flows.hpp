@@ -33,7 +33,9 @@ class Ad {
   }
   void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; ++i) out[0][i] = money_flow(in[0][i], in[1][i], in[2][i], in[3][i]);
-    for (std::size_t i = 0; i < n; ++i) out[0][i] = total_ += out[0][i];
+    double total = total_;
+    for (std::size_t i = 0; i < n; ++i) out[0][i] = total += out[0][i];
+    total_ = total;
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -72,6 +74,21 @@ class Adosc {
     fast_ = (1.0 - fast_factor_) * (fast_ - flow);
     slow_ = (1.0 - slow_factor_) * (slow_ - flow);
     return fast_ - slow_;
+  }
+  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double* const flow = out[0];
+    for (std::size_t i = 0; i < n; ++i) flow[i] = money_flow(in[0][i], in[1][i], in[2][i], in[3][i]);
+    if (n > 0 && !begun_) flow[0] = 0.0;
+    begun_ = begun_ || n > 0;
+    double fast = fast_;
+    double slow = slow_;
+    for (std::size_t i = 0; i < n; ++i) {
+      fast = (1.0 - fast_factor_) * (fast - flow[i]);
+      slow = (1.0 - slow_factor_) * (slow - flow[i]);
+      flow[i] = fast - slow;
+    }
+    fast_ = fast;
+    slow_ = slow;
   }
   template <class Archive>
   void state(Archive& archive) {

@@ -46,6 +46,28 @@ class Ultosc {
     }
     return 100.0 * (sum / 7.0);
   }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    double pressure[chunk_rows];
+    double range[chunk_rows];
+    double all[chunk_rows];
+    double part[chunk_rows];
+    double* const sum = out[0];
+    pressure[0] = in[2][0] - smaller(in[1][0], close_);
+    for (std::size_t i = 1; i < n; ++i) pressure[i] = in[2][i] - smaller(in[1][i], in[2][i - 1]);
+    close_ = in[2][n - 1];
+    range_.run(in, {range}, n);
+    for (std::size_t k = 0; k < 3; ++k) {
+      ranges_[k].run(range, n, all);
+      pressure_[k].run(pressure, n, part);
+      const double factor = weight[k];
+      for (std::size_t i = 0; i < n; ++i) {
+        const double share = factor * (part[i] / all[i]);
+        sum[i] = (k == 0 ? 0.0 : sum[i]) + (all[i] > 0.0 ? share : 0.0);
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) sum[i] = 100.0 * (sum[i] / 7.0);
+  }
   template <class Archive>
   void state(Archive& archive) {
     archive("range", range_);

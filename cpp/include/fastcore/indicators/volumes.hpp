@@ -7,6 +7,7 @@
 #include "fastcore/indicators/near_zero.hpp"
 #include "fastcore/indicators/sma.hpp"
 #include "fastcore/indicators/typical_price.hpp"
+#include "fastcore/window/chunk.hpp"
 
 namespace fastcore {
 
@@ -157,10 +158,21 @@ class Pvt {
   static constexpr int warmup(const NoParams&) { return 1; }
   explicit Pvt(const NoParams& = {}) noexcept {}
   double operator()(double close, double volume) noexcept {
-    if (begun_ && close_ != 0.0) total_ += (close - close_) / close_ * volume;
+    if (begun_) total_ += flow(close_, close, volume);
     begun_ = true;
     close_ = close;
     return total_;
+  }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    double* const pvt = out[0];
+    pvt[0] = begun_ ? flow(close_, in[0][0], in[1][0]) : 0.0;
+    for (std::size_t i = 1; i < n; ++i) pvt[i] = flow(in[0][i - 1], in[0][i], in[1][i]);
+    begun_ = true;
+    close_ = in[0][n - 1];
+    double total = total_;
+    for (std::size_t i = 0; i < n; ++i) pvt[i] = total += pvt[i];
+    total_ = total;
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -170,6 +182,11 @@ class Pvt {
   }
 
  private:
+  static double flow(double before, double close, double volume) noexcept {
+    const double part = (close - before) / before * volume;
+    return before != 0.0 ? part : 0.0;
+  }
+
   double total_ = 0.0;
   double close_ = 0.0;
   bool begun_ = false;
@@ -198,6 +215,14 @@ class Rvol {
     const double usual = usual_;
     usual_ = mean_(volume);
     return volume / usual;
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    double mean[chunk_rows];
+    mean_.run(in, {mean}, n);
+    out[0][0] = in[0][0] / usual_;
+    for (std::size_t i = 1; i < n; ++i) out[0][i] = in[0][i] / mean[i - 1];
+    usual_ = mean[n - 1];
   }
   template <class Archive>
   void state(Archive& archive) {
