@@ -93,7 +93,9 @@ bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measur
 	@build/bench/bench/cpp/fastcore_bench --benchmark_out=build/bench/results.json
 	@echo "== Python benchmarks"
 	@$(PY) -m bench.python $(ARGS)
+	@$(PY) -m bench.indicators
 	@$(PY) -m bench.table
+	@$(PY) tools/docs.py
 
 .PHONY: load
 load: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Load a service with wrk and locust; ARGS="--seconds 30"
