@@ -91,62 +91,35 @@ class Apo {
   TwoAverages both_;
 };
 
-class Ppo {
+/// A fast average of prices, or of volumes, against a slow one.
+template <bool OfVolume>
+class PercentageOscillator {
  public:
   static constexpr auto spec() {
     return describe<OscillatorParams>(
-               "PPO",
-               "Percentage price oscillator: a fast average less a slow one, in percent of the slow one; 0 where that is 0.")
-        .formula("ppo = 100 * (average(x, fast) - average(x, slow)) / average(x, slow), the shorter period first")
-        .source("Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; rows as TA-Lib's PPO")
-        .inputs("close")
-        .outputs(line("ppo"))
-        .params(param("fast", &OscillatorParams::fast, 2, longest_period, "period of the fast average"),
-                param("slow", &OscillatorParams::slow, 2, longest_period, "period of the slow average"),
-                choice("matype", &OscillatorParams::matype, average_names, "kind of both averages; own is EMA"));
-  }
-  static constexpr int warmup(const OscillatorParams& p) { return TwoAverages::warmup(p); }
-
-  Ppo(const OscillatorParams& p, Arena& arena) : both_(p, arena) {}
-  double operator()(double close) noexcept {
-    const auto both = both_(close);
-    return percentage(both[0], both[1]);
-  }
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    double slow[chunk_rows];
-    both_.run(in[0], n, out[0], slow);
-    for (std::size_t i = 0; i < n; ++i) out[0][i] = percentage(out[0][i], slow[i]);
-  }
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("both", both_);
-  }
-
- private:
-  TwoAverages both_;
-};
-
-class Pvo {
- public:
-  static constexpr auto spec() {
-    return describe<OscillatorParams>(
-               "PVO",
-               "Percentage volume oscillator: a fast average of the volume less a slow one, in percent of the slow one; 0 where that is 0.")
+               OfVolume ? "PVO" : "PPO",
+               OfVolume
+                   ? "Percentage volume oscillator: a fast average of the volume less a slow one, in percent of the slow one; 0 where that is 0."
+                   : "Percentage price oscillator: a fast average less a slow one, in percent of the slow one; 0 where that is 0.")
         .formula(
-            "pvo = 100 * (average(volume, fast) - average(volume, slow)) / average(volume, slow), the shorter period first")
+            OfVolume
+                ? "pvo = 100 * (average(volume, fast) - average(volume, slow)) / average(volume, slow), the shorter period first"
+                : "ppo = 100 * (average(x, fast) - average(x, slow)) / average(x, slow), the shorter period first")
         .source(
-            "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8, of the volume; rows as TA-Lib's PVO")
-        .inputs("volume")
-        .outputs(line("pvo"))
+            OfVolume
+                ? "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8, of the volume; rows as TA-Lib's PVO"
+                : "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; rows as TA-Lib's PPO")
+        .inputs(OfVolume ? "volume" : "close")
+        .outputs(line(OfVolume ? "pvo" : "ppo"))
         .params(param("fast", &OscillatorParams::fast, 2, longest_period, "period of the fast average"),
                 param("slow", &OscillatorParams::slow, 2, longest_period, "period of the slow average"),
                 choice("matype", &OscillatorParams::matype, average_names, "kind of both averages; own is EMA"));
   }
   static constexpr int warmup(const OscillatorParams& p) { return TwoAverages::warmup(p); }
 
-  Pvo(const OscillatorParams& p, Arena& arena) : both_(p, arena) {}
-  double operator()(double volume) noexcept {
-    const auto both = both_(volume);
+  PercentageOscillator(const OscillatorParams& p, Arena& arena) : both_(p, arena) {}
+  double operator()(double x) noexcept {
+    const auto both = both_(x);
     return percentage(both[0], both[1]);
   }
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
@@ -162,5 +135,7 @@ class Pvo {
  private:
   TwoAverages both_;
 };
+using Ppo = PercentageOscillator<false>;
+using Pvo = PercentageOscillator<true>;
 
 }  // namespace fastcore

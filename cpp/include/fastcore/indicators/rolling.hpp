@@ -13,19 +13,50 @@ struct RollingParams {
   int period = 30;
 };
 
-class Min {
+/// What MIN, MAX and SUM say of themselves.
+struct OfLowest {
+  using Aggregate = Lowest;
+  static constexpr const char* name = "MIN";
+  static constexpr const char* output = "min";
+  static constexpr const char* doc = "Lowest of the last `period` values.";
+  static constexpr const char* formula = "min[t] = lowest(x[t], ..., x[t-period+1])";
+  static constexpr const char* source =
+      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MIN";
+};
+struct OfHighest {
+  using Aggregate = Highest;
+  static constexpr const char* name = "MAX";
+  static constexpr const char* output = "max";
+  static constexpr const char* doc = "Highest of the last `period` values.";
+  static constexpr const char* formula = "max[t] = highest(x[t], ..., x[t-period+1])";
+  static constexpr const char* source =
+      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MAX";
+};
+struct OfSum {
+  using Aggregate = Sum;
+  static constexpr const char* name = "SUM";
+  static constexpr const char* output = "sum";
+  static constexpr const char* doc = "Sum of the last `period` values.";
+  static constexpr const char* formula = "sum[t] = x[t] + x[t-1] + ... + x[t-period+1]";
+  static constexpr const char* source =
+      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's SUM";
+};
+
+/// One number of a window.
+template <class Words>
+class RollingNumber {
  public:
   static constexpr auto spec() {
-    return describe<RollingParams>("MIN", "Lowest of the last `period` values.")
-        .formula("min[t] = lowest(x[t], ..., x[t-period+1])")
-        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MIN")
+    return describe<RollingParams>(Words::name, Words::doc)
+        .formula(Words::formula)
+        .source(Words::source)
         .inputs("close")
-        .outputs(line("min"))
+        .outputs(line(Words::output))
         .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
   }
   static constexpr int warmup(const RollingParams& p) { return p.period; }
 
-  Min(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
+  RollingNumber(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
   double operator()(double x) noexcept { return window_.push(x); }
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     window_.run(in[0], n, out[0]);
@@ -36,34 +67,11 @@ class Min {
   }
 
  private:
-  Window<Lowest> window_;
+  Window<typename Words::Aggregate> window_;
 };
-
-class Max {
- public:
-  static constexpr auto spec() {
-    return describe<RollingParams>("MAX", "Highest of the last `period` values.")
-        .formula("max[t] = highest(x[t], ..., x[t-period+1])")
-        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MAX")
-        .inputs("close")
-        .outputs(line("max"))
-        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
-  }
-  static constexpr int warmup(const RollingParams& p) { return p.period; }
-
-  Max(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
-  double operator()(double x) noexcept { return window_.push(x); }
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out[0]);
-  }
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
-  }
-
- private:
-  Window<Highest> window_;
-};
+using Min = RollingNumber<OfLowest>;
+using Max = RollingNumber<OfHighest>;
+using RollingSum = RollingNumber<OfSum>;
 
 class Minmax {
  public:
@@ -92,32 +100,6 @@ class Minmax {
 
  private:
   PriceRange range_;
-};
-
-class RollingSum {
- public:
-  static constexpr auto spec() {
-    return describe<RollingParams>("SUM", "Sum of the last `period` values.")
-        .formula("sum[t] = x[t] + x[t-1] + ... + x[t-period+1]")
-        .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's SUM")
-        .inputs("close")
-        .outputs(line("sum"))
-        .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
-  }
-  static constexpr int warmup(const RollingParams& p) { return p.period; }
-
-  RollingSum(const RollingParams& p, Arena& arena) : window_(p.period, arena) {}
-  double operator()(double x) noexcept { return window_.push(x); }
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    window_.run(in[0], n, out[0]);
-  }
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("window", window_);
-  }
-
- private:
-  Window<Sum> window_;
 };
 
 }  // namespace fastcore
