@@ -68,14 +68,14 @@ MARKETS = {
 }
 
 
-def indicator_hash(name: str) -> str:
+def indicator_hash(name: str, **conventions: int) -> str:
     """Batches over markets and parameters; that every other path gives the same bits is tested elsewhere."""
     sha = hashlib.sha256()
     wide = {
-        p["name"]: 37 + 4 * place if p["type"] == "int" else p["default"]
+        p["name"]: 37 + 4 * place if p["type"] == "int" and "convention" not in p else p["default"]
         for place, p in enumerate(ROWS[name]["params"])
     }
-    for params in (default_params(name), smallest_params(name), wide):
+    for params in (one | conventions for one in (default_params(name), smallest_params(name), wide)):
         if accepted(name, params):
             for seed, level, step in MARKETS.values():
                 columns = market(seed, level, step)
@@ -168,6 +168,15 @@ def bar_hash(spec: str) -> str:
 
 HASHES: dict[str, Callable[[], str]] = {
     **{name: (lambda name=name: indicator_hash(name)) for name in NAMES},
+    **{
+        f"{name}, {p['name']}={kind}": (
+            lambda name=name, p=p, value=value: indicator_hash(name, **{p["name"]: value})
+        )
+        for name in NAMES
+        for p in ROWS[name]["params"]
+        if "convention" in p
+        for value, kind in list(enumerate(p["choices"]))[1:]
+    },
     **{f"engine, {policy}": (lambda policy=policy: engine_hash(policy)) for policy in POLICIES},
     **{f"bars, {spec}": (lambda spec=spec: bar_hash(spec)) for spec in BARS},
 }

@@ -29,7 +29,8 @@ def params_of(name: str, largest: bool) -> dict[str, int | float]:
     """Periods of 3 to 7, or of 9 and more: windows are kept in two ways, which meet at eight values."""
     params: dict[str, int | float] = {}
     for place, p in enumerate(ROWS[name]["params"]):
-        params[p["name"]] = (9 + 4 * place if largest else 3 + place) if p["type"] == "int" else 1.5
+        usual = (9 + 4 * place if largest else 3 + place) if p["type"] == "int" else 1.5
+        params[p["name"]] = p["default"] if "convention" in p else usual
     return params if accepted(name, params) else {p["name"]: p["default"] for p in ROWS[name]["params"]}
 
 

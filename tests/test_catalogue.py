@@ -74,7 +74,7 @@ def test_every_field_is_filled(name: str) -> None:
     if len(names) == 1:
         assert names == [name.lower()]
     for p in row["params"]:
-        assert set(p) - {"choices"} == {"name", "type", "default", "min", "max", "doc"}
+        assert set(p) - {"choices", "convention"} == {"name", "type", "default", "min", "max", "doc"}
         assert re.fullmatch(r"[a-z][a-z0-9_]*", p["name"])
         if "choices" in p:
             assert (p["type"], p["min"], p["max"] + 1) == ("int", 0, len(set(p["choices"])))
@@ -97,7 +97,8 @@ def test_class_and_function_exist_and_explain_themselves(name: str) -> None:
         for part in (row["doc"], row["formula"], row["source"], *row["inputs"]):
             assert part in doc, f"{part!r} is not in {documented}"
         for p in row["params"]:
-            assert f"{p['name']} : {p['type']}, default {p['default']}" in doc
+            kind = "int or str" if "choices" in p else p["type"]
+            assert f"{p['name']} : {kind}, default {p['default']}" in doc
             assert f"{p['min']} to {p['max']}" in doc
     assert all(output["name"] in (call.__doc__ or "") for output in row["outputs"])
     for p in row["params"]:
@@ -134,6 +135,7 @@ def test_what_is_handed_out_may_be_changed() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- TA-Lib's
+CONVENTIONS = {p["name"] for row in ROWS.values() for p in row["params"] if "convention" in p}
 # Its VWAP is cumulative: our AVWAP.
 TALIBS = [name for name in NAMES if REFERENCES[name].talib is not None and "VWAP" not in name]
 
@@ -142,7 +144,7 @@ def talib_parameters(name: str) -> list[str]:
     """TA-Lib's names of the parameters that are ours, too: kinds of averages only where we have them."""
     import talib.abstract
 
-    kinds = any("choices" in p for p in ROWS[name]["params"])
+    kinds = any("choices" in p and "convention" not in p for p in ROWS[name]["params"])
     return [key for key in talib.abstract.Function(name).parameters if kinds or "matype" not in key]
 
 
@@ -152,7 +154,8 @@ def abstract(name: str, params: dict[str, Any]) -> Any:
 
     found = talib.abstract.Function(name)
     theirs = talib_parameters(name)
-    found.parameters = dict(zip(theirs, params.values(), strict=False))
+    shared = [value for key, value in params.items() if key not in CONVENTIONS]
+    found.parameters = dict(zip(theirs, shared, strict=False))
     return found
 
 
@@ -164,10 +167,12 @@ def test_defaults_and_warm_up_are_talibs(name: str) -> None:
 
     parameters = talib.abstract.Function(name).parameters
     defaults = [parameters[key] for key in talib_parameters(name)]
-    for key, ours, theirs in zip(default_params(name), default_params(name).values(), defaults, strict=False):
-        assert ours == theirs, key
+    conventions = {p["name"]: 0 for p in ROWS[name]["params"] if "convention" in p}
+    ours = {key: value for key, value in default_params(name).items() if key not in CONVENTIONS}
+    for key, default, theirs in zip(ours, ours.values(), defaults, strict=False):
+        assert default == theirs, key
     rng = rng_of("lookback", name)
-    for params in (default_params(name), *(random_params(name, rng) for _ in range(9))):
+    for params in (default_params(name), *(random_params(name, rng) | conventions for _ in range(9))):
         assert make(name, params).warmup == abstract(name, params).lookback + 1, params
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from references import MOST, REFERENCES, Array, Outputs, Reference, bars, offset_walk, tolerance
+from references.registry import CONVENTIONS
 
 DATA = Path(os.environ.get("FASTCORE_DATA", Path(__file__).resolve().parents[1] / ".." / "shared" / "data"))
 LEVELS = (1e-4, 100.0, 60000.0)
@@ -106,11 +107,11 @@ def tick_bars(rng: np.random.Generator, n: int, level: float, tick: float) -> Ou
 
 def test_registry_is_complete() -> None:
     """Every reference has its ranges, and they hold its defaults."""
-    for name, reference in REFERENCES.items():
-        assert set(REFERENCES[name].ranges) == set(reference.defaults)
-        for key, value in reference.defaults.items():
-            low, high = REFERENCES[name].ranges[key]
-            assert low <= value <= high
+    for reference in REFERENCES.values():
+        assert set(reference.ranges) <= set(reference.defaults)
+        assert set(reference.defaults) - set(reference.ranges) <= set(CONVENTIONS)
+        for key, (low, high) in reference.ranges.items():
+            assert low <= reference.defaults[key] <= high
 
 
 @pytest.mark.parametrize("level", LEVELS)

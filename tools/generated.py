@@ -25,7 +25,7 @@ def deliver(files: Mapping[Path, str], folder: Path | None, program: str) -> int
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
     check = parser.parse_args().check
     kinds = {path.suffix for path in files}
-    found = [path for path in folder.iterdir() if path.suffix in kinds] if folder and folder.is_dir() else []
+    found = [path for path in folder.rglob("*") if path.suffix in kinds] if folder and folder.is_dir() else []
     left_over = [path for path in found if path not in files]
     stale = [path for path, text in files.items() if not path.is_file() or path.read_text() != text]
     for path in sorted(stale + left_over):

@@ -117,7 +117,9 @@ def result_type(row: Row, one: str) -> str:
 
 
 def parameters(row: Row) -> list[str]:
-    return [f"{p['name']}: {p['type']} = {p['default']}" for p in row["params"]]
+    return [
+        f"{p['name']}: {'int | str' if 'choices' in p else p['type']} = {p['default']}" for p in row["params"]
+    ]
 
 
 def class_stub(row: Row) -> list[str]:

@@ -30,6 +30,7 @@ py::dict describe(const CatalogueEntry& entry) {
       for (int kind = 0; kind <= static_cast<int>(p.most); ++kind) names.append(p.choices[kind]);
       row["choices"] = names;
     }
+    if (p.convention) row["convention"] = true;
     params.append(row);
   }
   py::list inputs;

@@ -68,12 +68,23 @@ std::size_t find(const Map& places, const Key& key) {
   return found == places.end() ? PlanFit::nowhere : found->second;
 }
 
+/// Whether a parameter is a convention that is TA-Lib's, which users do not write.
+bool is_usual(const SavedNode& node, const SavedParam& param) {
+  const Kernel* const kernel = find_kernel(node.kernel);
+  if (kernel == nullptr) return false;
+  const auto* const end = kernel->params + kernel->param_count;
+  const auto* const found =
+      std::find_if(kernel->params, end, [&](const ParamInfo& one) { return param.name == one.name; });
+  return found != end && found->convention && param.value == found->initial;
+}
+
 /// An indicator as users write it.
 std::string written(const SavedPlan& plan, const SavedNode& node) {
-  std::string text = node.kernel + "(";
-  for (std::size_t i = 0; i < node.params.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + node.params[i].name + "=" + plain(node.params[i].value);
+  std::string text;
+  for (const SavedParam& param : node.params) {
+    if (!is_usual(node, param)) text += (text.empty() ? "" : ", ") + param.name + "=" + plain(param.value);
   }
+  text = node.kernel + "(" + text;
   const std::string& clock = plan.clocks[static_cast<std::size_t>(node.clock)].text;
   return text + ")" + (clock.empty() ? "" : " on " + clock);
 }

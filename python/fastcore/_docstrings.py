@@ -76,7 +76,8 @@ def _params(row: Row) -> str:
 
 def _param(param: Param) -> str:
     meaning = param["doc"][:1].upper() + param["doc"][1:]
-    head = f"{param['name']} : {param['type']}, default {param['default']}"
+    kind = "int or str" if "choices" in param else param["type"]
+    head = f"{param['name']} : {kind}, default {param['default']}"
     kinds = f": {', '.join(param['choices'])}" if "choices" in param else ""
     return f"{head}\n    {meaning}; {param['min']} to {param['max']}{kinds}.\n"
 

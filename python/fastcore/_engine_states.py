@@ -8,9 +8,10 @@ from typing import Literal, Self
 
 from fastcore import _core
 from fastcore._engine_arguments import calendars_of, copies_rows, snapshot_bytes
+from fastcore._formula_plan import flattened
 from fastcore.calendars import Calendar, almanacs
 from fastcore.errors import InputError, SnapshotError
-from fastcore.formulas import Formula, flattened
+from fastcore.formulas import Formula
 from fastcore.indicators import Indicator
 from fastcore.journal import Journal, opened
 

@@ -11,7 +11,8 @@ from fastcore.errors import UnknownNameError
 class Param(TypedDict):
     """One parameter: its type, default, range (both ends included) and meaning.
 
-    Whole numbers that stand for kinds, such as kinds of moving averages, have the kinds' names, from 0 on.
+    Whole numbers that stand for kinds, such as kinds of moving averages, have the kinds' names, from 0 on. A
+    convention is a choice between sources that differ; the default is TA-Lib's.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Param(TypedDict):
     max: int | float
     doc: str
     choices: NotRequired[list[str]]
+    convention: NotRequired[Literal[True]]
 
 
 class Output(TypedDict):

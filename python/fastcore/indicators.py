@@ -84,7 +84,8 @@ class Indicator(Arithmetic, _core.Indicator):
         return _restore, (type(self), self._snapshot(), self.clock, list(self.parents))
 
     def __repr__(self) -> str:
-        params = ", ".join(f"{p['name']}={getattr(self, p['name'])!r}" for p in self._row["params"])
+        rows = self._row["params"]
+        params = _shown(rows, [getattr(self, p["name"]) for p in rows])
         place = f".on({self.clock!r})" if self.clock else ""
         parents = f".of({', '.join(map(repr, self.parents))})" if self.parents else ""
         return f"{self._row['name']}({params}){place}{parents}"
@@ -97,6 +98,17 @@ class Indicator(Arithmetic, _core.Indicator):
         return twin
 
 
+def _shown(params: list[Param], values: list[Any]) -> str:
+    """Parameters as a call writes them: conventions by name, and only those that are not TA-Lib's."""
+    written = []
+    for param, value in zip(params, values, strict=True):
+        if "convention" not in param:
+            written.append(f"{param['name']}={value!r}")
+        elif value != param["default"]:
+            written.append(f"{param['name']}={param['choices'][value]!r}")
+    return ", ".join(written)
+
+
 def _restore(cls: type[Indicator], snapshot: bytes, clock: str, parents: list[str]) -> Indicator:
     """An indicator from its snapshot; what `pickle` and `copy` call."""
     made = cls.__new__(cls)
@@ -107,6 +119,11 @@ def _restore(cls: type[Indicator], snapshot: bytes, clock: str, parents: list[st
 def _number(owner: str, param: Param, value: Any) -> int | float:
     """One parameter as the kernel takes it; a TypeError that names it otherwise."""
     where = f"{owner}.{param['name']}"
+    if isinstance(value, str) and "choices" in param:
+        kinds = [kind.lower() for kind in param["choices"]]
+        if value.lower() in kinds:
+            return kinds.index(value.lower())
+        raise TypeError(f"{where} must be one of {', '.join(param['choices'])} or its number, not {value!r}")
     if isinstance(value, bool):
         raise TypeError(f"{where} must be a number, not {value!r}")
     if param["type"] == "int":
@@ -144,7 +161,12 @@ def _signature(row: Row, *first: inspect.Parameter) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     types = {"int": int, "float": float}
     params = [
-        inspect.Parameter(p["name"], kind, default=p["default"], annotation=types[p["type"]])
+        inspect.Parameter(
+            p["name"],
+            kind,
+            default=p["default"],
+            annotation=int | str if "choices" in p else types[p["type"]],
+        )
         for p in row["params"]
     ]
     return inspect.Signature([*first, *params])

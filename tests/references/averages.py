@@ -42,7 +42,7 @@ def zlema(close: Array, period: int = 30) -> Outputs:
     return (ema_seeded(x + (x - shifted(x, (period - 1) // 2)), period),)
 
 
-def t3(close: Array, period: int = 5, vfactor: float = 0.7) -> Outputs:
+def t3(close: Array, period: int = 5, vfactor: float = 0.7, seed: int = 0) -> Outputs:
     """Tillson's T3, written as its generalised double EMA taken three times."""
     if period == 1:
         return (exact(close),)
@@ -57,7 +57,7 @@ def t3(close: Array, period: int = 5, vfactor: float = 0.7) -> Outputs:
         factors = stage(factors)
     levels = [exact(close)]
     for _ in range(6):
-        levels.append(ema_seeded(levels[-1], period))
+        levels.append(ema_seeded(levels[-1], period, seed))
     return (sum((f * e for f, e in zip(factors, levels[6:2:-1], strict=True)), start=0 * levels[6]),)
 
 

@@ -65,50 +65,51 @@ def movements(high: Array, low: Array) -> Outputs:
     return plus, minus
 
 
-def seeded_sum(x: Array, period: int) -> Array:
-    """Wilder's running total, with its beginning: the sum of the `period` - 1 values after row 0."""
+def seeded_sum(x: Array, period: int, seed: int) -> Array:
+    """Wilder's running total, with its beginning: the sum of the `period` - 1 + `seed` values after row 0."""
     out = blank(len(x))
-    if len(x) < max(period, 2):
+    rows = period + seed
+    if len(x) < max(rows, 2):
         return out
-    s = exact(x[1:period]).sum()
-    if period > 1:
-        out[period - 1] = s
-    for i in range(period, len(x)):
+    s = exact(x[1:rows]).sum()
+    if rows > 1:
+        out[rows - 1] = s
+    for i in range(rows, len(x)):
         out[i] = s = s - s / period + x[i]
     return out
 
 
-def plus_dm(high: Array, low: Array, period: int = 14) -> Outputs:
+def plus_dm(high: Array, low: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Wilder's total of the rises."""
-    return (seeded_sum(movements(high, low)[0], period),)
+    return (seeded_sum(movements(high, low)[0], period, seed),)
 
 
-def minus_dm(high: Array, low: Array, period: int = 14) -> Outputs:
+def minus_dm(high: Array, low: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Wilder's total of the falls."""
-    return (seeded_sum(movements(high, low)[1], period),)
+    return (seeded_sum(movements(high, low)[1], period, seed),)
 
 
-def indicator(move: Array, high: Array, low: Array, close: Array, period: int) -> Array:
+def indicator(move: Array, high: Array, low: Array, close: Array, period: int, seed: int) -> Array:
     """Total of the moves in per cent of that of the true ranges; with a `period` of 1 as a part of it."""
-    ranges = seeded_sum(true_range(high, low, close), period)
-    share = (1 if period == 1 else 100) * divide(seeded_sum(move, period), ranges, ranges > 0, 0.0)
+    ranges = seeded_sum(true_range(high, low, close), period, seed)
+    share = (1 if period == 1 else 100) * divide(seeded_sum(move, period, seed), ranges, ranges > 0, 0.0)
     share[:period] = np.nan
     return share
 
 
-def plus_di(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def plus_di(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Plus directional indicator."""
-    return (indicator(movements(high, low)[0], high, low, close, period),)
+    return (indicator(movements(high, low)[0], high, low, close, period, seed),)
 
 
-def minus_di(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def minus_di(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Minus directional indicator."""
-    return (indicator(movements(high, low)[1], high, low, close, period),)
+    return (indicator(movements(high, low)[1], high, low, close, period, seed),)
 
 
-def dx(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def dx(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Directional index; the row before where nothing moved, 0 when that is the first."""
-    plus, minus = plus_di(high, low, close, period)[0], minus_di(high, low, close, period)[0]
+    plus, minus = (di(high, low, close, period, seed)[0] for di in (plus_di, minus_di))
     out = 100 * divide(np.abs(plus - minus), plus + minus, plus + minus >= FLAT, 0.0)
     for i in range(period + 1, len(out)):
         if not plus[i] + minus[i] >= FLAT:
@@ -116,9 +117,9 @@ def dx(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
     return (out,)
 
 
-def adxr(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def adxr(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Mean of ADX and the ADX `period` - 1 rows ago."""
-    line = adx(high, low, close, period)[0]
+    line = adx(high, low, close, period, seed)[0]
     return ((line + shifted(line, period - 1)) / 2,)
 
 

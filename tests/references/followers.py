@@ -122,17 +122,17 @@ def chandelier(high: Array, low: Array, close: Array, period: int = 22, multipli
     return highest(high, period) - reach, lowest(low, period) + reach
 
 
-def percentb(close: Array, period: int = 20, nbdev: float = 2.0) -> Outputs:
+def percentb(close: Array, period: int = 20, nbdev: float = 2.0, ddof: int = 0) -> Outputs:
     """Place between the bands; 0.5 without a width."""
-    spread = 2 * np.longdouble(nbdev) * population_std(close, period)
+    spread = 2 * np.longdouble(nbdev) * population_std(close, period, ddof)
     gap = rolling(lambda w: deviations(w)[:, -1], period, close)
     return (np.longdouble(0.5) + divide(gap, spread, spread > 0, 0.0),)
 
 
-def bandwidth(close: Array, period: int = 20, nbdev: float = 2.0) -> Outputs:
+def bandwidth(close: Array, period: int = 20, nbdev: float = 2.0, ddof: int = 0) -> Outputs:
     """Width in parts of the middle."""
     centre = mean(close, period)
-    return (divide(2 * np.longdouble(nbdev) * population_std(close, period), centre, centre != 0, 0.0),)
+    return (divide(2 * np.longdouble(nbdev) * population_std(close, period, ddof), centre, centre != 0, 0.0),)
 
 
 def chop(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
@@ -201,9 +201,9 @@ def eom_scale(high: Array, low: Array, volume: Array, period: int, scale: float)
     return float(np.nanmax(np.abs(part), initial=0.0)) * 16
 
 
-def band_scale(close: Array, period: int, nbdev: float) -> Array:
+def band_scale(close: Array, period: int, nbdev: float, ddof: int) -> Array:
     """Largest price in units of the width of the bands."""
-    spread = 2 * nbdev * population_std(close, period)
+    spread = 2 * nbdev * population_std(close, period, ddof)
     return np.asarray(
         1 + divide(np.full(len(spread), price_scale(close)), spread, spread > 0, 0.0), np.float64
     )

@@ -71,42 +71,62 @@ def deviations(w: Array) -> Array:
     return from_first - from_first.mean(axis=1, keepdims=True)
 
 
-def population_std(x: Array, period: int) -> Array:
-    """Rolling population standard deviation."""
-    return rolling(lambda w: np.sqrt((deviations(w) ** 2).mean(axis=1)), period, x)
+def variance(x: Array, period: int, ddof: int = 0) -> Array:
+    """Rolling mean of the squared deviations, divided by `period` - `ddof`."""
+    return rolling(lambda w: (deviations(w) ** 2).sum(axis=1) / (period - ddof), period, x)
 
 
-def smooth(x: Array, period: int, factor: np.longdouble) -> Array:
-    """Recurrence e += (x - e) * factor, seeded with the mean of the first `period` values after any NaN."""
+def population_std(x: Array, period: int, ddof: int = 0) -> Array:
+    """Rolling standard deviation, of the population unless `ddof` is 1."""
+    return np.sqrt(variance(x, period, ddof))
+
+
+def smooth(x: Array, period: int, factor: np.longdouble, seed: int = 0) -> Array:
+    """Recurrence e += (x - e) * factor over the values after any NaN.
+
+    The seed 0 is the mean of the first `period` of them, 1 the first alone; 2 is the weighted mean of all
+    values so far, whose weights fall by 1 - factor a row.
+    """
     x = exact(x)
     out = blank(len(x))
     valid = np.flatnonzero(~np.isnan(x))
-    if len(valid) < period:
+    if len(valid) < (period if seed == 0 else 1):
         return out
-    first = valid[0] + period - 1
+    first = valid[0] + (period - 1 if seed == 0 else 0)
     out[first] = e = x[valid[0] : first + 1].mean()
+    weights = np.longdouble(1)
     for i in range(first + 1, len(x)):
-        out[i] = e = e + (x[i] - e) * factor
+        if seed == 2:
+            e = (x[i] + (1 - factor) * weights * e) / (1 + (1 - factor) * weights)
+            weights = 1 + (1 - factor) * weights
+        else:
+            e = e + (x[i] - e) * factor
+        out[i] = e
     return out
 
 
-def ema_seeded(x: Array, period: int) -> Array:
+def ema_seeded(x: Array, period: int, seed: int = 0) -> Array:
     """Exponential average with factor 2 / (period + 1)."""
-    return smooth(x, period, np.longdouble(2) / (period + 1))
+    return smooth(x, period, np.longdouble(2) / (period + 1), seed)
 
 
-def wilder(x: Array, period: int) -> Array:
+def wilder(x: Array, period: int, seed: int = 0) -> Array:
     """Wilder's average: factor 1 / period."""
-    return smooth(x, period, np.longdouble(1) / period)
+    return smooth(x, period, np.longdouble(1) / period, seed)
 
 
-def wilder_sum(x: Array, period: int) -> Array:
-    """Wilder's running total s += x - s / period; TA-Lib starts it with `period - 1` values, from row 1."""
+def wilder_sum(x: Array, period: int, seed: int = 0) -> Array:
+    """Wilder's running total s += x - s / period, from row 1.
+
+    TA-Lib starts it with `period - 1` values, which it does not show; the seed 1 is the sum of `period`.
+    """
     out = blank(len(x))
     if len(x) <= period:
         return out
-    s = exact(x[1:period]).sum()
-    for i in range(period, len(x)):
+    s = exact(x[1 : period + seed]).sum()
+    if seed == 1:
+        out[period] = s
+    for i in range(period + seed, len(x)):
         out[i] = s = s - s / period + x[i]
     return out
 
@@ -133,6 +153,17 @@ def true_range(high: Array, low: Array, close: Array) -> Array:
     """Wilder's true range; no value on the first row, which has no previous close."""
     high, low, previous = exact(high), exact(low), shifted(close, 1)
     return np.maximum(high - low, np.maximum(np.abs(high - previous), np.abs(low - previous)))
+
+
+def wilder_ranges(high: Array, low: Array, close: Array, period: int, seed: int) -> Array:
+    """Wilder's average of the true range: seeds as `wilder`'s, but all except 0 count the first bar.
+
+    Its range is high - low; the seed 3 is the mean of the first `period` bars.
+    """
+    ranges = true_range(high, low, close)
+    if seed != 0:
+        ranges[:1] = exact(high)[:1] - exact(low)[:1]
+    return wilder(ranges, period, seed % 3)
 
 
 def has_range(high: Array, low: Array) -> Array:

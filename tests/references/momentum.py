@@ -38,21 +38,25 @@ from references.registry import (
 )
 
 
-def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> Outputs:
-    """Return MACD, its signal and their difference, all from the signal's first row on."""
+def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9, seed: int = 0) -> Outputs:
+    """Return MACD, its signal and their difference, all from the signal's first row on.
+
+    With the seed 3 each average is seeded with the mean of its own first values.
+    """
     fast, slow = sorted((fast, slow))  # TA-Lib swaps the two when given the wrong way round.
     late = exact(close).copy()
-    late[: slow - fast] = np.nan  # Both averages are seeded at row slow - 1: the fast one from its last rows.
-    line = ema_seeded(late, fast) - ema_seeded(close, slow)
-    average = ema_seeded(line, signal)
+    if seed == 0:
+        late[: slow - fast] = np.nan  # Both are seeded at row slow - 1: the fast one from its last rows.
+    line = ema_seeded(late, fast, seed % 3) - ema_seeded(close, slow, seed % 3)
+    average = ema_seeded(line, signal, seed % 3)
     line = np.where(np.isnan(average), average, line)
     return line, average, line - average
 
 
-def rsi(close: Array, period: int = 14) -> Outputs:
+def rsi(close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Relative strength index: 100 gain / (gain + loss) of Wilder's averages, 0 when neither moved."""
     change = exact(close) - shifted(close, 1)
-    gain, loss = wilder(np.maximum(change, 0), period), wilder(np.maximum(-change, 0), period)
+    gain, loss = wilder(np.maximum(change, 0), period, seed), wilder(np.maximum(-change, 0), period, seed)
     return (100 * divide(gain, gain + loss, gain + loss > 0, 0.0),)
 
 
@@ -92,12 +96,12 @@ def mom(close: Array, period: int = 10) -> Outputs:
     return (exact(close) - shifted(close, period),)
 
 
-def adx(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def adx(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Wilder's ADX (first row 2 period - 1), +DI and -DI (first row `period`)."""
     up, down = exact(high) - shifted(high, 1), shifted(low, 1) - exact(low)
-    plus = wilder_sum(np.where((up > down) & (up > 0), up, np.longdouble(0)), period)
-    minus = wilder_sum(np.where((down > up) & (down > 0), down, np.longdouble(0)), period)
-    ranges = wilder_sum(true_range(high, low, close), period)
+    plus = wilder_sum(np.where((up > down) & (up > 0), up, np.longdouble(0)), period, seed)
+    minus = wilder_sum(np.where((down > up) & (down > 0), down, np.longdouble(0)), period, seed)
+    ranges = wilder_sum(true_range(high, low, close), period, seed)
     plus_di, minus_di = (100 * divide(x, ranges, ranges > 0, 0.0) for x in (plus, minus))
     directed = plus_di + minus_di >= FLAT
     dx = 100 * divide(np.abs(plus_di - minus_di), plus_di + minus_di, directed, 0.0)
@@ -117,8 +121,9 @@ def cci_scale(high: Array, low: Array, close: Array, period: int = 14) -> Array:
     return divide(np.full(len(spread), price_scale(high, low, close)), spread, spread > 0, 0.0)
 
 
-def talib_adx(high: Array, low: Array, close: Array, period: int) -> Outputs:
+def talib_adx(high: Array, low: Array, close: Array, period: int, seed: int = 0) -> Outputs:
     """TA-Lib's ADX, +DI and -DI, which are three functions there."""
+    del seed
     parts = (talib_function(name, period="timeperiod") for name in ("ADX", "PLUS_DI", "MINUS_DI"))
     return tuple(part(high, low, close, period=period)[0] for part in parts)
 

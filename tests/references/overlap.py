@@ -31,9 +31,9 @@ def sma(close: Array, period: int = 30) -> Outputs:
     return (mean(close, period),)
 
 
-def ema(close: Array, period: int = 30) -> Outputs:
+def ema(close: Array, period: int = 30, seed: int = 0) -> Outputs:
     """Exponential moving average."""
-    return (ema_seeded(close, period),)
+    return (ema_seeded(close, period, seed),)
 
 
 def wma(close: Array, period: int = 30) -> Outputs:
@@ -41,17 +41,17 @@ def wma(close: Array, period: int = 30) -> Outputs:
     return (weighted(close, period),)
 
 
-def dema(close: Array, period: int = 30) -> Outputs:
+def dema(close: Array, period: int = 30, seed: int = 0) -> Outputs:
     """Double EMA: 2 e1 - e2, where e2 averages e1 from e1's first value on."""
-    e1 = ema_seeded(close, period)
-    return (2 * e1 - ema_seeded(e1, period),)
+    e1 = ema_seeded(close, period, seed)
+    return (2 * e1 - ema_seeded(e1, period, seed),)
 
 
-def tema(close: Array, period: int = 30) -> Outputs:
+def tema(close: Array, period: int = 30, seed: int = 0) -> Outputs:
     """Triple EMA: 3 e1 - 3 e2 + e3, each level fed from the first value of the one before."""
-    e1 = ema_seeded(close, period)
-    e2 = ema_seeded(e1, period)
-    return (3 * (e1 - e2) + ema_seeded(e2, period),)
+    e1 = ema_seeded(close, period, seed)
+    e2 = ema_seeded(e1, period, seed)
+    return (3 * (e1 - e2) + ema_seeded(e2, period, seed),)
 
 
 def hma(close: Array, period: int = 20) -> Outputs:
@@ -80,14 +80,14 @@ def kama(close: Array, period: int = 30, fast: int = 2, slow: int = 30) -> Outpu
     return (out,)
 
 
-def rma(close: Array, period: int = 30) -> Outputs:
+def rma(close: Array, period: int = 30, seed: int = 0) -> Outputs:
     """Wilder's moving average."""
-    return (wilder(close, period),)
+    return (wilder(close, period, seed),)
 
 
-def bbands(close: Array, period: int = 20, up: float = 2.0, down: float = 2.0) -> Outputs:
-    """Bollinger bands: simple average plus `up` and minus `down` population standard deviations."""
-    middle, std = mean(close, period), population_std(close, period)
+def bbands(close: Array, period: int = 20, up: float = 2.0, down: float = 2.0, ddof: int = 0) -> Outputs:
+    """Bollinger bands: simple average plus `up` and minus `down` standard deviations."""
+    middle, std = mean(close, period), population_std(close, period, ddof)
     return middle + up * std, middle, middle - down * std
 
 

@@ -31,6 +31,8 @@ LETTERS = {
     "ask_size": "A",
 }
 
+# Parameters that choose between sources; 0 is TA-Lib's, which has no others.
+CONVENTIONS = ("seed", "ddof")
 PERIOD = {"period": "timeperiod"}
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)"
 
@@ -41,9 +43,9 @@ def price_scale(*inputs: Array, **params: float) -> float:
     return float(max(np.abs(x).max(initial=0.0) for x in inputs))
 
 
-def volume_scale(close: Array, volume: Array) -> float:
+def volume_scale(close: Array, volume: Array, **params: float) -> float:
     """Largest volume: the scale of an output in volume units."""
-    del close
+    del close, params
     return float(np.abs(volume).max(initial=0.0))
 
 
@@ -60,7 +62,8 @@ def talib_function(function: str, **names: str) -> Callable[..., Outputs]:
         import talib  # Imported on use: the references themselves do not need it.
 
         columns = (np.ascontiguousarray(x, dtype=np.float64) for x in inputs)
-        out = getattr(talib, function)(*columns, **{names[key]: x for key, x in params.items()})
+        given = {names[key]: x for key, x in params.items() if key not in CONVENTIONS}
+        out = getattr(talib, function)(*columns, **given)
         return out if isinstance(out, tuple) else (out,)
 
     return call
@@ -96,7 +99,7 @@ class Reference:
     # Same signature as `compute`, but every parameter must be given: TA-Lib's defaults differ from ours.
     talib: Callable[..., Outputs] | None = None
     talib_valid: Callable[..., bool] = always
-    # Smallest and largest value of each parameter that TA-Lib accepts.
+    # Smallest and largest value of each parameter that TA-Lib accepts; conventions have none.
     ranges: Mapping[str, Range] = field(default_factory=dict)
     # Largest |input| in the output's units, for `tolerance`; a number or one value per row.
     scale: Callable[..., float | Array] = price_scale

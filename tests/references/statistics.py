@@ -8,14 +8,14 @@ from references.helpers import Array, Outputs, deviations, divide, mean, populat
 from references.registry import FROM_2, PERIOD, REAL, Reference, price_scale, talib_function
 
 
-def stddev(close: Array, period: int = 5, nbdev: float = 1.0) -> Outputs:
-    """Population standard deviation times `nbdev`."""
-    return (population_std(close, period) * nbdev,)
+def stddev(close: Array, period: int = 5, nbdev: float = 1.0, ddof: int = 0) -> Outputs:
+    """Standard deviation times `nbdev`."""
+    return (population_std(close, period, ddof) * nbdev,)
 
 
-def zscore(close: Array, period: int = 20) -> Outputs:
-    """Deviation from the rolling mean in population standard deviations; 0 when there is no deviation."""
-    std = population_std(close, period)
+def zscore(close: Array, period: int = 20, ddof: int = 0) -> Outputs:
+    """Deviation from the rolling mean in standard deviations; 0 when there is no deviation."""
+    std = population_std(close, period, ddof)
     return (divide(rolling(lambda w: deviations(w)[:, -1], period, close), std, std > 0, 0.0),)
 
 
@@ -27,9 +27,9 @@ def linearreg(close: Array, period: int = 14) -> Outputs:
     return (mean(close, period) + rolling(lambda w: (deviations(w) * weights).sum(axis=1), period, close),)
 
 
-def zscore_scale(close: Array, period: int = 20) -> Array:
+def zscore_scale(close: Array, period: int = 20, ddof: int = 0) -> Array:
     """Largest price in units of each row's standard deviation."""
-    std = population_std(close, period)
+    std = population_std(close, period, ddof)
     return divide(np.full(len(std), price_scale(close)), std, std > 0, 0.0)
 
 

@@ -17,9 +17,9 @@ from references.helpers import (
     population_std,
     shifted,
     total,
-    true_range,
     weighted,
     wilder,
+    wilder_ranges,
 )
 from references.momentum import roc
 from references.registry import (
@@ -44,9 +44,11 @@ def change(x: Array, rows: int) -> Array:
     return 100 * divide(x - before, before, before != 0, 0.0)
 
 
-def trix(close: Array, period: int = 30) -> Outputs:
+def trix(close: Array, period: int = 30, seed: int = 0) -> Outputs:
     """Change of an EMA taken three times."""
-    return (change(ema_seeded(ema_seeded(ema_seeded(close, period), period), period), 1),)
+    for _ in range(3):
+        close = ema_seeded(close, period, seed)
+    return (change(close, 1),)
 
 
 def coppock(close: Array, period: int = 10, first: int = 11, second: int = 14) -> Outputs:
@@ -120,10 +122,10 @@ def massi(high: Array, low: Array, fast: int = 9, slow: int = 25) -> Outputs:
     return (after_warmup(total, divide(once, again, again > 0, 1.0), slow),)
 
 
-def natr(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def natr(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Average true range in per cent of the close."""
     price = exact(close)
-    return (100 * divide(wilder(true_range(high, low, close), period), price, price != 0, 0.0),)
+    return (100 * divide(wilder_ranges(high, low, close, period, seed), price, price != 0, 0.0),)
 
 
 def rvi(close: Array, period: int = 14, deviation: int = 10) -> Outputs:
@@ -233,7 +235,7 @@ REFERENCES: dict[str, Reference] = {
         "hlc",
         "Forman, Stocks & Commodities 24:5 (2006)",
         scale=percent_scale,
-        talib_valid=lambda period: period > 1,  # With 1 TA-Lib gives the true range itself.
+        talib_valid=lambda period, seed=0: period > 1,  # With 1 TA-Lib gives the true range itself.
     ),
     "RVI": Reference(
         rvi,

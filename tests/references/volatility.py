@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from references.helpers import Array, Outputs, true_range, wilder
+from references.helpers import Array, Outputs, true_range, wilder_ranges
 from references.registry import FROM_1, PERIOD, WILDER, Reference, talib_function
 
 
-def atr(high: Array, low: Array, close: Array, period: int = 14) -> Outputs:
+def atr(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0) -> Outputs:
     """Wilder's average of the true range, first value at row `period`."""
-    return (wilder(true_range(high, low, close), period),)
+    return (wilder_ranges(high, low, close, period, seed),)
 
 
 def trange(high: Array, low: Array, close: Array) -> Outputs:

@@ -27,10 +27,10 @@ from references.registry import (
 )
 
 
-def obv(close: Array, volume: Array) -> Outputs:
-    """On-balance volume, started at the first row's volume."""
+def obv(close: Array, volume: Array, seed: int = 0) -> Outputs:
+    """On-balance volume, started at the first row's volume, or with the seed 1 at 0."""
     signed = exact(volume) * np.sign(np.diff(exact(close), prepend=exact(close[:1])))
-    signed[:1] = exact(volume)[:1]
+    signed[:1] = exact(volume)[:1] if seed == 0 else 0
     return (np.cumsum(signed),)
 
 

@@ -20,6 +20,7 @@ from references.helpers import (
     rolling,
     shifted,
     total,
+    variance,
 )
 from references.registry import FROM_1, FROM_2, PERIOD, Reference, price_scale, talib_function, whole_rows
 
@@ -27,9 +28,9 @@ MURPHY = "Murphy, Technical Analysis of the Financial Markets (1999)"
 DRAPER = "Draper and Smith, Applied Regression Analysis (1998)"
 
 
-def var(close: Array, period: int = 5) -> Outputs:
-    """Population variance."""
-    return (rolling(lambda w: (deviations(w) ** 2).mean(axis=1), period, close),)
+def var(close: Array, period: int = 5, ddof: int = 0) -> Outputs:
+    """Variance, of the population unless `ddof` is 1."""
+    return (variance(close, period, ddof),)
 
 
 def avgdev(close: Array, period: int = 14) -> Outputs:
@@ -139,9 +140,9 @@ def beta(high: Array, low: Array, period: int = 5) -> Outputs:
     return (out,)
 
 
-def var_scale(close: Array, period: int = 5) -> float:
+def var_scale(close: Array, period: int = 5, ddof: int = 0) -> float:
     """Largest price times the largest deviation: what the last digit of a price moves a square."""
-    return price_scale(close) * float(np.nanmax(population_std(close, period), initial=0.0))
+    return price_scale(close) * float(np.nanmax(population_std(close, period, ddof), initial=0.0))
 
 
 def row_scale(close: Array, **params: float) -> float:

@@ -29,6 +29,7 @@ struct ParamInfo {
   double initial;
   const char* doc;
   const char* const* choices;  ///< names of 0 to `most`; null unless the numbers stand for kinds
+  bool convention;             ///< a choice between sources that differ; the default is TA-Lib's
 };
 
 /// The values of a kernel's parameters, in declared order.
@@ -245,7 +246,7 @@ struct KernelOf {
     for (std::size_t i = 0; i < spec.params_.size(); ++i) {
       const auto& one = spec.params_[i];
       const double initial = one.whole != nullptr ? static_cast<double>(defaults.*one.whole) : defaults.*one.real;
-      all[i] = {one.name, one.whole != nullptr, one.least, one.most, initial, one.doc, one.choices};
+      all[i] = {one.name, one.whole != nullptr, one.least, one.most, initial, one.doc, one.choices, one.convention};
     }
     return all;
   }

@@ -42,20 +42,29 @@ struct Param {
   double most = 0;
   const char* doc = "";
   const char* const* choices = nullptr;  ///< names of the whole numbers from 0 to `most`, for enumerations
+  bool convention = false;               ///< a choice between sources that differ
 };
 template <class P>
 constexpr Param<P> param(const char* name, int P::* member, int least, int most, const char* doc) noexcept {
-  return {name, member, nullptr, static_cast<double>(least), static_cast<double>(most), doc, nullptr};
+  return {name, member, nullptr, static_cast<double>(least), static_cast<double>(most), doc, nullptr, false};
 }
 template <class P>
 constexpr Param<P> param(const char* name, double P::* member, double least, double most, const char* doc) noexcept {
-  return {name, nullptr, member, least, most, doc, nullptr};
+  return {name, nullptr, member, least, most, doc, nullptr, false};
 }
 
 /// One of several named kinds, as a whole number that counts the names from 0.
 template <class P, std::size_t N>
 constexpr Param<P> choice(const char* name, int P::* member, const char* const (&names)[N], const char* doc) noexcept {
-  return {name, member, nullptr, 0.0, static_cast<double>(N - 1), doc, names};
+  return {name, member, nullptr, 0.0, static_cast<double>(N - 1), doc, names, false};
+}
+
+/// A choice between sources that differ in how the same formula begins or divides. The first is TA-Lib's and the
+/// default; conventions stand behind all other parameters, and are shown only where they are not the default.
+template <class P, std::size_t N>
+constexpr Param<P> convention(const char* name, int P::* member, const char* const (&names)[N],
+                              const char* doc) noexcept {
+  return {name, member, nullptr, 0.0, static_cast<double>(N - 1), doc, names, true};
 }
 
 /// For indicators without parameters.

@@ -10,8 +10,13 @@
 
 namespace fastcore {
 
+inline constexpr const char* wilder_sum_names[] = {"talib", "wilder"};
+inline constexpr const char* wilder_sum_doc =
+    "how Wilder's sums begin: with the `period` - 1 moves after the first bar (TA-Lib), or with `period` moves (Wilder's book, Skender, StockCharts, Lean)";
+
 struct AdxParams {
   int period = 14;
+  int seed = 0;
 };
 
 class Adx {
@@ -26,7 +31,8 @@ class Adx {
             "Wilder, New Concepts in Technical Trading Systems (1978), section IV; sums and rows as TA-Lib's ADX, PLUS_DI, MINUS_DI")
         .inputs("high", "low", "close")
         .outputs(line("adx"), signal("plus_di"), signal("minus_di"))
-        .params(param("period", &AdxParams::period, 2, longest_period, "period of Wilder's sums and of the average"));
+        .params(param("period", &AdxParams::period, 2, longest_period, "period of Wilder's sums and of the average"),
+                convention("seed", &AdxParams::seed, wilder_sum_names, wilder_sum_doc));
   }
   static constexpr std::array<int, 3> warmup(const AdxParams& p) { return {2 * p.period, p.period + 1, p.period + 1}; }
 
@@ -34,22 +40,22 @@ class Adx {
       : moves_({Smoothing::wilder(p.period), Smoothing::wilder(p.period)}),
         true_(Smoothing::wilder(p.period)),
         average_(Smoothing::wilder(p.period)),
-        period_(p.period) {}
+        period_(p.period),
+        seed_rows_(p.period + p.seed) {}
 
   std::array<double, 3> operator()(double high, double low, double close) noexcept {
     const Movement m = movement(high - high_, low_ - low);
     const double range = range_(high, low, close);
     high_ = high;
     low_ = low;
-    if (rows_ < period_) return begin(m, range);
+    if (rows_ < seed_rows_) return begin(m, range);
     const Pair moves = moves_(Pair{m.plus, m.minus});
-    const double all = true_(range);
-    return index(share(static_cast<double>(moves[0]), all), share(static_cast<double>(moves[1]), all));
+    return directions(moves, true_(range));
   }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && rows_ < period_; ++i) {
+    for (; i < n && rows_ < seed_rows_; ++i) {
       const auto row = (*this)(in[0][i], in[1][i], in[2][i]);
       for (std::size_t k = 0; k < 3; ++k) out[k][i] = row[k];
     }
@@ -93,19 +99,24 @@ class Adx {
     return 100.0 * (absolute(plus - minus) / (plus + minus));
   }
 
-  /// The first row has no movement; the sums begin with the `period` - 1 rows after it. Wilder's sum
-  /// over `period` is the average times `period`, and only ratios of sums are shown.
+  std::array<double, 3> directions(const Pair& moves, double all) noexcept {
+    return index(share(static_cast<double>(moves[0]), all), share(static_cast<double>(moves[1]), all));
+  }
+
+  /// The first row has no movement; the sums begin with the rows after it. Wilder's sum over `period` is
+  /// the average times `period`, and only ratios of sums are shown.
   std::array<double, 3> begin(const Movement& m, double range) noexcept {
     if (rows_ > 0) {
       sums_.plus += m.plus;
       sums_.minus += m.minus;
       sum_true_ += range;
     }
-    if (++rows_ == period_) {
-      moves_.seed(Pair{sums_.plus / period_, sums_.minus / period_});
-      true_.seed(sum_true_ / period_);
-    }
-    return {quiet_nan, quiet_nan, quiet_nan};
+    if (++rows_ < seed_rows_) return {quiet_nan, quiet_nan, quiet_nan};
+    const Pair moves = {sums_.plus / period_, sums_.minus / period_};
+    moves_.seed(moves);
+    true_.seed(sum_true_ / period_);
+    if (seed_rows_ == period_) return {quiet_nan, quiet_nan, quiet_nan};
+    return directions(moves, true_.value());
   }
 
   /// A row without direction counts as 0 in the seed of the average, and holds it afterwards.
@@ -119,7 +130,7 @@ class Adx {
     double minus[chunk_rows];
     double range[chunk_rows];
     double smooth[chunk_rows];
-    directions(in, n, plus, minus);
+    run_movements(in, n, plus, minus);
     range_.run(in, {range}, n);
     moves_.run({plus, minus}, n, {out[1], out[2]});
     true_.run(range, n, smooth);
@@ -151,7 +162,7 @@ class Adx {
     }
   }
 
-  void directions(const std::array<const double*, 3>& in, std::size_t n, double* plus, double* minus) noexcept {
+  void run_movements(const std::array<const double*, 3>& in, std::size_t n, double* plus, double* minus) noexcept {
     const auto put = [&](std::size_t i, double high, double low) {
       const Movement m = movement(in[0][i] - high, low - in[1][i]);
       plus[i] = m.plus;
@@ -174,6 +185,7 @@ class Adx {
   double high_ = 0.0;
   double low_ = 0.0;
   int period_;
+  int seed_rows_;  // until the sums are there, the first one included, which has no movement
   int rows_ = 0;
 };
 

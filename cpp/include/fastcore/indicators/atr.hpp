@@ -10,8 +10,14 @@
 
 namespace fastcore {
 
+/// `seed_names`, and the mean of the first `period` bars with the first one among them.
+inline constexpr const char* atr_seed_names[] = {"mean", "first", "adjusted", "whole"};
+inline constexpr const char* atr_seed_doc =
+    "how the average begins: with the mean of the first `period` true ranges, from the second bar on (TA-Lib, Skender); or with the first bar's high - low counted as its range: with that (pandas' ewm with adjust=False, ta4j), with weights that are divided by their sum (pandas' ewm), or with the mean of the first `period` bars (TradingView, Lean, StockCharts)";
+
 struct AtrParams {
   int period = 14;
+  int seed = 0;
 };
 
 class Atr {
@@ -24,28 +30,26 @@ class Atr {
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section III; rows as TA-Lib's ATR")
         .inputs("high", "low", "close")
         .outputs(line("atr"))
-        .params(param("period", &AtrParams::period, 1, longest_period, "period of Wilder's average"));
+        .params(param("period", &AtrParams::period, 1, longest_period, "period of Wilder's average"),
+                convention("seed", &AtrParams::seed, atr_seed_names, atr_seed_doc));
   }
-  static constexpr int warmup(const AtrParams& p) { return p.period + 1; }
+  static constexpr int warmup(const AtrParams& p) {
+    return p.seed == 0 ? p.period + 1 : Smoothing::warmup(p.period, p.seed % whole);
+  }
 
-  explicit Atr(const AtrParams& p) noexcept : average_(Smoothing::wilder(p.period)), bare_(p.period == 1) {}
+  explicit Atr(const AtrParams& p) noexcept
+      : average_(Smoothing::wilder(p.period, p.seed % whole)), bare_(p.period == 1), from_first_(p.seed != 0) {}
 
   double operator()(double high, double low, double close) noexcept {
     const double range = range_(high, low, close);
-    if (!begun_) {
-      begun_ = true;
-      return quiet_nan;
-    }
-    const double average = average_(range);
-    return bare_ ? range : average;
+    return begun_ ? smooth(range) : begin(high - low);
   }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     double range[chunk_rows];
     range_.run(in, {range}, n);
     const std::size_t first = begun_ || n == 0 ? 0 : 1;
-    begun_ = begun_ || n > 0;
-    if (first == 1) out[0][0] = quiet_nan;
+    if (first == 1) out[0][0] = begin(in[0][0] - in[1][0]);
     average_.run(range + first, n - first, out[0] + first);
     if (bare_) std::copy(range + first, range + n, out[0] + first);
   }
@@ -58,9 +62,21 @@ class Atr {
   }
 
  private:
+  static constexpr int whole = 3;  // the mean, but of all bars
+
+  double smooth(double range) noexcept {
+    const double average = average_(range);
+    return bare_ ? range : average;
+  }
+  double begin(double range) noexcept {
+    begun_ = true;
+    return from_first_ ? smooth(range) : quiet_nan;
+  }
+
   Trange range_;
   Recurrence average_;
   bool bare_;  // an average of one is the range itself, without the rounding of those before
+  bool from_first_;  // whether the range of the first bar counts, which has no close before it
   bool begun_ = false;
 };
 

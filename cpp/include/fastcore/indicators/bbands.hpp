@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "fastcore/indicators/ddof.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/windowed.hpp"
 
@@ -12,6 +13,7 @@ struct BbandsParams {
   int period = 20;
   double up = 2.0;
   double down = 2.0;
+  int ddof = 0;
 };
 
 class Bbands {
@@ -25,14 +27,16 @@ class Bbands {
         .outputs(band("upper"), line("middle"), band("lower"))
         .params(param("period", &BbandsParams::period, 2, longest_period, "values in the window"),
                 param("up", &BbandsParams::up, -1e6, 1e6, "standard deviations from the mean to the upper band"),
-                param("down", &BbandsParams::down, -1e6, 1e6, "standard deviations from the mean to the lower band"));
+                param("down", &BbandsParams::down, -1e6, 1e6, "standard deviations from the mean to the lower band"),
+                convention("ddof", &BbandsParams::ddof, ddof_names, ddof_doc));
   }
   static constexpr int warmup(const BbandsParams& p) { return p.period; }
 
   using Aggregate = Moments;
   static constexpr int window(const BbandsParams& p) { return p.period; }
 
-  explicit Bbands(const BbandsParams& p) noexcept : up_(p.up), down_(p.down) {}
+  explicit Bbands(const BbandsParams& p) noexcept
+      : up_(p.up * ddof_root(p.period, p.ddof)), down_(p.down * ddof_root(p.period, p.ddof)) {}
 
   template <class V>
   std::array<V, 3> operator()(const Moments::Summary<V>& s, const V&) const noexcept {

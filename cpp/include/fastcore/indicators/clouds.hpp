@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/indicators/atr.hpp"
+#include "fastcore/indicators/ddof.hpp"
 #include "fastcore/indicators/range_position.hpp"
 #include "fastcore/window/lag.hpp"
 #include "fastcore/window/windowed.hpp"
@@ -115,6 +116,7 @@ class Chandelier {
 struct InBandsParams {
   int period = 20;
   double nbdev = 2.0;
+  int ddof = 0;
 };
 
 class PercentB {
@@ -128,13 +130,14 @@ class PercentB {
         .inputs("close")
         .outputs(line("percentb"))
         .params(param("period", &InBandsParams::period, 2, longest_period, "values in the window"),
-                param("nbdev", &InBandsParams::nbdev, 0.01, 1000.0, "deviations to each side"));
+                param("nbdev", &InBandsParams::nbdev, 0.01, 1000.0, "deviations to each side"),
+                convention("ddof", &InBandsParams::ddof, ddof_names, ddof_doc));
   }
   static constexpr int warmup(const InBandsParams& p) { return p.period; }
   using Aggregate = Moments;
   static constexpr int window(const InBandsParams& p) { return p.period; }
 
-  explicit PercentB(const InBandsParams& p) noexcept : width_(2.0 * p.nbdev) {}
+  explicit PercentB(const InBandsParams& p) noexcept : width_(2.0 * p.nbdev * ddof_root(p.period, p.ddof)) {}
   template <class V>
   V operator()(const Moments::Summary<V>& s, const V& x) const noexcept {
     const V distance = (x - s.shift) - s.offset;
@@ -157,13 +160,14 @@ class Bandwidth {
         .inputs("close")
         .outputs(line("bandwidth"))
         .params(param("period", &InBandsParams::period, 2, longest_period, "values in the window"),
-                param("nbdev", &InBandsParams::nbdev, 0.01, 1000.0, "deviations to each side"));
+                param("nbdev", &InBandsParams::nbdev, 0.01, 1000.0, "deviations to each side"),
+                convention("ddof", &InBandsParams::ddof, ddof_names, ddof_doc));
   }
   static constexpr int warmup(const InBandsParams& p) { return p.period; }
   using Aggregate = Moments;
   static constexpr int window(const InBandsParams& p) { return p.period; }
 
-  explicit Bandwidth(const InBandsParams& p) noexcept : width_(2.0 * p.nbdev) {}
+  explicit Bandwidth(const InBandsParams& p) noexcept : width_(2.0 * p.nbdev * ddof_root(p.period, p.ddof)) {}
   template <class V>
   V operator()(const Moments::Summary<V>& s, const V&) const noexcept {
     const V mean = s.mean();

@@ -10,6 +10,7 @@ namespace fastcore {
 
 struct DemaParams {
   int period = 30;
+  int seed = 0;
 };
 
 class Dema {
@@ -20,11 +21,13 @@ class Dema {
         .source("Mulloy, Smoothing Data with Faster Moving Averages, TASC 12:1 (1994); rows as TA-Lib's DEMA")
         .inputs("close")
         .outputs(line("dema"))
-        .params(param("period", &DemaParams::period, 1, longest_period, "span of both averages"));
+        .params(param("period", &DemaParams::period, 1, longest_period, "span of both averages"),
+                convention("seed", &DemaParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const DemaParams& p) { return 2 * p.period - 1; }
+  static constexpr int warmup(const DemaParams& p) { return 2 * Smoothing::warmup(p.period, p.seed) - 1; }
 
-  explicit Dema(const DemaParams& p) noexcept : first_(Smoothing::ema(p.period)), second_(Smoothing::ema(p.period)) {}
+  explicit Dema(const DemaParams& p) noexcept
+      : first_(Smoothing::ema(p.period, p.seed)), second_(Smoothing::ema(p.period, p.seed)) {}
 
   double operator()(double close) noexcept {
     const double once = first_(close);

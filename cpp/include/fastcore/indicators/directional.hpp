@@ -11,28 +11,30 @@ namespace fastcore {
 
 struct DirectionalParams {
   int period = 14;
+  int seed = 0;
 };
 
-/// Wilder's running sum of the moves to one side; begun with the `period` - 1 moves after the first row.
+/// Wilder's running sum of the moves to one side; begun with the `period` - 1 moves after the first row, or `period`.
 template <bool Up>
 class MoveSum {
  public:
-  explicit MoveSum(int period) noexcept : average_(Smoothing::wilder(period)), period_(period) {}
+  explicit MoveSum(const DirectionalParams& p) noexcept
+      : average_(Smoothing::wilder(p.period)), period_(p.period), seed_rows_(p.period + p.seed) {}
 
-  static constexpr int warmup(int period) { return period == 1 ? 2 : period; }
+  static constexpr int warmup(const DirectionalParams& p) { return p.period == 1 ? 2 : p.period + p.seed; }
 
   double operator()(double high, double low) noexcept {
     const double move = side(high - high_, low_ - low);
     high_ = high;
     low_ = low;
-    if (rows_ < period_) return begin(move);
+    if (rows_ < seed_rows_) return begin(move);
     const double sum = average_(move) * period_;
     return period_ == 1 ? move : sum;  // bare: nothing of earlier moves, not even their rounding
   }
 
   void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && rows_ < period_; ++i) out[0][i] = (*this)(in[0][i], in[1][i]);
+    for (; i < n && rows_ < seed_rows_; ++i) out[0][i] = (*this)(in[0][i], in[1][i]);
     if (i == n) return;
     double move[chunk_rows];
     move[i] = side(in[0][i] - high_, low_ - in[1][i]);
@@ -63,7 +65,7 @@ class MoveSum {
 
   double begin(double move) noexcept {
     if (rows_ > 0) sum_ += move;
-    if (++rows_ == period_) average_.seed(sum_ / period_);
+    if (++rows_ == seed_rows_) average_.seed(sum_ / period_);
     return sum_;
   }
 
@@ -72,24 +74,32 @@ class MoveSum {
   double high_ = 0.0;
   double low_ = 0.0;
   int period_;
+  int seed_rows_;  // until the sum is there, the first one included, which has no move
   int rows_ = 0;
 };
 
-class PlusDm {
+/// PLUS_DM or MINUS_DM.
+template <bool Up>
+class DirectionalMovement {
  public:
   static constexpr auto spec() {
-    return describe<DirectionalParams>("PLUS_DM", "Plus directional movement: Wilder's sum of the rises of the high.")
+    return describe<DirectionalParams>(Up ? "PLUS_DM" : "MINUS_DM",
+                                       Up ? "Plus directional movement: Wilder's sum of the rises of the high."
+                                          : "Minus directional movement: Wilder's sum of the falls of the low.")
         .formula(
-            "plus_dm = W(+dm), +dm = high - high[t-1] where that is positive and more than low[t-1] - low; W Wilder's sum, begun with period - 1 values")
-        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's PLUS_DM")
+            Up ? "plus_dm = W(+dm), +dm = high - high[t-1] where that is positive and more than low[t-1] - low; W Wilder's sum, begun with period - 1 values"
+               : "minus_dm = W(-dm), -dm = low[t-1] - low where that is positive and more than high - high[t-1]; W Wilder's sum, begun with period - 1 values")
+        .source(Up ? "Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's PLUS_DM"
+                   : "Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's MINUS_DM")
         .inputs("high", "low")
-        .outputs(line("plus_dm"))
+        .outputs(line(Up ? "plus_dm" : "minus_dm"))
         .params(param("period", &DirectionalParams::period, 1, longest_period,
-                      "period of Wilder's sum; 1 is the bare movement"));
+                      "period of Wilder's sum; 1 is the bare movement"),
+                convention("seed", &DirectionalParams::seed, wilder_sum_names, wilder_sum_doc));
   }
-  static constexpr int warmup(const DirectionalParams& p) { return MoveSum<true>::warmup(p.period); }
+  static constexpr int warmup(const DirectionalParams& p) { return MoveSum<Up>::warmup(p); }
 
-  explicit PlusDm(const DirectionalParams& p) noexcept : sum_(p.period) {}
+  explicit DirectionalMovement(const DirectionalParams& p) noexcept : sum_(p) {}
   double operator()(double high, double low) noexcept { return sum_(high, low); }
   void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     sum_.run(in, out, n);
@@ -100,54 +110,30 @@ class PlusDm {
   }
 
  private:
-  MoveSum<true> sum_;
+  MoveSum<Up> sum_;
 };
-
-class MinusDm {
- public:
-  static constexpr auto spec() {
-    return describe<DirectionalParams>("MINUS_DM", "Minus directional movement: Wilder's sum of the falls of the low.")
-        .formula(
-            "minus_dm = W(-dm), -dm = low[t-1] - low where that is positive and more than high - high[t-1]; W Wilder's sum, begun with period - 1 values")
-        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's MINUS_DM")
-        .inputs("high", "low")
-        .outputs(line("minus_dm"))
-        .params(param("period", &DirectionalParams::period, 1, longest_period,
-                      "period of Wilder's sum; 1 is the bare movement"));
-  }
-  static constexpr int warmup(const DirectionalParams& p) { return MoveSum<false>::warmup(p.period); }
-
-  explicit MinusDm(const DirectionalParams& p) noexcept : sum_(p.period) {}
-  double operator()(double high, double low) noexcept { return sum_(high, low); }
-  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    sum_.run(in, out, n);
-  }
-  template <class Archive>
-  void state(Archive& archive) {
-    sum_.state(archive);
-  }
-
- private:
-  MoveSum<false> sum_;
-};
+using PlusDm = DirectionalMovement<true>;
+using MinusDm = DirectionalMovement<false>;
 
 /// +DI or -DI: Wilder's sum of the moves to one side in percent of that of the true range.
 template <bool Up>
 class MoveShare {
  public:
-  explicit MoveShare(int period) noexcept
-      : moves_(period),
-        average_(Smoothing::wilder(period)),
-        scale_(period == 1 ? 1.0 : 100.0 / period),
-        period_(period) {}
+  explicit MoveShare(const DirectionalParams& p) noexcept
+      : moves_(p),
+        average_(Smoothing::wilder(p.period)),
+        scale_(p.period == 1 ? 1.0 : 100.0 / p.period),
+        period_(p.period),
+        seed_rows_(p.period + p.seed) {}
 
   double operator()(double high, double low, double close) noexcept {
     const double range = range_(high, low, close);
     const double moves = moves_(high, low);
-    if (rows_ < period_) {
+    if (rows_ < seed_rows_) {
       if (rows_ > 0) sum_ += range;
-      if (++rows_ == period_) average_.seed(sum_ / period_);
-      return quiet_nan;
+      if (++rows_ < seed_rows_) return quiet_nan;
+      average_.seed(sum_ / period_);
+      return share(moves, average_.value());
     }
     const double average = average_(range);
     return share(moves, period_ == 1 ? range : average);
@@ -155,7 +141,7 @@ class MoveShare {
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && rows_ < period_; ++i) out[0][i] = (*this)(in[0][i], in[1][i], in[2][i]);
+    for (; i < n && rows_ < seed_rows_; ++i) out[0][i] = (*this)(in[0][i], in[1][i], in[2][i]);
     if (i == n) return;
     double range[chunk_rows];
     double average[chunk_rows];
@@ -187,24 +173,31 @@ class MoveShare {
   double sum_ = 0.0;
   double scale_;
   int period_;
+  int seed_rows_;  // until the sum is there, the first one included, which has no move
   int rows_ = 0;
 };
 
-class PlusDi {
+/// PLUS_DI or MINUS_DI.
+template <bool Up>
+class DirectionalIndicator {
  public:
   static constexpr auto spec() {
     return describe<DirectionalParams>(
-               "PLUS_DI",
-               "Plus directional indicator, 0 to 100: the rises' share of all movement; with a period of 1, 0 to 1.")
-        .formula("plus_di = 100 * W(+dm) / W(tr); W Wilder's sum, begun with period - 1 values")
-        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's PLUS_DI")
+               Up ? "PLUS_DI" : "MINUS_DI",
+               Up ? "Plus directional indicator, 0 to 100: the rises' share of all movement; with a period of 1, 0 to 1."
+                  : "Minus directional indicator, 0 to 100: the falls' share of all movement; with a period of 1, 0 to 1.")
+        .formula(Up ? "plus_di = 100 * W(+dm) / W(tr); W Wilder's sum, begun with period - 1 values"
+                    : "minus_di = 100 * W(-dm) / W(tr); W Wilder's sum, begun with period - 1 values")
+        .source(Up ? "Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's PLUS_DI"
+                   : "Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's MINUS_DI")
         .inputs("high", "low", "close")
-        .outputs(line("plus_di"))
-        .params(param("period", &DirectionalParams::period, 1, longest_period, "period of Wilder's sums"));
+        .outputs(line(Up ? "plus_di" : "minus_di"))
+        .params(param("period", &DirectionalParams::period, 1, longest_period, "period of Wilder's sums"),
+                convention("seed", &DirectionalParams::seed, wilder_sum_names, wilder_sum_doc));
   }
   static constexpr int warmup(const DirectionalParams& p) { return p.period + 1; }
 
-  explicit PlusDi(const DirectionalParams& p) noexcept : share_(p.period) {}
+  explicit DirectionalIndicator(const DirectionalParams& p) noexcept : share_(p) {}
   double operator()(double high, double low, double close) noexcept { return share_(high, low, close); }
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     share_.run(in, out, n);
@@ -215,36 +208,10 @@ class PlusDi {
   }
 
  private:
-  MoveShare<true> share_;
+  MoveShare<Up> share_;
 };
-
-class MinusDi {
- public:
-  static constexpr auto spec() {
-    return describe<DirectionalParams>(
-               "MINUS_DI",
-               "Minus directional indicator, 0 to 100: the falls' share of all movement; with a period of 1, 0 to 1.")
-        .formula("minus_di = 100 * W(-dm) / W(tr); W Wilder's sum, begun with period - 1 values")
-        .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's MINUS_DI")
-        .inputs("high", "low", "close")
-        .outputs(line("minus_di"))
-        .params(param("period", &DirectionalParams::period, 1, longest_period, "period of Wilder's sums"));
-  }
-  static constexpr int warmup(const DirectionalParams& p) { return p.period + 1; }
-
-  explicit MinusDi(const DirectionalParams& p) noexcept : share_(p.period) {}
-  double operator()(double high, double low, double close) noexcept { return share_(high, low, close); }
-  void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    share_.run(in, out, n);
-  }
-  template <class Archive>
-  void state(Archive& archive) {
-    share_.state(archive);
-  }
-
- private:
-  MoveShare<false> share_;
-};
+using PlusDi = DirectionalIndicator<true>;
+using MinusDi = DirectionalIndicator<false>;
 
 class Dx {
  public:
@@ -256,11 +223,12 @@ class Dx {
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's DX")
         .inputs("high", "low", "close")
         .outputs(line("dx"))
-        .params(param("period", &DirectionalParams::period, 2, longest_period, "period of Wilder's sums"));
+        .params(param("period", &DirectionalParams::period, 2, longest_period, "period of Wilder's sums"),
+                convention("seed", &DirectionalParams::seed, wilder_sum_names, wilder_sum_doc));
   }
   static constexpr int warmup(const DirectionalParams& p) { return p.period + 1; }
 
-  explicit Dx(const DirectionalParams& p) noexcept : parts_({p.period}) {}
+  explicit Dx(const DirectionalParams& p) noexcept : parts_({p.period, p.seed}) {}
 
   double operator()(double high, double low, double close) noexcept {
     const auto row = parts_(high, low, close);
@@ -299,11 +267,12 @@ class Adxr {
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section IV; rows as TA-Lib's ADXR")
         .inputs("high", "low", "close")
         .outputs(line("adxr"))
-        .params(param("period", &DirectionalParams::period, 2, longest_period, "period of ADX"));
+        .params(param("period", &DirectionalParams::period, 2, longest_period, "period of ADX"),
+                convention("seed", &DirectionalParams::seed, wilder_sum_names, wilder_sum_doc));
   }
   static constexpr int warmup(const DirectionalParams& p) { return 3 * p.period - 1; }
 
-  Adxr(const DirectionalParams& p, Arena& arena) : parts_({p.period}), lag_(p.period - 1, arena) {}
+  Adxr(const DirectionalParams& p, Arena& arena) : parts_({p.period, p.seed}), lag_(p.period - 1, arena) {}
 
   double operator()(double high, double low, double close) noexcept {
     const double adx = parts_(high, low, close)[0];

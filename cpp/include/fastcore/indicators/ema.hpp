@@ -10,6 +10,7 @@ namespace fastcore {
 
 struct EmaParams {
   int period = 30;
+  int seed = 0;
 };
 
 class Ema {
@@ -20,11 +21,12 @@ class Ema {
         .source("Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; seed as TA-Lib's EMA")
         .inputs("close")
         .outputs(line("ema"))
-        .params(param("period", &EmaParams::period, 1, longest_period, "span of the average, and values in its seed"));
+        .params(param("period", &EmaParams::period, 1, longest_period, "span of the average, and values in its seed"),
+                convention("seed", &EmaParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const EmaParams& p) { return p.period; }
+  static constexpr int warmup(const EmaParams& p) { return Smoothing::warmup(p.period, p.seed); }
 
-  explicit Ema(const EmaParams& p) noexcept : average_(Smoothing::ema(p.period)) {}
+  explicit Ema(const EmaParams& p) noexcept : average_(Smoothing::ema(p.period, p.seed)) {}
 
   double operator()(double close) noexcept { return average_(close); }
 

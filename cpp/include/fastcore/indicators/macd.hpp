@@ -9,10 +9,14 @@
 
 namespace fastcore {
 
+/// `seed_names`, and a mean of its own for each average.
+inline constexpr const char* macd_seed_names[] = {"mean", "first", "adjusted", "own"};
+
 struct MacdParams {
   int fast = 12;
   int slow = 26;
   int signal = 9;
+  int seed = 0;
 };
 
 class Macd {
@@ -24,16 +28,24 @@ class Macd {
             "Appel, Technical Analysis: Power Tools for Active Investors (2005), ch. 8; both averages seeded at the slow one's first row, as TA-Lib's MACD")
         .inputs("close")
         .outputs(line("macd"), signal("signal"), bar("hist"))
-        .params(param("fast", &MacdParams::fast, 2, longest_period, "span of the fast average"),
-                param("slow", &MacdParams::slow, 2, longest_period, "span of the slow average"),
-                param("signal", &MacdParams::signal, 1, longest_period, "span of the signal line"));
+        .params(
+            param("fast", &MacdParams::fast, 2, longest_period, "span of the fast average"),
+            param("slow", &MacdParams::slow, 2, longest_period, "span of the slow average"),
+            param("signal", &MacdParams::signal, 1, longest_period, "span of the signal line"),
+            convention(
+                "seed", &MacdParams::seed, macd_seed_names,
+                "how the averages begin: with the mean of their first values, both at the slow one's first row (TA-Lib); with the first value (pandas' ewm with adjust=False, ta4j); with weights that are divided by their sum (pandas' ewm); or each with the mean of its own first values (Skender, Lean, TradingView)"));
   }
   static constexpr const char* invalid(const MacdParams& p) {
     return p.fast < p.slow ? nullptr : "fast must be less than slow";
   }
-  static constexpr int warmup(const MacdParams& p) { return p.slow + p.signal - 1; }
+  static constexpr int warmup(const MacdParams& p) {
+    return Smoothing::warmup(p.slow, p.seed % own) + Smoothing::warmup(p.signal, p.seed % own) - 1;
+  }
 
-  explicit Macd(const MacdParams& p) noexcept : Macd(Smoothing::ema(p.fast), Smoothing::ema(p.slow), p.signal) {}
+  explicit Macd(const MacdParams& p) noexcept
+      : both_({Smoothing::ema(p.fast, p.seed), Smoothing::ema(p.slow, p.seed)}),
+        signal_(Smoothing::ema(p.signal, p.seed % own)) {}
   /// With averages of other factors.
   Macd(const Smoothing& fast, const Smoothing& slow, int signal) noexcept
       : both_({fast, slow}), signal_(Smoothing::ema(signal)) {}
@@ -48,7 +60,7 @@ class Macd {
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
-    for (; i < n && !signal_.settled(); ++i) by_row(in, out, i);
+    for (; i < n && !(both_.settled() && signal_.settled()); ++i) by_row(in, out, i);
     LevelAverages<2>::Fours fast(both_, 0);
     LevelAverages<2>::Fours slow(both_, 1);
     LevelAverage::Fours smooth(signal_, 0);
@@ -74,6 +86,8 @@ class Macd {
   }
 
  private:
+  static constexpr int own = static_cast<int>(Seed::own);  // of the signal line the same as the mean
+
   void by_row(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t i) noexcept {
     put(out, i, (*this)(in[0][i]));
   }

@@ -7,25 +7,33 @@
 
 namespace fastcore {
 
+inline constexpr const char* obv_seed_names[] = {"volume", "zero"};
+
+struct ObvParams {
+  int seed = 0;
+};
+
 class Obv {
  public:
   static constexpr auto spec() {
-    return describe<NoParams>(
+    return describe<ObvParams>(
                "OBV",
                "On-balance volume, begun with the first volume. A running total of all that came: it has no window to forget by.")
         .formula(
             "obv[t] = obv[t-1] + volume[t] if close[t] > close[t-1], - volume[t] if it is less, unchanged if equal; obv[0] = volume[0]")
         .source("Granville, Granville's New Key to Stock Market Profits (1963); start as TA-Lib's OBV")
         .inputs("close", "volume")
-        .outputs(line("obv"));
+        .outputs(line("obv"))
+        .params(convention("seed", &ObvParams::seed, obv_seed_names,
+                           "what the total is at the first bar: its volume (TA-Lib), or 0 (Skender, StockCharts)"));
   }
-  static constexpr int warmup(const NoParams&) { return 1; }
+  static constexpr int warmup(const ObvParams&) { return 1; }
 
-  explicit Obv(const NoParams& = {}) noexcept {}
+  explicit Obv(const ObvParams& p = {}) noexcept : from_zero_(p.seed != 0) {}
 
   double operator()(double close, double volume) noexcept {
-    total_ += begun_ ? flow(close, close_, volume) : volume;
-    begun_ = true;
+    if (__builtin_expect(!begun_, 0)) return begin(close, volume);
+    total_ += flow(close, close_, volume);
     close_ = close;
     return total_;
   }
@@ -48,6 +56,11 @@ class Obv {
   }
 
  private:
+  [[gnu::cold]] double begin(double close, double volume) noexcept {
+    begun_ = true;
+    close_ = close;
+    return total_ = from_zero_ ? 0.0 : 0.0 + volume;  // of a volume of -0.0 a sum's zero
+  }
   static double flow(double close, double before, double volume) noexcept {
     const double rise = close > before ? volume : 0.0;
     return close < before ? -volume : rise;
@@ -56,6 +69,7 @@ class Obv {
   double total_ = 0.0;
   double close_ = 0.0;
   bool begun_ = false;
+  bool from_zero_;
 };
 
 }  // namespace fastcore

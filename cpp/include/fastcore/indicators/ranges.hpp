@@ -115,6 +115,21 @@ class Massi {
     if (!summed) return quiet_nan;
     return sum_.push(twice > 0.0 ? once / twice : 1.0);
   }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !(onset_.begun() && sum_onset_.begun()); ++i) out[0][i] = (*this)(in[0][i], in[1][i]);
+    const std::size_t rest = n - i;
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    for (std::size_t k = 0; k < rest; ++k) twice[k] = in[0][i + k] - in[1][i + k];
+    first_.run({twice}, {once}, rest);
+    second_.run({once}, {twice}, rest);
+    for (std::size_t k = 0; k < rest; ++k) {
+      const double ratio = once[k] / twice[k];
+      once[k] = twice[k] > 0.0 ? ratio : 1.0;
+    }
+    sum_.run(once, rest, out[0] + i);
+  }
   template <class Archive>
   void state(Archive& archive) {
     archive("first", first_);
@@ -134,6 +149,7 @@ class Massi {
 
 struct NatrParams {
   int period = 14;
+  int seed = 0;
 };
 
 class Natr {
@@ -145,11 +161,12 @@ class Natr {
             "Forman, Cross-Market Evaluations with Normalized Average True Range, TASC 24:5 (2006); rows as TA-Lib's NATR")
         .inputs("high", "low", "close")
         .outputs(line("natr"))
-        .params(param("period", &NatrParams::period, 1, longest_period, "period of Wilder's average"));
+        .params(param("period", &NatrParams::period, 1, longest_period, "period of Wilder's average"),
+                convention("seed", &NatrParams::seed, atr_seed_names, atr_seed_doc));
   }
-  static constexpr int warmup(const NatrParams& p) { return p.period + 1; }
+  static constexpr int warmup(const NatrParams& p) { return Atr::warmup({p.period, p.seed}); }
 
-  explicit Natr(const NatrParams& p) noexcept : range_({p.period}) {}
+  explicit Natr(const NatrParams& p) noexcept : range_({p.period, p.seed}) {}
   double operator()(double high, double low, double close) noexcept { return percent(range_(high, low, close), close); }
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     range_.run(in, out, n);

@@ -10,6 +10,7 @@ namespace fastcore {
 
 struct RmaParams {
   int period = 30;
+  int seed = 0;
 };
 
 class Rma {
@@ -22,11 +23,12 @@ class Rma {
         .inputs("close")
         .outputs(line("rma"))
         .params(param("period", &RmaParams::period, 1, longest_period,
-                      "reciprocal of the smoothing factor, and values in the seed"));
+                      "reciprocal of the smoothing factor, and values in the seed"),
+                convention("seed", &RmaParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const RmaParams& p) { return p.period; }
+  static constexpr int warmup(const RmaParams& p) { return Smoothing::warmup(p.period, p.seed); }
 
-  explicit Rma(const RmaParams& p) noexcept : average_(Smoothing::wilder(p.period)) {}
+  explicit Rma(const RmaParams& p) noexcept : average_(Smoothing::wilder(p.period, p.seed)) {}
 
   double operator()(double close) noexcept { return average_(close); }
 

@@ -11,6 +11,7 @@ namespace fastcore {
 
 struct RsiParams {
   int period = 14;
+  int seed = 0;
 };
 
 class Rsi {
@@ -21,11 +22,13 @@ class Rsi {
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section VI; rows as TA-Lib's RSI")
         .inputs("close")
         .outputs(line("rsi"))
-        .params(param("period", &RsiParams::period, 2, longest_period, "period of Wilder's averages"));
+        .params(param("period", &RsiParams::period, 2, longest_period, "period of Wilder's averages"),
+                convention("seed", &RsiParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const RsiParams& p) { return p.period + 1; }
+  static constexpr int warmup(const RsiParams& p) { return Smoothing::warmup(p.period, p.seed) + 1; }
 
-  explicit Rsi(const RsiParams& p) noexcept : moves_({Smoothing::wilder(p.period), Smoothing::wilder(p.period)}) {}
+  explicit Rsi(const RsiParams& p) noexcept
+      : moves_({Smoothing::wilder(p.period, p.seed), Smoothing::wilder(p.period, p.seed)}) {}
 
   double operator()(double close) noexcept {
     if (!begun_) {

@@ -12,6 +12,7 @@ namespace fastcore {
 struct T3Params {
   int period = 5;
   double vfactor = 0.7;
+  int seed = 0;
 };
 
 class T3 {
@@ -24,12 +25,13 @@ class T3 {
         .outputs(line("t3"))
         .params(param("period", &T3Params::period, 1, longest_period, "span of the six averages; 1 copies the input"),
                 param("vfactor", &T3Params::vfactor, 0.0, 1.0,
-                      "volume factor v: 0 an EMA taken three times, 1 a triple DEMA"));
+                      "volume factor v: 0 an EMA taken three times, 1 a triple DEMA"),
+                convention("seed", &T3Params::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const T3Params& p) { return 6 * p.period - 5; }
+  static constexpr int warmup(const T3Params& p) { return 6 * Smoothing::warmup(p.period, p.seed) - 5; }
 
   explicit T3(const T3Params& p) noexcept
-      : stages_(six(LevelAverage(Smoothing::ema(p.period)))), copies_(p.period == 1) {
+      : stages_(six(LevelAverage(Smoothing::ema(p.period, p.seed)))), copies_(p.period == 1) {
     const double v = p.vfactor;
     fourth_ = -3.0 * v * (1.0 + v) * (1.0 + v);
     fifth_ = 3.0 * v * v * (1.0 + v);

@@ -10,6 +10,7 @@ namespace fastcore {
 
 struct TemaParams {
   int period = 30;
+  int seed = 0;
 };
 
 class Tema {
@@ -20,12 +21,15 @@ class Tema {
         .source("Mulloy, Smoothing Data with Faster Moving Averages, TASC 12:1 (1994); rows as TA-Lib's TEMA")
         .inputs("close")
         .outputs(line("tema"))
-        .params(param("period", &TemaParams::period, 1, longest_period, "span of the three averages"));
+        .params(param("period", &TemaParams::period, 1, longest_period, "span of the three averages"),
+                convention("seed", &TemaParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const TemaParams& p) { return 3 * p.period - 2; }
+  static constexpr int warmup(const TemaParams& p) { return 3 * Smoothing::warmup(p.period, p.seed) - 2; }
 
   explicit Tema(const TemaParams& p) noexcept
-      : first_(Smoothing::ema(p.period)), second_(Smoothing::ema(p.period)), third_(Smoothing::ema(p.period)) {}
+      : first_(Smoothing::ema(p.period, p.seed)),
+        second_(Smoothing::ema(p.period, p.seed)),
+        third_(Smoothing::ema(p.period, p.seed)) {}
 
   double operator()(double close) noexcept {
     const double once = first_(close);

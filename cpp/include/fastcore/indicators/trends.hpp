@@ -14,6 +14,7 @@ namespace fastcore {
 
 struct TrixParams {
   int period = 30;
+  int seed = 0;
 };
 
 class Trix {
@@ -25,14 +26,15 @@ class Trix {
         .source("Hutson, Good Trix, TASC 1:5 (1983); rows as TA-Lib's TRIX")
         .inputs("close")
         .outputs(line("trix"))
-        .params(param("period", &TrixParams::period, 1, longest_period, "span of the three averages"));
+        .params(param("period", &TrixParams::period, 1, longest_period, "span of the three averages"),
+                convention("seed", &TrixParams::seed, seed_names, seed_doc));
   }
-  static constexpr int warmup(const TrixParams& p) { return 3 * p.period - 1; }
+  static constexpr int warmup(const TrixParams& p) { return 3 * Smoothing::warmup(p.period, p.seed) - 1; }
 
   explicit Trix(const TrixParams& p) noexcept
-      : first_(Smoothing::ema(p.period)),
-        second_(Smoothing::ema(p.period)),
-        third_(Smoothing::ema(p.period)),
+      : first_(Smoothing::ema(p.period, p.seed)),
+        second_(Smoothing::ema(p.period, p.seed)),
+        third_(Smoothing::ema(p.period, p.seed)),
         bare_(p.period == 1) {}
   double operator()(double close) noexcept {
     const double once = first_(close);
@@ -42,7 +44,23 @@ class Trix {
     const double smooth = third_(twice);
     const double before = before_;
     before_ = bare_ ? close : smooth;
-    return before != 0.0 ? 100.0 * ((before_ - before) / before) : 0.0;
+    return change(before, before_);
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !third_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
+    const std::size_t rest = n - i;
+    if (rest == 0) return;
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    first_.run(in[0] + i, rest, once);
+    second_.run(once, rest, twice);
+    third_.run(twice, rest, once);
+    const double* const smooth = bare_ ? in[0] + i : once;
+    double* const trix = out[0] + i;
+    trix[0] = change(before_, smooth[0]);
+    for (std::size_t k = 1; k < rest; ++k) trix[k] = change(smooth[k - 1], smooth[k]);
+    before_ = smooth[rest - 1];
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -53,6 +71,11 @@ class Trix {
   }
 
  private:
+  static double change(double before, double now) noexcept {
+    const double percent = 100.0 * ((now - before) / before);
+    return before != 0.0 ? percent : 0.0;
+  }
+
   Recurrence first_;
   Recurrence second_;
   Recurrence third_;
@@ -209,7 +232,15 @@ class Fosc {
   double operator()(double close) noexcept {
     const double foreseen = foreseen_;
     foreseen_ = forecast_(close);
-    return close != 0.0 ? 100.0 * ((close - foreseen) / close) : 0.0;
+    return miss(close, foreseen);
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    double forecast[chunk_rows];
+    forecast_.run(in, {forecast}, n);
+    out[0][0] = miss(in[0][0], foreseen_);
+    for (std::size_t i = 1; i < n; ++i) out[0][i] = miss(in[0][i], forecast[i - 1]);
+    foreseen_ = forecast[n - 1];
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -218,6 +249,11 @@ class Fosc {
   }
 
  private:
+  static double miss(double close, double foreseen) noexcept {
+    const double percent = 100.0 * ((close - foreseen) / close);
+    return close != 0.0 ? percent : 0.0;
+  }
+
   Windowed<Tsf> forecast_;
   double foreseen_ = 0.0;
 };

@@ -177,11 +177,12 @@ class LevelAverages {
     store(d_ + at, d);
   }
 
-  /// The mean of the first values about the first of them, then the plain form until it is settled.
+  /// The seed, then the plain form until it is settled.
   [[gnu::cold, gnu::noinline]] V begin(V x) noexcept {
     double now[N];
     double d[N];
     store(now, x);
+    bool steady = true;
     if (rows_ == 0) {
       const bool complete = seeds_.take(now, d);
       for (std::size_t i = 0; i < N; ++i) d[i] = now[i] - d[i];
@@ -190,11 +191,11 @@ class LevelAverages {
       double before[N];
       store(before, back(x_, 1));
       store(d, back(d_, 1));
-      for (std::size_t i = 0; i < N; ++i) d[i] = b1_[i] * (now[i] - before[i] + d[i]);
+      for (std::size_t i = 0; i < N; ++i) d[i] = (1.0 - seeds_.factor(i, steady)) * (now[i] - before[i] + d[i]);
     }
     const V x1 = back(x_, 1);
     keep(x, multiply_add(load<V>(b1_), x1 - back(x_, 2), x - x1), load<V>(d));
-    ++rows_;
+    rows_ += steady;
     return value();
   }
 

@@ -156,19 +156,20 @@ class Recurrences {
     store(e_ + at * N, e);
   }
 
-  /// The mean of the first values about the first of them, then the plain form until it is settled.
+  /// The seed, then the plain form until it is settled.
   [[gnu::cold, gnu::noinline]] V begin(V x) noexcept {
     double now[N];
     double e[N];
     store(now, x);
     store(e, value());
+    bool steady = true;
     if (rows_ == 0) {
       if (!seeds_.take(now, e)) return broadcast<V>(quiet_nan);
     } else {
-      for (std::size_t i = 0; i < N; ++i) e[i] = std::fma(c_[i], now[i] - e[i], e[i]);
+      for (std::size_t i = 0; i < N; ++i) e[i] = std::fma(seeds_.factor(i, steady), now[i] - e[i], e[i]);
     }
     keep(at_, x, load<V>(e));
-    ++rows_;
+    rows_ += steady;
     return value();
   }
 
