@@ -46,7 +46,7 @@ class Difference:
     --------
     >>> from fastcore import EMA, diff
     >>> one, other = EMA(2), EMA(2)
-    >>> one.batch([1.0, 2.0, 3.0]), other.batch([1.0, 2.0, 3.0000000000000004])
+    >>> one.batch([1.0, 2.0, 3.0]), other.batch([1.0, 2.0, 3.000000000000001])
     ([nan, 1.5, 2.5], [nan, 1.5, 2.5000000000000004])
     >>> print(diff(one, one))
     None

@@ -300,7 +300,7 @@ TEST_CASE("parameters outside their ranges are refused in a sentence that names 
     }
   }
   CHECK_THROWS_WITH_AS(Indicator(*find_kernel("MACD"), ParamValues{26, 12, 9}),
-                       "MACD: fast must be less than slow, not fast=26, slow=12, signal=9", ParameterError);
+                       "MACD: fast must be less than slow, not fast=26, slow=12, signal=9, seed=0", ParameterError);
 }
 
 TEST_CASE("an indicator on its own does what its kernel does") {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -37,24 +38,15 @@ class Dema {
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    const double* const x = in[0];
+    double* const dema = out[0];
     std::size_t i = 0;
-    for (; i < n && !second_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    LevelAverage::Fours once(first_, 0);
-    LevelAverage::Fours twice(second_, 0);
-    const auto b = first_.powers(0);
-    if (i + lane_count <= n) {
-      // The second stage works on the four rows before, so that it does not wait for the first.
-      Lanes before = once(load<Lanes>(in[0] + i), b);
-      for (i += lane_count; i + lane_count <= n; i += lane_count) {
-        const Lanes e = once(load<Lanes>(in[0] + i), b);
-        store(out[0] + i - lane_count, before + (before - twice(before, b)));
-        before = e;
-      }
-      store(out[0] + i - lane_count, before + (before - twice(before, b)));
-    }
-    once.end(first_);
-    twice.end(second_);
-    for (; i < n; ++i) out[0][i] = (*this)(in[0][i]);
+    for (; i < n && !second_.ready(); ++i) dema[i] = (*this)(x[i]);
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    first_.run(x + i, n - i, once);
+    second_.run(once, n - i, twice);
+    for (std::size_t k = 0; i < n; ++i, ++k) dema[i] = once[k] + (once[k] - twice[k]);
   }
 
   template <class Archive>

@@ -5,6 +5,7 @@
 
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -53,21 +54,11 @@ class T3 {
     const double* const x = in[0];
     double* const t3 = out[0];
     std::size_t i = 0;
-    for (; i < n && (copies_ || !stages_[5].settled()); ++i) t3[i] = (*this)(x[i]);
-    if (i + lane_count <= n) {
-      LevelAverage::Fours f[6] = {{stages_[0], 0}, {stages_[1], 0}, {stages_[2], 0},
-                                  {stages_[3], 0}, {stages_[4], 0}, {stages_[5], 0}};
-      const auto b = stages_[0].powers(0);
-      for (; i + lane_count <= n; i += lane_count) {
-        const Lanes e2 = f[1](f[0](load<Lanes>(x + i), b), b);
-        const Lanes e3 = f[2](e2, b);
-        const Lanes e4 = f[3](e3, b);
-        const Lanes e5 = f[4](e4, b);
-        store(t3 + i, join<Lanes>(e3, e4, e5, f[5](e5, b)));
-      }
-      for (std::size_t k = 0; k < 6; ++k) f[k].end(stages_[k]);
-    }
-    for (; i < n; ++i) t3[i] = (*this)(x[i]);
+    for (; i < n && (copies_ || !stages_[5].ready()); ++i) t3[i] = (*this)(x[i]);
+    double e[6][chunk_rows];
+    const double* before = x + i;
+    for (std::size_t stage = 0; stage < 6; before = e[stage++]) stages_[stage].run(before, n - i, e[stage]);
+    for (std::size_t k = 0; i < n; ++i, ++k) t3[i] = join(e[2][k], e[3][k], e[4][k], e[5][k]);
   }
 
   template <class Archive>
@@ -82,8 +73,7 @@ class T3 {
 
  private:
   /// Of a constant exactly the constant: the factors are on differences.
-  template <class V>
-  V join(const V& e3, const V& e4, const V& e5, const V& e6) const noexcept {
+  double join(double e3, double e4, double e5, double e6) const noexcept {
     return e3 + ((e4 - e3) * fourth_ + (e5 - e3) * fifth_ + (e6 - e3) * sixth_);
   }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -40,31 +41,17 @@ class Tema {
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    const double* const x = in[0];
+    double* const tema = out[0];
     std::size_t i = 0;
-    for (; i < n && !third_.settled(); ++i) out[0][i] = (*this)(in[0][i]);
-    LevelAverage::Fours once(first_, 0);
-    LevelAverage::Fours twice(second_, 0);
-    LevelAverage::Fours thrice(third_, 0);
-    const auto b = first_.powers(0);
-    if (i + 2 * lane_count <= n) {
-      // Each stage works on what the one before it left a round ago, so that none waits for another.
-      Lanes e1 = once(load<Lanes>(in[0] + i), b);
-      Lanes e2 = twice(e1, b);
-      Lanes e0 = once(load<Lanes>(in[0] + i + lane_count), b);
-      for (i += 2 * lane_count; i + lane_count <= n; i += lane_count) {
-        store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2, b)));
-        e1 = e0;
-        e2 = twice(e0, b);
-        e0 = once(load<Lanes>(in[0] + i), b);
-      }
-      store(out[0] + i - 2 * lane_count, join<Lanes>(e1, e2, thrice(e2, b)));
-      e2 = twice(e0, b);
-      store(out[0] + i - lane_count, join<Lanes>(e0, e2, thrice(e2, b)));
-    }
-    once.end(first_);
-    twice.end(second_);
-    thrice.end(third_);
-    for (; i < n; ++i) out[0][i] = (*this)(in[0][i]);
+    for (; i < n && !third_.ready(); ++i) tema[i] = (*this)(x[i]);
+    double once[chunk_rows];
+    double twice[chunk_rows];
+    double thrice[chunk_rows];
+    first_.run(x + i, n - i, once);
+    second_.run(once, n - i, twice);
+    third_.run(twice, n - i, thrice);
+    for (std::size_t k = 0; i < n; ++i, ++k) tema[i] = join(once[k], twice[k], thrice[k]);
   }
 
   template <class Archive>
@@ -76,10 +63,7 @@ class Tema {
 
  private:
   /// Of a constant exactly the constant: the difference is 0 before it is tripled.
-  template <class V>
-  static V join(const V& once, const V& twice, const V& thrice) noexcept {
-    return 3.0 * (once - twice) + thrice;
-  }
+  static double join(double once, double twice, double thrice) noexcept { return 3.0 * (once - twice) + thrice; }
 
   LevelAverage first_;
   LevelAverage second_;  // of the first, from its first value on

@@ -101,14 +101,7 @@ class Recurrences {
   void run(const std::array<const double*, N>& x, std::size_t n, const std::array<double*, N>& out) noexcept {
     std::size_t i = 0;
     for (; i < n && !settled(); ++i) by_row(x, i, out);
-    if (i + lane_count <= n) {
-      std::array<Fours, N> fours = make_fours(std::make_index_sequence<N>());
-      for (; i + lane_count <= n; i += lane_count) {
-#pragma GCC unroll 4
-        for (std::size_t k = 0; k < N; ++k) store(out[k] + i, fours[k](load<Lanes>(x[k] + i)));
-      }
-      for (const Fours& one : fours) one.end(*this);
-    }
+    if (i + lane_count <= n) i = run_fours(x, i, n, out, std::make_index_sequence<N>());
     for (; i < n; ++i) by_row(x, i, out);
   }
 
@@ -180,9 +173,14 @@ class Recurrences {
     for (std::size_t k = 0; k < N; ++k) out[k][i] = row[k];
   }
 
+  /// The averages are named one by one, K..., so that they stay in registers.
   template <std::size_t... K>
-  std::array<Fours, N> make_fours(std::index_sequence<K...>) const noexcept {
-    return {Fours(*this, K)...};
+  std::size_t run_fours(const std::array<const double*, N>& x, std::size_t i, std::size_t n,
+                        const std::array<double*, N>& out, std::index_sequence<K...>) noexcept {
+    Fours fours[N] = {Fours(*this, K)...};
+    for (; i + lane_count <= n; i += lane_count) (store(out[K] + i, fours[K](load<Lanes>(x[K] + i))), ...);
+    (fours[K].end(*this), ...);
+    return i;
   }
 
   // Rows of N numbers, one for each average.
