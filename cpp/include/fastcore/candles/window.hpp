@@ -68,7 +68,7 @@ inline constexpr std::size_t judged_rows = 128;  // at a time, so that they stay
                                       load<Lanes>(lower + i), bodies / 10.0, mean, both / 10.0));
   }
   for (std::size_t i = 0; i < n; ++i) {
-    const double color = close[i] >= open[i] ? 1.0 * candle::white : 1.0 * candle::black;
+    const auto color = static_cast<double>(close[i] >= open[i] ? candle::white : candle::black);
     judged[i] = {open[i], high[i], low[i], close[i], body[candle_reach + i], ranges[i], recent[i], marks[i] + color};
   }
   for (std::size_t k = 0; k < candle_reach; ++k)

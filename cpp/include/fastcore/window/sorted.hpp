@@ -103,7 +103,7 @@ class SortedWindow {
   }
 
   /// Moves what lies between the value that goes and the place of the newest, which is right before `to`.
-  void replace(double* gone, double* to) noexcept {
+  void replace(double* gone, double* to) const noexcept {
     if (gone < to) {
       std::copy(gone + 1, to, gone);
       to[-1] = newest_;
