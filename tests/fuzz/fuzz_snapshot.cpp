@@ -26,7 +26,7 @@ constexpr std::int64_t start = 1'700'000'000'000'000'000;
 ParamValues defaults(const Kernel& kernel) {
   ParamValues params{};
   for (std::size_t i = 0; i < kernel.param_count; ++i)
-    params[i] = kernel.params[i].whole ? 3.0 : kernel.params[i].initial;
+    params[i] = kernel.params[i].whole && kernel.params[i].choices == nullptr ? 3.0 : kernel.params[i].initial;
   return params;
 }
 
