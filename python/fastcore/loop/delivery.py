@@ -81,6 +81,9 @@ class Delivery:
             self._call_bar(bar, said)
         if wanted:
             self._call_rows(taken, start, len(taken), said)
+            for strategy in self._inline:
+                if "on_row" in strategy.hooks:
+                    strategy.end_rows()
         await self._queue("rows", rows)
         for _, bar in closed:
             await self._queue("bars", bar)

@@ -69,6 +69,7 @@ class Strategy:
         self.hooks = hooks
         self.failures = Failures(self.name, failures, "strategy")
         self.times = Histogram()  # ns of what is done in one go: the rows of a batch, one event
+        self._spent = 0  # ns in rows of the batch that is being delivered
         self.calls = 0
         self.signals = 0
         self.outlet: Outlet | None = None
@@ -109,7 +110,13 @@ class Strategy:
                 elif failures.stopped:
                     break
         self.calls += calls
-        self.times.record(time.perf_counter_ns() - began)
+        self._spent += time.perf_counter_ns() - began
+
+    def end_rows(self) -> None:
+        """The rows of a batch have been through: its time is that of all their pieces."""
+        if self._spent:  # none in one that has been stopped
+            self.times.record(self._spent)
+            self._spent = 0
 
     def once(self, hook: str, event: Rows | BarEvent | Signal, out: list[Signal]) -> None:
         """Call one hook with one event."""
