@@ -291,7 +291,8 @@ const KEYS = {
 for (let i = 1; i <= 6; i += 1) KEYS[i] = () => panels.choose(i - 1);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.target.matches("input, select, textarea")) {
+  // A field of a dialog that has just been closed keeps the focus until the next frame: it is not typed into.
+  if (event.target.matches("input, select, textarea") && event.target.checkVisibility()) {
     if (event.key === "Escape") event.target.blur();
     if (event.key === "Enter" && event.target.id === "find") { choose(listed()[0]); event.target.blur(); }
     return;
