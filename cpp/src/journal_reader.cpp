@@ -58,12 +58,16 @@ std::uint32_t symbol_in(const JournalRecord& record) noexcept {
   return no_symbol;  // of a later version: who reads it decides
 }
 
+File open_to_read(const std::string& path) { return File(::open(path.c_str(), O_RDONLY | O_CLOEXEC)); }
+
 }  // namespace
 
 // ---- a file through a buffer ----
 
-FileWindow::FileWindow(std::string path)
-    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)), buffer_(most, '\0') {
+FileWindow::FileWindow(std::string path, File file)
+    : path_(std::move(path)), file_(std::move(file)), buffer_(most, '\0') {}
+
+FileWindow::FileWindow(const std::string& path) : FileWindow(path, open_to_read(path)) {
   if (!file_.open()) fail_file(path_, "read", errno);
 }
 
@@ -116,7 +120,7 @@ std::vector<SegmentInfo> survey(const std::string& folder) {
     SegmentInfo one;
     one.number = number;
     one.path = folder + "/" + segment_name(number);
-    const File file(::open(one.path.c_str(), O_RDONLY | O_CLOEXEC));
+    const File file = open_to_read(one.path);
     struct stat about{};
     if (!file.open() && errno == ENOENT) continue;  // removed meanwhile
     if (!file.open() || ::fstat(file.fd(), &about) != 0) fail_file(one.path, "read", errno);
@@ -169,7 +173,8 @@ void JournalReader::look_again() {
   if (number == 0) return;
   const auto same = std::find_if(segments_.begin(), segments_.end(), [&](const auto& s) { return s.number >= number; });
   current_ = static_cast<std::size_t>(same - segments_.begin());
-  if (same == segments_.end() || same->number != number)
+  removed_ = removed_ || (!open_ && same != segments_.end() && same->number != number);
+  if (same == segments_.end() || (open_ && same->number != number))
     throw JournalError(folder_ + "/" + segment_name(number) + " was removed while it was read");
 }
 
@@ -181,12 +186,15 @@ JournalReader::Step JournalReader::next() {
       close_segment();  // all of it is void
       continue;
     }
-    if (!open_) open_segment();
+    if (!open_ && !open_segment()) {
+      look_again();
+      continue;
+    }
     const SegmentInfo& here = segment();
     if (expected_ < here.first) {
-      if (tell(0, here.first,
-               here.first > from_ && expected_ == from_ ? "older records were removed" : "records are missing"))
-        return Step::damage;
+      const bool kept_short = removed_ || (here.first > from_ && expected_ == from_);
+      removed_ = false;
+      if (tell(0, here.first, kept_short ? "older records were removed" : "records are missing")) return Step::damage;
     } else if (look(offset_) && fits(record_.sequence)) {
       if (here.bound != 0 && record_.sequence >= here.bound) {
         if (expected_ < here.bound && tell(0, here.bound, "records are missing")) return Step::damage;
@@ -233,14 +241,18 @@ JournalReader::Step JournalReader::next() {
   }
 }
 
-void JournalReader::open_segment() {
+bool JournalReader::open_segment() {
   const SegmentInfo& here = segment();
-  window_ = FileWindow(here.path);
+  File file = open_to_read(here.path);
+  if (!file.open() && errno == ENOENT) return false;
+  if (!file.open()) fail_file(here.path, "read", errno);
+  window_ = FileWindow(here.path, std::move(file));
   offset_ = segment_start;
   meanings_.clear();
   header_damaged_ = here.header != HeaderState::sound;
   open_ = true;
   if (expected_ == 0) expected_ = from_ != 0 ? std::min(from_, here.first) : here.first;
+  return true;
 }
 
 void JournalReader::close_segment() {

@@ -220,6 +220,27 @@ TEST_CASE("a reader that has come to the end finds what was written since") {
   }
 }
 
+TEST_CASE("a reader from whom segments are taken away says so once, and goes on behind them") {
+  const Folder folder;
+  JournalWriter writer(folder / "j", small_segments());
+  write_ticks(writer, "A", 0, 5000);
+  REQUIRE(writer.close());
+  JournalReader reader(folder / "j");
+  const std::vector<SegmentInfo> all = reader.segments();
+  REQUIRE(all.size() >= 4);
+  REQUIRE(reader.next() == JournalReader::Step::record);
+  for (std::size_t i = 0; i < 3; ++i) std::filesystem::remove(all[i].path);  // the first one is open
+  std::uint64_t last = 1;
+  while (reader.next() == JournalReader::Step::record) CHECK(reader.record().sequence == ++last);
+  CHECK(last + 1 == all[1].first);
+  CHECK(std::string(reader.damage().why) == "older records were removed");
+  CHECK(reader.damage().first_missing == all[1].first);
+  CHECK(reader.damage().missing == all[3].first - all[1].first);
+  last = all[3].first - 1;
+  while (reader.next() == JournalReader::Step::record) CHECK(reader.record().sequence == ++last);
+  CHECK(last == writer.sequence());
+}
+
 TEST_CASE("retention removes the oldest segments, but nothing that is still needed") {
   const Folder folder;
   int number = 0;

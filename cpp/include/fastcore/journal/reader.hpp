@@ -19,7 +19,9 @@ class FileWindow {
  public:
   FileWindow() = default;
   /// Throws JournalError.
-  explicit FileWindow(std::string path);
+  explicit FileWindow(const std::string& path);
+  /// Of a file that is open.
+  FileWindow(std::string path, File file);
 
   /// `bytes` (at most `most`) at `offset`, valid until the next call; null where the file ends before.
   const char* at(std::uint64_t offset, std::size_t bytes);
@@ -105,7 +107,8 @@ class JournalReader {
 
  private:
   void look_again();
-  void open_segment();
+  /// False where the file is not there any more: its writer has let go of it since the folder was looked at.
+  bool open_segment();
   void close_segment();
   /// Whether a sound record lies at that offset of the segment; then it is in `record_`.
   bool look(std::uint64_t offset);
@@ -126,6 +129,7 @@ class JournalReader {
   std::size_t current_ = 0;
   bool open_ = false;
   bool header_damaged_ = false;  // and not yet told
+  bool removed_ = false;         // segments before this one were, and it is not yet told
   FileWindow window_;
   std::uint64_t offset_ = 0;    // in the current segment
   std::uint64_t expected_ = 0;  // sequence of the next record; 0 for unknown
