@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 from fastcore.feeds import TickBatch
 from fastcore.feeds.wire import encode
+from fastcore.serve.hub import Hub
+from fastcore.serve.stream import Slot, Streams, Wanted
 from services import MINUTE, T0, Served, make_key, walk
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -165,6 +168,39 @@ def _on(sock: socket.socket, service: Served) -> Iterator[ClientConnection]:
         service.url.replace("http", "ws") + "/v1/stream", sock=sock, proxy=None, max_size=None, max_queue=1
     ) as found:
         yield found
+
+
+def test_a_frame_is_encoded_once_and_who_is_behind_gets_what_it_missed_in_one() -> None:
+    hub = Hub(10)
+
+    async def taken(slot: Slot) -> tuple[str, list[int]]:
+        frame = await asyncio.wait_for(slot.next(), 30)
+        assert frame is not None
+        return frame, [alert["at"] for alert in json.loads(frame).get("alerts", ())]
+
+    async def main() -> None:
+        streams = Streams(hub, lambda: fc.Engine({"ema": fc.EMA(3)}), 10)
+        quick, slow = Slot(), Slot()
+        subscribers = [streams.join(Wanted(kinds=["alerts"], interval_ms=10), slot) for slot in (quick, slow)]
+        assert streams.counts() == {"subscribers": 2, "channels": 1}
+        assert (await taken(quick))[0] is (await taken(slow))[0]  # the snapshot
+        quick.sent()
+        for at in range(3):
+            hub.tell("alerts", "", {"at": at})
+            assert (await taken(quick))[1] == [at]
+            quick.sent()
+        assert (await taken(slow))[1] == []  # it holds the snapshot still
+        slow.sent()
+        assert (await taken(slow))[1] == [0, 1, 2]
+        slow.sent()
+        hub.tell("alerts", "", {"at": 3})
+        assert (await taken(quick))[0] is (await taken(slow))[0]
+        for subscriber in subscribers:
+            streams.leave(subscriber)
+        streams.close()
+        assert len(streams) == 0
+
+    asyncio.run(main())
 
 
 # ---- ticks by WebSocket ----

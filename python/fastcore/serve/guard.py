@@ -238,6 +238,7 @@ class Outgoing:
 
     def __init__(self, send: Send, kind: str, more: list[tuple[bytes, bytes]]) -> None:
         self._send, self._kind, self._more = send, kind, more
+        self.straight = send  # the server's own, for messages of which nothing is to be known here
         self.status = 0
         self.timed = False
 

@@ -18,10 +18,11 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from fastcore.serve.api.common import Call, service_of
+from fastcore.serve.guard import Outgoing
 from fastcore.serve.ingest import TickIn, of_structs, parsed, stopping
 from fastcore.serve.problems import Problem, field_of
 from fastcore.serve.service import Service
-from fastcore.serve.stream import Subscriber, Wanted
+from fastcore.serve.stream import Slot, Subscriber, Wanted
 from fastcore.serve.wire import MSGPACK
 
 __all__ = ["Sockets", "handlers"]
@@ -69,14 +70,14 @@ class Sockets:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Outgoing) -> None:
         """One connection."""
         await receive()  # websocket.connect
         offered = [one for one in scope.get("subprotocols") or () if one == "fastcore"]
         await send(
             {"type": "websocket.accept", "subprotocol": offered[0] if offered else None, "headers": []}
         )
-        await Connection(self._service, scope["state"], receive, send).run()
+        await Connection(self._service, scope["state"], receive, send.straight).run()
 
 
 class Connection:
@@ -89,7 +90,6 @@ class Connection:
         self._subscriber: Subscriber | None = None
         self._answers: asyncio.Queue[bytes] = asyncio.Queue()
         self._room = asyncio.Semaphore(_UNDER_WAY)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._code = 1000
         self._away = asyncio.Event()
 
@@ -102,9 +102,9 @@ class Connection:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._service.sockets.discard(self)
-            for task in (*tasks, *self._tasks):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._unsubscribe()
             with contextlib.suppress(Exception):  # it may be gone already
                 await self._send({"type": "websocket.close", "code": self._code})
@@ -143,10 +143,7 @@ class Connection:
         if isinstance(asked, Subscribe):
             self._need("read")
             self._unsubscribe()
-            self._subscriber = self._service.streams.join(asked)
-            task = asyncio.create_task(self._tell(self._subscriber), name="fastcore websocket frames")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._subscriber = self._service.streams.join(asked, self)
         elif isinstance(asked, Ticks):
             self._need("ingest")
             await self._take(*of_structs(asked.ticks), asked.id)
@@ -200,10 +197,15 @@ class Connection:
             answer = await self._answers.get()
             await self._send({"type": "websocket.send", "text": answer.decode()})
 
-    async def _tell(self, subscriber: Subscriber) -> None:
-        while (frame := await subscriber.next()) is not None:
-            await self._send({"type": "websocket.send", "text": frame})
-            subscriber.sent()
+    def begin(self, frame: str) -> asyncio.Future[Any]:
+        """Hand a frame to the server, which sends it of its own accord: nothing needs to wait for it."""
+        through: asyncio.Future[Any] = asyncio.ensure_future(
+            self._send({"type": "websocket.send", "text": frame})
+        )
+        return through
+
+    def end(self) -> None:
+        """No more will come; `leave` says why."""
 
 
 def _asked(text: str) -> Any:
@@ -229,16 +231,17 @@ async def events(
     """Stream snapshot and deltas as server-sent events; `Last-Event-ID` goes on where it was."""
     streams = service_of(request).streams
     since = request.headers.get("last-event-id", "")[:64]
-    subscriber = streams.join(Wanted(kinds or ["rows"], symbol, column, interval_ms, since))
+    slot = Slot()
+    subscriber = streams.join(Wanted(kinds or ["rows"], symbol, column, interval_ms, since), slot)
     epoch = service_of(request).hub
 
     async def told() -> AsyncIterator[bytes]:
         try:
             yield b"retry: 2000\n\n"
-            while (frame := await subscriber.next()) is not None:
+            while (frame := await slot.next()) is not None:
                 head = msgspec.json.decode(frame, type=_Head)
                 yield f"event: {head.type}\nid: {epoch.epoch}:{head.number}\ndata: {frame}\n\n".encode()
-                subscriber.sent()
+                slot.sent()
         finally:
             streams.leave(subscriber)
 

@@ -1,9 +1,9 @@
 """The live stream: what subscribers of the WebSocket and of server-sent events are told, and when.
 
 Subscribers who want the same share a channel, and a frame is encoded once for all of them that stand at the
-same number. One whose last frame is not through yet is passed over: when it is ready, its next frame
-has the newest row of each symbol that has changed meanwhile. So a slow client costs nothing and misses no
-newest value, and the engine waits for no one.
+same number. One pass hands it to the server for each of them, and no task waits for any. One whose last frame
+is not through yet is passed over: when it is ready, its next frame has the newest row of each symbol that has
+changed meanwhile. So a slow client costs nothing and misses no newest value, and the engine waits for no one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,7 +19,7 @@ from fastcore.engine import Engine
 from fastcore.serve.hub import Hub
 from fastcore.serve.problems import Problem
 
-__all__ = ["KINDS", "Streams", "Subscriber", "Subscription", "Wanted"]
+__all__ = ["KINDS", "Line", "Slot", "Streams", "Subscriber", "Subscription", "Wanted"]
 
 KINDS = ("rows", "bars", "signals", "alerts")
 _BEAT = 15.0  # s without news after which a subscriber is told that all is well
@@ -63,35 +63,42 @@ class Subscription(NamedTuple):
         return cls(frozenset(wanted.kinds), symbols, columns, wanted.interval_ms / 1e3)
 
 
-class Subscriber:
-    """One client: where it stands, and the frame that it is to be sent next."""
+class Line(Protocol):
+    """How a client is reached."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.frames = 0
-        self.skipped = 0
-        self._frame: str | None = None
-        self._come = asyncio.Event()
-        self.ended = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether its last frame is through."""
-        return self._frame is None
-
-    def push(self, frame: str) -> None:
-        """The next frame."""
-        self._frame = frame
-        self._come.set()
+    def begin(self, frame: str) -> asyncio.Future[Any]:
+        """Begin to send a frame; it is through when the future is done."""
+        ...
 
     def end(self) -> None:
         """No more will come."""
-        self.ended = True
+        ...
+
+
+class Slot:
+    """A line for a reader that asks: it holds one frame until that has been taken and sent."""
+
+    def __init__(self) -> None:
+        self._frame: str | None = None
+        self._ended = False
+        self._come = asyncio.Event()
+        self._through: asyncio.Future[None] | None = None
+
+    def begin(self, frame: str) -> asyncio.Future[None]:
+        """Hold a frame; the one before is through."""
+        self._frame = frame
+        self._through = asyncio.get_running_loop().create_future()
+        self._come.set()
+        return self._through
+
+    def end(self) -> None:
+        """No more will come."""
+        self._ended = True
         self._come.set()
 
     async def next(self) -> str | None:
         """Wait for a frame; None at the end. It counts as through when `sent` is called."""
-        while self._frame is None and not self.ended:
+        while self._frame is None and not self._ended:
             self._come.clear()
             await self._come.wait()
         return self._frame
@@ -99,7 +106,30 @@ class Subscriber:
     def sent(self) -> None:
         """The frame is through."""
         self._frame = None
-        self.frames += 1
+        if self._through is not None:
+            self._through.set_result(None)
+
+
+class Subscriber:
+    """One client: where it stands, and whether it can be told more.
+
+    Nothing waits for its frames: whether the last is through is looked up when there is another.
+    """
+
+    __slots__ = ("_last", "line", "number")
+
+    def __init__(self, number: int, line: Line) -> None:
+        self.number, self.line = number, line
+        self._last: asyncio.Future[Any] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether its last frame is through."""
+        return self._last is None or self._last.done()
+
+    def push(self, frame: str) -> None:
+        """Send the next frame."""
+        self._last = self.line.begin(frame)
 
 
 class Channel:
@@ -146,7 +176,6 @@ class Channel:
             if subscriber.number == hub.number and not beat:
                 continue
             if not subscriber.ready:
-                subscriber.skipped += 1
                 continue
             frame = self.frame(subscriber.number)
             if frame is None and beat:
@@ -240,8 +269,14 @@ class Streams:
         """Subscribers, and the channels that they share."""
         return {"subscribers": len(self), "channels": len(self._channels)}
 
-    def join(self, wanted: Wanted) -> Subscriber:
+    def join(self, wanted: Wanted, line: Line) -> Subscriber:
         """Subscribe; the first frame is a snapshot, or what is new since the number that the client names.
+
+        Parameters
+        ----------
+        wanted : Wanted
+        line : Line
+            How the client is reached.
 
         Raises
         ------
@@ -256,7 +291,7 @@ class Streams:
             channel = self._channels[subscription] = Channel(self._hub, self._engine, subscription)
         epoch, _, number = wanted.since.partition(":")
         known = epoch == self._hub.epoch and number.isdigit() and int(number) <= self._hub.number
-        subscriber = Subscriber(int(number) if known else -1)
+        subscriber = Subscriber(int(number) if known else -1, line)
         channel.subscribers.add(subscriber)
         frame = channel.frame(subscriber.number)
         subscriber.number = self._hub.number
@@ -268,7 +303,6 @@ class Streams:
 
     def leave(self, subscriber: Subscriber) -> None:
         """The client is gone."""
-        subscriber.end()
         for subscription, channel in list(self._channels.items()):
             channel.subscribers.discard(subscriber)
             if not channel.subscribers:
@@ -279,4 +313,4 @@ class Streams:
         self.closed = True
         for channel in list(self._channels.values()):
             for subscriber in channel.subscribers:
-                subscriber.end()
+                subscriber.line.end()
