@@ -30,8 +30,32 @@ CREATE TABLE IF NOT EXISTS outbox (
   tries INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, state TEXT NOT NULL DEFAULT 'waiting',
   error TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (state, target, due);
+CREATE INDEX IF NOT EXISTS outbox_at ON outbox (state, at);
+CREATE INDEX IF NOT EXISTS inbox_at ON inbox (done, at);
+CREATE TABLE IF NOT EXISTS counts (state TEXT PRIMARY KEY, many INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS inbox_in AFTER INSERT ON inbox BEGIN
+  UPDATE counts SET many = many + 1 WHERE state = 'received'; END;
+CREATE TRIGGER IF NOT EXISTS inbox_out AFTER DELETE ON inbox BEGIN
+  UPDATE counts SET many = many - 1 WHERE state = 'received'; END;
+CREATE TRIGGER IF NOT EXISTS outbox_in AFTER INSERT ON outbox BEGIN
+  UPDATE counts SET many = many + 1 WHERE state = NEW.state; END;
+CREATE TRIGGER IF NOT EXISTS outbox_out AFTER DELETE ON outbox BEGIN
+  UPDATE counts SET many = many - 1 WHERE state = OLD.state; END;
+CREATE TRIGGER IF NOT EXISTS outbox_moved AFTER UPDATE OF state ON outbox WHEN NEW.state <> OLD.state BEGIN
+  UPDATE counts SET many = many - 1 WHERE state = OLD.state;
+  UPDATE counts SET many = many + 1 WHERE state = NEW.state; END;
+"""
+#: What is there already, once: counting a week's messages takes seconds, and the triggers go on from it.
+_COUNTED = """
+INSERT INTO counts SELECT * FROM (VALUES
+  ('received', (SELECT count(*) FROM inbox)),
+  ('waiting', (SELECT count(*) FROM outbox WHERE state = 'waiting')),
+  ('sent', (SELECT count(*) FROM outbox WHERE state = 'sent')),
+  ('dead', (SELECT count(*) FROM outbox WHERE state = 'dead')))
+WHERE NOT EXISTS (SELECT 1 FROM counts);
 """
 _KEPT = 7 * 86_400.0  # s that what is done is remembered, so that it is known when it comes again
+_FORGOTTEN = 5_000  # messages that are forgotten at once: no one waits long for their place
 _MANY = 500  # writes that share one commit
 _LATER = 0.25  # s that a write waits for company which nobody waits for
 
@@ -71,7 +95,8 @@ class Mailroom:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
-            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {_COUNTED} COMMIT;")
         except sqlite3.Error as error:
             raise StoreError(f"{path} cannot be opened for webhooks: {error}") from error
         self._thread = threading.Thread(target=self._run, name="fastcore-mailroom", daemon=True)
@@ -198,11 +223,11 @@ class Mailroom:
         )
 
     async def due(self, target: str, most: int) -> list[Letter]:
-        """What is to be sent to a target now, oldest first."""
+        """What is to be sent to a target now, what has been due longest first."""
         found = await self.do(
             lambda db: db.execute(
                 "SELECT id, target, body, tries FROM outbox "
-                "WHERE state = 'waiting' AND target = ? AND due <= ? ORDER BY at, id LIMIT ?",
+                "WHERE state = 'waiting' AND target = ? AND due <= ? ORDER BY due LIMIT ?",
                 (target, time.time(), most),
             ).fetchall()
         )
@@ -253,10 +278,16 @@ class Mailroom:
 
         def job(db: sqlite3.Connection) -> dict[str, int]:
             old = time.time() - _KEPT
-            db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", (old,))
-            db.execute("DELETE FROM outbox WHERE state = 'sent' AND at < ?", (old,))
-            found = dict(db.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
-            (received,) = db.execute("SELECT count(*) FROM inbox").fetchone()
-            return {"waiting": 0, "sent": 0, "dead": 0} | found | {"received": received}
+            db.execute(
+                "DELETE FROM inbox WHERE (source, id) IN "
+                "(SELECT source, id FROM inbox WHERE done = 1 AND at < ? LIMIT ?)",
+                (old, _FORGOTTEN),
+            )
+            db.execute(
+                "DELETE FROM outbox WHERE id IN "
+                "(SELECT id FROM outbox WHERE state = 'sent' AND at < ? LIMIT ?)",
+                (old, _FORGOTTEN),
+            )
+            return dict(db.execute("SELECT state, many FROM counts").fetchall())
 
         return dict(await self.do(job))
