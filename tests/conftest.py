@@ -6,13 +6,16 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples in every run, so that a change is what makes a test fail; a proof run looks for new ones.
-settings.register_profile("usual", deadline=None, derandomize=True)
-settings.register_profile("proof", deadline=None, max_examples=1000, print_blob=True)
+# How long an example takes to draw says something about the machine, and nothing about the project.
+_calm: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("usual", derandomize=True, **_calm)
+settings.register_profile("proof", max_examples=1000, print_blob=True, **_calm)
 settings.load_profile("proof" if os.environ.get("FASTCORE_PROOF") == "1" else "usual")
 
 DataFile = Callable[[str], Path]

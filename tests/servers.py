@@ -5,13 +5,16 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,14 +23,30 @@ import psutil
 
 PR_SET_PDEATHSIG = 1
 AS_USER = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-PATIENCE = 30.0  # s to come up, on a busy machine
+PATIENCE = 60.0  # s to come up, on a busy machine
+PORTS = range(12_000, 32_000)
+
+
+def _ports() -> Iterator[int]:
+    """Ports that the kernel gives nobody by itself, and that no other worker of this test run tries."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    rounds = (PORTS.stop - PORTS.start) // workers
+    first = random.SystemRandom().randrange(rounds)  # another test run may be on the machine
+    for turn in count(first):
+        yield PORTS.start + turn % rounds * workers + worker
+
+
+_tried = _ports()
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, nor is given to anyone else before long."""
+    while True:
+        port = next(_tried)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def die_with_parent() -> None:

@@ -25,7 +25,7 @@ async def test_values_claims_and_tags_live_on_all_nodes_and_a_failover_is_surviv
     cluster: list[Valkey],
 ) -> None:
     kinds: dict[str, Kind | float] = {"bars": Kind(ttl=60)}
-    options: dict[str, Any] = {"url": cluster[1].url, "cluster": True, "timeout": 2}
+    options: dict[str, Any] = {"url": cluster[1].url, "cluster": True, "timeout": 10}
     async with Cache(kinds, **options) as first, Cache(kinds, **options) as second:
         assert not first.degraded, first.stats()["remote"]
         for i in range(50):

@@ -140,6 +140,31 @@ def test_what_the_journal_let_go_of_is_told_exactly(tmp_path: Path) -> None:
         assert careless.lost == told.value.count
 
 
+def test_what_the_journal_lets_go_of_under_a_reader_is_passed_over(tmp_path: Path) -> None:
+    """It has the oldest segment open, and the next ones are gone when it comes there."""
+    with (
+        fc.Journal(tmp_path / "j", segment_bytes=64 << 10, keep_segments=2) as journal,
+        shm.create("notes", NOTE, capacity=16, journal=journal) as ring,
+    ):
+        ring.publish_many(notes(0, 50))
+        log = MessageLog(str(tmp_path / "j"), NOTE)
+        ((first, rows),) = log(0, 10)
+        assert first == 0
+        np.testing.assert_array_equal(rows, notes(0, 10))
+        for first in range(50, 6000, 50):
+            ring.publish_many(notes(first, first + 50))
+        journal.close()
+        assert not (tmp_path / "j" / "journal-00000002.fcj").exists()
+        found = list(log(10, 6000))
+        firsts = [first for first, _ in found]
+        ends = [first + len(rows) for first, rows in found]
+        assert ends[-1] == 6000
+        assert 3000 < firsts[-1] < 6000
+        assert all(end <= first for end, first in zip(ends, firsts[1:], strict=False))
+        for first, rows in found:
+            np.testing.assert_array_equal(rows, notes(first, first + len(rows)))
+
+
 def test_a_journal_of_other_messages_is_refused(tmp_path: Path) -> None:
     with shm.create("notes", NOTE, capacity=16, journal=tmp_path / "j") as ring:
         ring.publish_many(notes(0, 3))

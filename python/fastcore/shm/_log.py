@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from fastcore.shm._writer import Writer
 __all__ = ["LoggedWriter", "MessageLog"]
 
 Messages = npt.NDArray[Any]
+_T = TypeVar("_T")
 
 #: Messages that are read from a journal at once.
 _AT_ONCE = 16_384
@@ -41,6 +43,7 @@ class MessageLog:
         self._dtype = dtype
         self._reader: _core.JournalReader | None = None
         self._next = 0  # no message before this one comes from the reader any more
+        self._oldest = ""  # the first segment's file, when reading last failed
 
     def __call__(self, first: int, end: int) -> Iterator[tuple[int, Messages]]:
         """Messages with the sequences from `first` up to `end`, as runs: (sequence of the first, array).
@@ -51,7 +54,7 @@ class MessageLog:
             If the journal cannot be read.
         """
         while first < end:
-            found = self._run(first, end - first)
+            found = self._again(partial(self._run, first, end - first))
             if found is None:
                 return
             start, rows = found
@@ -63,6 +66,26 @@ class MessageLog:
 
     def last(self) -> int | None:
         """The sequence of the newest message; None where there is none."""
+        return self._again(self._last)
+
+    def rows(self) -> dict[int, str]:
+        """The names that the rows of the ring's table have been given."""
+        return self._again(self._rows)
+
+    def _again(self, read: Callable[[], _T]) -> _T:
+        """What `read` gives; where the writer lets go of segments meanwhile, of those that are left."""
+        while True:
+            try:
+                return read()
+            except JournalError:
+                self._reader = None
+                segments = _core.JournalReader(self._folder, 0).segments
+                oldest = segments[0]["file"] if segments else ""
+                if oldest == self._oldest:
+                    raise
+                self._oldest = oldest
+
+    def _last(self) -> int | None:
         for reader in self._from_the_end():
             newest = None
             while (found := _run_of(reader, 0, self._dtype, _AT_ONCE)) is not None:
@@ -71,8 +94,7 @@ class MessageLog:
                 return newest
         return None
 
-    def rows(self) -> dict[int, str]:
-        """The names that the rows of the ring's table have been given."""
+    def _rows(self) -> dict[int, str]:
         reader = _core.JournalReader(self._folder, 0)
         while _run_of(reader, 0, self._dtype, _AT_ONCE) is not None:
             pass

@@ -12,7 +12,7 @@ const MOST_LISTED = 500;
 const state = { symbol: "", span: "", plan: null, columns: [], rows: new Map(), items: new Map(), alerts: [], epoch: "" };
 const chart = new Chart($("chart"));
 const panels = new Panels(state, { load: loadPlan, remove });
-window.fastcore = { state, chart }; // for whoever looks under the hood
+window.fastcore = { state, chart, panels }; // for whoever looks under the hood
 
 // ---- symbols ----
 
@@ -134,7 +134,7 @@ async function loadChart() {
   if (!state.symbol || !state.plan) return;
   loading?.abort();
   const turn = (loading = new AbortController());
-  const { symbol, span } = state;
+  const { symbol, span } = state, before = state.rows.get(symbol);
   try {
     const base = `/v1/symbols/${encodeURIComponent(symbol)}`, options = { signal: turn.signal };
     const columns = state.plan.columns.map((one) => `column=${encodeURIComponent(one.name)}`).join("&");
@@ -154,6 +154,9 @@ async function loadChart() {
     }));
     note(data.ts.length ? "" : span ? `No bar of ${span} has begun yet` : "No tick has come since the service started");
     chart.show(data, chart.data?.symbol === symbol && chart.data?.span === span);
+    // What was asked for may be older than a row that came meanwhile.
+    const row = state.rows.get(symbol);
+    if (row && row !== before) extend(row);
   } catch (error) {
     if (error.name !== "AbortError") failed(error, "The chart cannot be loaded");
   }
@@ -164,6 +167,7 @@ function extend(row) {
   const data = chart.data;
   if (!data || data.symbol !== state.symbol || data.ts.length === 0) return;
   const [ts, price, , values] = row, end = data.ts.length - 1;
+  if (state.span && ts < data.ts[end]) return;
   if (state.span && data.step && ts >= data.ts[end] + data.step) {
     later(loadChart, 300);
     return;
@@ -205,9 +209,14 @@ function failed(error, what) {
 
 // ---- the plan ----
 
+let plans = 0;
+
 async function loadPlan() {
+  const turn = (plans += 1);
   try {
-    state.plan = await ask("/v1/plan");
+    const plan = await ask("/v1/plan");
+    if (turn < plans) return; // asked for again meanwhile: this one may be old
+    state.plan = plan;
   } catch (error) {
     failed(error, "The plan cannot be loaded");
     return later(loadPlan, 2000);
@@ -278,7 +287,10 @@ const saved = localStorage.getItem("fastcore.theme");
 if (saved) document.documentElement.dataset.theme = saved;
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.draw());
 
-const openAdd = () => state.plan && openForm(state.plan, loadPlan);
+async function openAdd() {
+  if (!state.plan) await loadPlan();
+  if (state.plan && !document.querySelector("dialog[open]")) openForm(state.plan, loadPlan);
+}
 const step = (by) => {
   const names = listed(), at = names.indexOf(state.symbol);
   choose(names[Math.max(0, Math.min(names.length - 1, at + by))]);

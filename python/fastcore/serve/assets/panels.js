@@ -27,7 +27,17 @@ export class Panels {
       $("tabs").append(tab);
     });
     this.mark();
+    this.turn = this.drawnTurn = 0;
+    $("panel").addEventListener("pointerdown", (event) => { this.pressed = event.button === 0; });
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => this.release()));
     setInterval(() => document.hidden || this.show(), 2000);
+  }
+
+  // The click comes after the pointer has gone up: what was held back until then is shown after it.
+  release() {
+    this.pressed = false;
+    if (this.heldBack) this.show();
+    this.heldBack = false;
   }
 
   mark() {
@@ -48,7 +58,7 @@ export class Panels {
   }
 
   async show() {
-    const at = this.at;
+    const at = this.at, turn = (this.turn += 1);
     try {
       const stats = await ask("/v1/stats");
       const { received, accepted } = stats.engine;
@@ -56,14 +66,18 @@ export class Panels {
       this.board((await ask("/v1/alerts")).alerts);
       const draw = [this.values, this.ledger, this.latency, this.profile, this.alarms, this.tuner][at];
       const content = await draw.call(this, stats);
-      if (content && at === this.at) this.put([content].flat());
+      if (!content || at !== this.at || turn < this.drawnTurn) return; // a newer answer was quicker
+      this.drawnTurn = turn;
+      this.put([content].flat());
     } catch (error) {
       if (error.status !== 401 && at === this.at && !this.cells.size) $("panel").replaceChildren(empty(error.status ? error.message : "The service cannot be reached; what is shown is the last that came."));
     }
   }
 
-  // What is chosen from stays as long as it has the focus, and a button keeps it.
+  // What is pressed stays until it has been clicked, what is chosen from as long as it has the focus, and a
+  // button keeps it.
   put(content) {
+    if (this.pressed) { this.heldBack = true; return; }
     const held = $("panel").contains(document.activeElement) ? document.activeElement : null;
     if (held?.tagName === "SELECT") return;
     $("panel").replaceChildren(...content);
