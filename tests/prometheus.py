@@ -34,13 +34,13 @@ def promtool(*arguments: str | Path) -> str:
 
 
 class Prometheus:
-    """A Prometheus that scrapes one address four times a second, with rules or without."""
+    """A Prometheus that scrapes one address twice a second, with rules or without."""
 
     def __init__(self, target: int, rules: Path | None = None) -> None:
         self.port = free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="prometheus")
         config: dict[str, Any] = {
-            "global": {"scrape_interval": "250ms", "scrape_timeout": "250ms", "evaluation_interval": "250ms"},
+            "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "250ms"},
             "scrape_configs": [
                 {"job_name": "fastcore", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}
             ],
@@ -72,7 +72,7 @@ class Prometheus:
         """What an endpoint of its API answers; None while it does not."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except OSError:
             return None
@@ -84,7 +84,12 @@ class Prometheus:
 
     def wait_for(self, expression: str) -> float:
         """An expression's value, when it has one."""
-        wait_until(lambda: self.value(expression) is not None, f"Prometheus has no {expression}")
-        value = self.value(expression)
-        assert value is not None
-        return value
+        found: list[float | None] = [None]
+
+        def there() -> bool:
+            found[0] = self.value(expression)
+            return found[0] is not None
+
+        wait_until(there, f"Prometheus has no {expression}")
+        assert found[0] is not None
+        return found[0]

@@ -295,7 +295,7 @@ def test_an_undersized_pool_is_found(tmp_path: Path) -> None:
     assert "get one of 1 within" in found.much
 
 
-def test_a_calm_loop_is_left_alone() -> None:
+def test_a_calm_loop_is_left_alone(request: pytest.FixtureRequest) -> None:
     """Strategies and sinks that do their work, for as long as the others took to be found: nothing."""
     signals = MemorySink(wants=["signals"])
 
@@ -303,6 +303,9 @@ def test_a_calm_loop_is_left_alone() -> None:
         return Signal(row.symbol, row.ts, "up") if row.price > row["fast"] else None
 
     watched = Watched(Feed(20, 0.01), strategies=[strategy], sinks=[signals, MemorySink()])
+    request.addfinalizer(gc.unfreeze)
+    gc.collect()
+    gc.freeze()  # what other tests hold in this process would take long to collect
     with Monitor(watched.metrics, parse(""), [], every=0.1) as monitor, watched.profiler:
         monitor.watchers.append(watched.bottlenecks)
         thread = threading.Thread(target=asyncio.run, args=(watched.loop.run(),))

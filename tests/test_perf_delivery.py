@@ -345,12 +345,14 @@ def test_a_breach_reaches_the_webhook_and_resolves(hooks: Hooks) -> None:
     with Monitor(metrics, rules, [WebhookReceiver(hooks.url, "s")], every=0.05):
         api = metrics.operation("api")
 
+        def slow() -> bool:
+            api.record(5e8)
+            return bool(hooks.posts)
+
         async def held_up() -> None:
             api.record(1e6)
             await asyncio.sleep(0.2)
-            for _ in range(40):
-                api.record(5e8)
-            wait_until(lambda: bool(hooks.posts), "no webhook")  # in the loop's own thread: it blocks
+            wait_until(slow, "no webhook")  # in the loop's own thread: it blocks
 
         asyncio.run(held_up())
         (told,) = hooks.bodies()
@@ -467,18 +469,19 @@ def test_prometheus_fires_the_same_alert_from_the_page(tmp_path: Path) -> None:
     stop = metrics.serve(port=0)
     try:
         with Prometheus(stop.port, rules=path) as prometheus:  # type: ignore[attr-defined]
+            data: Any = None
 
             def both() -> bool:
+                nonlocal data
                 api.record(5e8)
+                monitor.step()
                 data = prometheus.ask("alerts")
                 found = {one["labels"]["alertname"] for one in data["alerts"]} if data else set()
                 return {"ObjectiveMissed:api", "QueueLong"} <= found
 
             wait_until(both, "Prometheus does not have both alerts")
-            data = prometheus.ask("alerts")
     finally:
         stop()
-    monitor.step()
     ours = {one.rule.name: one.summary for one in monitor.alerts.active}
     theirs = {one["labels"]["alertname"]: one["annotations"]["summary"] for one in data["alerts"]}
     assert ours["QueueLong"] == theirs["QueueLong"] == "QueueLong is 7"

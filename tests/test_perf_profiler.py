@@ -118,7 +118,7 @@ def test_processor_time_is_that_of_the_thread() -> None:
     with standing():
         profiler.sample()
         used = 0.0
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while used < 0.05 and time.monotonic() < until:
             time.sleep(0.02)
             profiler.sample()
@@ -179,14 +179,18 @@ def calm() -> Iterator[None]:
 def test_the_engine_is_the_innermost_frame_of_its_batches() -> None:
     """Samples in the middle of native calls show the C++ core, standing on its call."""
     ticks = stream(3_000_000, symbols=1)
-    loop = TickLoop(fc.Engine({"ema": fc.EMA(20)}), cut(ticks, [1_500_000]), batch=3_000_000)
-    thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="loop")
-    profiler = Profiler()
-    thread.start()
-    while thread.is_alive():
-        profiler.sample()
-    stacks = profiler.window().of_thread("loop").stacks
-    native = [stack for stack in stacks if stack[-1].name == "engine (C++): on_ticks"]
+    native: list[Any] = []
+    for _ in range(20):  # this thread may be given no processor while the batch runs
+        loop = TickLoop(fc.Engine({"ema": fc.EMA(20)}), cut(ticks, [1_500_000]), batch=3_000_000)
+        thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="loop")
+        profiler = Profiler()
+        thread.start()
+        while thread.is_alive():
+            profiler.sample()
+        stacks = profiler.window().of_thread("loop").stacks
+        native = [stack for stack in stacks if stack[-1].name == "engine (C++): on_ticks"]
+        if native:
+            break
     assert native
     assert native[0][-2].name == "Engine.on_ticks"
 
@@ -334,6 +338,7 @@ PROGRAM = """
 def hot():
     while True:
         sum(range(1000))
+print("hot", flush=True)
 hot()
 """
 
@@ -342,15 +347,18 @@ hot()
 def busy(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process that computes in `hot`."""
     (tmp_path / "busy.py").write_text(PROGRAM)
-    process = subprocess.Popen([sys.executable, str(tmp_path / "busy.py")], preexec_fn=die_with_parent)
-    yield process
+    command = [sys.executable, str(tmp_path / "busy.py")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"hot\n"
+        yield process
     process.kill()
     process.wait()
 
 
 def test_a_process_is_looked_into(busy: subprocess.Popen[bytes], tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "busy.html"
-    wait_until(lambda: "python" in Path(f"/proc/{busy.pid}/cmdline").read_text(), "it does not start")
     assert main(["profile", str(busy.pid), "--seconds", "1", "--out", str(out), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert any(line.startswith("hot (busy.py:4)") for line, _ in said["lines"]), said

@@ -54,8 +54,10 @@ def test_a_slow_query_and_an_n_plus_1_are_found_with_their_lines(tmp_path: Path)
             monitor.stop()
         return bottlenecks.found
 
-    found = {one.kind: one for one in asyncio.run(main())}
-    assert line_with("REPEATED") in found["N+1"].line
-    assert "times for each call" in found["N+1"].much
-    assert line_with("SLOW QUERY") in found["slow query"].line
-    assert found["slow query"].what.startswith("WITH RECURSIVE")
+    found = asyncio.run(main())
+    (repeated,) = (one for one in found if one.kind == "N+1")
+    assert line_with("REPEATED") in repeated.line
+    assert "times for each call" in repeated.much
+    # On a busy machine the others may be slow now and then, too.
+    (slow,) = (one for one in found if one.kind == "slow query" and one.what.startswith("WITH RECURSIVE"))
+    assert line_with("SLOW QUERY") in slow.line

@@ -407,7 +407,7 @@ def test_many_clients_at_once_lose_nothing() -> None:
     with Served("--indicator", "ema=EMA(3)") as service:
 
         def run(number: int) -> None:
-            with httpx.Client(base_url=service.url, trust_env=False) as client:
+            with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
                 ticks = walk(f"S{number}", 120)
                 for at in range(0, 120, 1 + number * 2):
                     answer = client.post("/v1/ticks", json=ticks[at : at + 1 + number * 2])

@@ -34,7 +34,7 @@ def test_another_process_reads_its_stages(served: Served) -> None:
     assert (view.pid, view.alive) == (served.process.pid, True)
     served.send(walk("paged", 300))
     wait_until(lambda: view.read()["tick on_ticks"].count > 0, "no tick was sampled")
-    assert view.read()["strategy service"].count > 0
+    wait_until(lambda: view.read()["strategy service"].count > 0, "the service's own strategy is not there")
     with pytest.raises(RuntimeError, match="belongs to another process that runs"):
         Served("--indicator", "ema=EMA(3)", "--page", PAGE).start()
 
