@@ -14,7 +14,7 @@ from .store_tools import NAMES, SYMBOLS, Loop, at_least, at_most
 
 
 def crowd(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
-    """A thousand tasks that ask for the last bars of a symbol again and again, with and without the cache."""
+    """A thousand tasks that ask for the last closes of a symbol again and again, cached and not."""
     from fastcore.cache import Cache, Kind
     from fastcore.store import BatchLoader, latest_bars
 
@@ -23,11 +23,12 @@ def crowd(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
 
     async def load(name: str) -> Any:
         async with database.connect() as connection:
-            return (await latest_bars(connection, [name], "1m", 100))[name]["close"].tolist()
+            found = await latest_bars(connection, [name], "1m", 100, columns=("close",))
+            return found[name]["close"].tolist()
 
     async def load_many(names: list[str]) -> dict[str, Any]:
         async with database.connect() as connection:
-            found = await latest_bars(connection, names, "1m", 100)
+            found = await latest_bars(connection, names, "1m", 100, columns=("close",))
             return {name: columns["close"].tolist() for name, columns in found.items()}
 
     async def run(ask: Callable[[str], Awaitable[Any]], requests: int) -> tuple[float, float]:
@@ -81,7 +82,7 @@ def crowd(loop: Loop, database: Any, settings: Settings) -> Iterator[Row]:
             "uncached",
             together,
             "the same without the cache; what is asked in one turn goes together",
-            at_most(200),
+            at_most(20),
         ),
         ("single", load, "the same without the cache, a query for each request; a pool of 16", None),
     ):

@@ -124,8 +124,20 @@ async def test_the_last_bars_of_many_symbols_come_in_one_answer(fresh_url: str) 
         async with database.connect() as connection:
             found = await latest_bars(connection, [*names, "unknown"], "1m", 7)
             few = await latest_bars(connection, [*names[:3], "unknown"], "1m", 2)
+            for asked, count, whole in ((names, 7, found), (names[:3], 2, few)):
+                part = await latest_bars(connection, asked, "1m", count, columns=("close", "ts"))
+                assert list(part) == list(whole)
+                for name, columns in part.items():
+                    assert list(columns) == ["close", "ts"]
+                    for column, values in columns.items():
+                        np.testing.assert_array_equal(values, whole[name][column], strict=True)
+            assert await latest_bars(connection, ["unknown"], "1m", 100) == {}
+            assert await latest_bars(connection, ["unknown"], "1m", 1) == {}
             with pytest.raises(fc.ParameterError, match="count must be 1 to 100000, not 0"):
                 await latest_bars(connection, names, "1m", 0)
+            for wrong in ((), ("close", "price"), ("close", "close")):
+                with pytest.raises(fc.ParameterError, match="columns must be some of ts, open"):
+                    await latest_bars(connection, names, "1m", 1, columns=wrong)
         assert sorted(found) == sorted(names)
         assert sorted(few) == sorted(names[:3])
         for name, columns in few.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import fastcore as fc
@@ -21,7 +22,7 @@ from fastcore.store import (
     to_arrow,
     upsert,
 )
-from fastcore.store._wire import read_array
+from fastcore.store._wire import read_array, read_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -230,6 +231,42 @@ async def test_a_scan_makes_no_object_for_each_row(server: str) -> None:
             statements = await raw.fetch("SELECT statement FROM pg_prepared_statements")
     assert len(found["ts"]) == 20_000
     assert any("array_send(array_agg" in row["statement"] for row in statements)
+
+
+@given(
+    st.integers(0, 6).flatmap(
+        lambda rows: st.lists(
+            st.one_of(st.none(), st.lists(st.floats(), min_size=rows, max_size=rows), st.lists(st.floats()))
+        )
+    ),
+    st.booleans(),
+)
+@settings(max_examples=200)
+def test_arrays_are_read_together_as_one_by_one(many: list[list[float] | None], turned: bool) -> None:
+    sent = [None if values is None else as_sent(values) for values in many]
+    found = read_arrays(sent, np.float64, turned=turned)
+    assert len(found) == len(many)
+    for own, values in zip(found, many, strict=True):
+        np.testing.assert_array_equal(own, np.array((values or [])[:: -1 if turned else 1], np.float64))
+        assert own.dtype == np.float64 and own.base is None and own.flags.c_contiguous
+
+
+def test_of_arrays_that_are_read_together_none_may_be_another_thing() -> None:
+    whole = as_sent([1.0, 2.0])
+    with_null = whole[:7] + b"\1" + whole[8:]
+    for wrong in (with_null, whole[:-1], b"\1"):
+        for sent in ([whole, wrong], [wrong, whole], [wrong, wrong]):
+            with pytest.raises(fc.StoreError, match="numbers were asked for"):
+                read_arrays(sent, np.float64)
+
+
+def as_sent(values: list[float]) -> bytes:
+    """An array as PostgreSQL sends it."""
+    if not values:
+        return struct.pack(">iiI", 0, 0, 701)
+    return struct.pack(">iiIii", 1, 0, 701, len(values), 1) + b"".join(
+        struct.pack(">id", 8, value) for value in values
+    )
 
 
 @given(st.binary(max_size=60))

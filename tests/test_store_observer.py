@@ -241,6 +241,13 @@ async def test_what_is_asked_one_by_one_is_loaded_at_once(fresh_url: str) -> Non
         assert watch.calls == 1
         assert found[3] is None
         assert all(found[i] is found[i % 4] for i in range(40))
+        asking = [asyncio.create_task(loader("S0")) for _ in range(3)]
+        while not loader._wanted:
+            await asyncio.sleep(0)
+        asking[0].cancel()  # who gives up takes it from nobody
+        gone, *others = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(gone, asyncio.CancelledError)
+        assert others[0] is others[1] and len(others[0]["ts"]) == 1
 
         async def fails(_: list[str]) -> dict[str, Any]:
             raise fc.StoreError("away")

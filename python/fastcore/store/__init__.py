@@ -16,9 +16,10 @@ from fastcore.store.aggregates import aggregate_bars
 from fastcore.store.arrow import to_arrow
 from fastcore.store.bulk import append, symbol_ids, upsert
 from fastcore.store.database import Database
+from fastcore.store.latest import latest_bars
 from fastcore.store.observer import Observer, Slow, Statement
 from fastcore.store.plans import Plan, explain
-from fastcore.store.queries import as_of, latest_bars, scan
+from fastcore.store.queries import as_of, scan
 from fastcore.store.repeats import BatchLoader, Repeat, watch_queries
 from fastcore.store.replicas import Replicated
 from fastcore.store.settings import Pool

@@ -15,13 +15,14 @@ from fastcore.store._errors import at_hand
 from fastcore.store._wire import read_array
 from fastcore.store.observer import asked
 
-__all__ = ["Columns", "as_arrays", "ask", "from_arrays", "gather"]
+__all__ = ["Columns", "as_arrays", "ask", "dtype_of", "from_arrays", "gather"]
 
 Columns = dict[str, npt.NDArray[Any]]
 PIECE = 16_384  # rows that are Python objects at once, on SQLite
 
 
 def dtype_of(column: sa.ColumnElement[Any]) -> npt.DTypeLike:
+    """What NumPy holds a column in."""
     if isinstance(column.type, sa.Text):
         return object
     return np.int64 if isinstance(column.type, sa.Integer) else np.float64
@@ -39,17 +40,12 @@ def as_arrays(query: sa.Subquery) -> list[sa.ColumnElement[Any]]:
     return found
 
 
-def from_arrays(
-    columns: Sequence[sa.ColumnElement[Any]], values: Sequence[Any], *, turned: bool = False
-) -> Columns:
-    """What `as_arrays` asked for, if need be turned round."""
+def from_arrays(columns: Sequence[sa.ColumnElement[Any]], values: Sequence[Any]) -> Columns:
+    """What `as_arrays` asked for."""
     found: Columns = {}
     for column, value in zip(columns, values, strict=True):
         form = _form(column)
-        if form.hasobject:
-            found[column.name] = np.array((value or [])[:: -1 if turned else 1], object)
-        else:
-            found[column.name] = read_array(value, form, turned=turned)
+        found[column.name] = np.array(value or [], object) if form.hasobject else read_array(value, form)
     return found
 
 
@@ -88,20 +84,10 @@ def _in_arrays(query: sa.Select[Any]) -> tuple[sa.Select[Any], list[sa.ColumnEle
     return sa.select(*as_arrays(rows)), list(rows.columns)
 
 
-@lru_cache(maxsize=512)
-def _forms(query: sa.Select[Any]) -> list[tuple[str, npt.DTypeLike]]:
-    return [(column.name, dtype_of(column)) for column in query.selected_columns]
-
-
 async def gather(
-    connection: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any], *, few: bool = False
+    connection: AsyncConnection, query: sa.Select[Any], parameters: Mapping[str, Any]
 ) -> Columns:
-    """The rows of an ordered query that is a constant, by column; a few come faster as they are."""
-    if connection.dialect.name == "postgresql" and few:
-        rows = await ask(connection, query, parameters)
-        forms = _forms(query)
-        values = zip(*rows, strict=True) if rows else [()] * len(forms)
-        return {name: np.array(own, form) for (name, form), own in zip(forms, values, strict=True)}
+    """The rows of an ordered query that is a constant, by column."""
     if connection.dialect.name == "postgresql":
         arrays, columns = _in_arrays(query)
         return from_arrays(columns, list((await ask(connection, arrays, parameters))[0]))

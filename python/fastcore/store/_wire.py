@@ -9,7 +9,7 @@ bytes for each column, through a prepared statement with bound parameters as any
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,10 +20,11 @@ import sqlalchemy as sa
 from fastcore.errors import StoreError
 from fastcore.store._columns import Batch, Texts
 
-__all__ = ["copy_data", "read_array"]
+__all__ = ["copy_data", "read_array", "read_arrays"]
 
 HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, flags, no extension
 END = b"\xff\xff"
+HEADER = 20  # bytes of an array before its values: what ARRAY has, and where its places begin
 ARRAY = struct.Struct(">4I")  # of an array: dimensions, whether there are NULLs, type, rows
 ROWS = 8_192  # in one piece of what is sent: the next is made while the server reads this one
 
@@ -98,8 +99,8 @@ def _piece(batch: Batch, template: npt.NDArray[Any]) -> bytes:
     return rows.tobytes()
 
 
-def read_array(data: bytes | None, dtype: npt.DTypeLike, *, turned: bool = False) -> npt.NDArray[Any]:
-    """A one-dimensional array of numbers as ``array_send`` writes it, if need be turned round.
+def read_array(data: bytes | None, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A one-dimensional array of numbers as ``array_send`` writes it.
 
     None, of no rows, is empty.
 
@@ -112,20 +113,43 @@ def read_array(data: bytes | None, dtype: npt.DTypeLike, *, turned: bool = False
     wanted = np.dtype(dtype)
     if data is None or not any(data[:4]):
         return np.empty(0, wanted)
+    _, width = _shape(data)
+    return np.frombuffer(data, _pairs(wanted.kind, width), offset=HEADER)["value"].astype(wanted)
+
+
+def read_arrays(
+    sent: Sequence[bytes | None], dtype: npt.DTypeLike, *, turned: bool = False
+) -> list[npt.NDArray[Any]]:
+    """Many arrays of one kind, if need be turned round; those of one length are read together."""
+    wanted, step = np.dtype(dtype), -1 if turned else 1
+    first = sent[0] if sent else None
+    head = first[:HEADER] if first is not None else b""
+    if len(head) < HEADER or any(
+        one is None or len(one) != len(first or b"") or one[:HEADER] != head for one in sent
+    ):
+        return [read_array(one, wanted)[::step].copy() for one in sent]
+    assert first is not None
+    rows, width = _shape(first)
+    form = np.dtype([("head", f"V{HEADER}"), ("pairs", _pairs(wanted.kind, width), (rows,))])
+    values = np.frombuffer(b"".join(one for one in sent if one is not None), form)["pairs"]["value"]
+    return [own.astype(wanted) for own in values[:, ::step]]  # each its own: who keeps one keeps no other
+
+
+def _shape(data: bytes) -> tuple[int, int]:
+    """Rows of an array, and how many bytes a value has."""
     dimensions, nulls, _, rows = ARRAY.unpack_from(data) if len(data) >= ARRAY.size else (0,) * 4
-    width = (len(data) - 20) // max(rows, 1) - 4
+    width = (len(data) - HEADER) // max(rows, 1) - 4
     if (
         rows == 0
         or width not in (2, 4, 8)
         or dimensions != 1
         or nulls
-        or len(data) != 20 + rows * (4 + width)
+        or len(data) != HEADER + rows * (4 + width)
     ):
         raise StoreError(
             f"an array of {dimensions} dimensions, NULLs or text came where numbers were asked for"
         )
-    values = np.frombuffer(data, _pairs(wanted.kind, width), offset=20)["value"]
-    return (values[::-1] if turned else values).astype(wanted)
+    return rows, width
 
 
 @lru_cache

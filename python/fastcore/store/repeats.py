@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Generic, NamedTuple, TypeVar
@@ -123,16 +123,17 @@ class BatchLoader(Generic[Key, Value]):
         self, load: Callable[[list[Key]], Awaitable[Mapping[Key, Value]]], most: int = 1_000
     ) -> None:
         self._load, self._most = load, most
-        self._wanted: dict[Key, asyncio.Future[Value | None]] = {}
+        self._wanted: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, key: Key) -> Value | None:
         loop = asyncio.get_running_loop()
-        if key not in self._wanted:
-            if not self._wanted:
-                loop.call_soon(self._start)
-            self._wanted[key] = loop.create_future()
-        return await asyncio.shield(self._wanted[key])
+        if not self._wanted:
+            loop.call_soon(self._start)
+        # One for each who asks, so that one who gives up takes it from nobody.
+        mine: asyncio.Future[Value | None] = loop.create_future()
+        self._wanted.setdefault(key, []).append(mine)
+        return await mine
 
     def _start(self) -> None:
         wanted, self._wanted = list(self._wanted.items()), {}
@@ -141,16 +142,18 @@ class BatchLoader(Generic[Key, Value]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, wanted: Iterable[tuple[Key, asyncio.Future[Value | None]]]) -> None:
-        wanted = list(wanted)
+    async def _run(self, wanted: list[tuple[Key, list[asyncio.Future[Value | None]]]]) -> None:
         try:
             found = await self._load([key for key, _ in wanted])
         except BaseException as error:
-            for _, future in wanted:
-                future.set_exception(error)
-                future.exception()  # whoever asked may have gone
+            for one in (one for _, waiting in wanted for one in waiting if not one.done()):
+                one.set_exception(error)
+                one.exception()  # whoever asked may have gone
             if not isinstance(error, Exception):
                 raise
         else:
-            for key, future in wanted:
-                future.set_result(found.get(key))
+            for key, waiting in wanted:
+                value = found.get(key)
+                for one in waiting:
+                    if not one.done():
+                        one.set_result(value)
