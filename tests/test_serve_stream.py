@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fastcore as fc
+import fastcore.serve.stream
 import msgspec
 import numpy as np
 import pytest
@@ -191,10 +192,27 @@ def test_a_frame_is_encoded_once_and_who_is_behind_gets_what_it_missed_in_one() 
         slow.sent()
         hub.tell("alerts", "", {"at": 3})
         assert (await taken(quick))[0] is (await taken(slow))[0]
-        for subscriber in subscribers:
+        for left, subscriber in enumerate([subscribers[0], *subscribers]):  # the first goes twice
             streams.leave(subscriber)
-        streams.close()
-        assert len(streams) == 0
+            assert len(streams) == (1, 1, 0)[left]
+        assert streams.counts() == {"subscribers": 0, "channels": 0}
+
+    asyncio.run(main())
+
+
+def test_who_hears_nothing_is_told_that_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastcore.serve.stream, "_BEAT", 0.05)
+    hub = Hub(10)
+
+    async def main() -> None:
+        streams, slots = Streams(hub, lambda: fc.Engine({"ema": fc.EMA(3)}), 10), [Slot(), Slot()]
+        for slot, kinds in zip(slots, (["rows"], ["bars"]), strict=True):  # two channels, one clock
+            streams.join(Wanted(kinds=kinds, interval_ms=10), slot)
+        for expected in ("snapshot", "delta", "delta"):
+            for slot in slots:
+                frame = json.loads(await asyncio.wait_for(asyncio.ensure_future(slot.next()), 30) or "")
+                assert (frame["type"], frame["number"]) == (expected, 0)
+                slot.sent()
 
     asyncio.run(main())
 

@@ -97,7 +97,7 @@ class Hub:
         self.ticks = 0
         self.listeners: list[Callable[[News], None]] = []
         self._keep = keep
-        self._moved: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def on_rows(self, rows: Rows) -> None:
         """Take a batch."""
@@ -115,7 +115,7 @@ class Hub:
             ordered = ticks[order]
             for part in np.split(ordered, np.flatnonzero(np.diff(ordered["symbol"])) + 1):
                 self._take(rows.symbols[part["symbol"][0]], part)
-        self._wake()
+        self.wake()
 
     def on_bar(self, bar: BarEvent) -> None:
         """Take a bar that closed."""
@@ -138,7 +138,7 @@ class Hub:
         self.news.append(news)
         for listener in self.listeners:
             listener(news)
-        self._wake()
+        self.wake()
 
     def trail(self, symbol: str) -> Trail:
         """The trail of a symbol, made on first use."""
@@ -154,20 +154,23 @@ class Hub:
     def begin(self) -> None:
         """Begin a new sequence: what clients have of the old one is worth nothing."""
         self.epoch = secrets.token_hex(4)
-        self._wake()
+        self.wake()
 
     async def moved(self) -> None:
-        """Wait until something has a new number."""
-        if self._moved is None or self._moved.done():
-            self._moved = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._moved)
+        """Wait until something has a new number, or `wake` is called."""
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        await mine
+
+    def wake(self) -> None:
+        """Have those who wait look."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
 
     def _take(self, symbol: str, ticks: Any) -> None:
         trail = self.trail(symbol)
         trail.add(ticks)
         self.number += 1
         trail.number = self.number
-
-    def _wake(self) -> None:
-        if self._moved is not None and not self._moved.done():
-            self._moved.set_result(None)

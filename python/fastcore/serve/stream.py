@@ -9,7 +9,6 @@ changed meanwhile. So a slow client costs nothing and misses no newest value, an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NamedTuple, Protocol
 
@@ -116,10 +115,10 @@ class Subscriber:
     Nothing waits for its frames: whether the last is through is looked up when there is another.
     """
 
-    __slots__ = ("_last", "line", "number")
+    __slots__ = ("_last", "channel", "line", "number")
 
-    def __init__(self, number: int, line: Line) -> None:
-        self.number, self.line = number, line
+    def __init__(self, channel: Channel, number: int, line: Line) -> None:
+        self.channel, self.number, self.line = channel, number, line
         self._last: asyncio.Future[Any] | None = None
 
     @property
@@ -151,9 +150,7 @@ class Channel:
         heard = loop.time()
         while self.subscribers:
             if not self._is_behind():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_BEAT / 3):
-                        await self._hub.moved()
+                await self._hub.moved()
             if self.round(loop.time() - heard > _BEAT):
                 heard = loop.time()
             await asyncio.sleep(self.wanted.interval)
@@ -260,10 +257,12 @@ class Streams:
     def __init__(self, hub: Hub, engine: Callable[[], Engine], most: int) -> None:
         self._hub, self._engine, self._most = hub, engine, most
         self._channels: dict[Subscription, Channel] = {}
+        self._many = 0
+        self._beating: asyncio.Task[None] | None = None
         self.closed = False
 
     def __len__(self) -> int:
-        return sum(len(channel.subscribers) for channel in self._channels.values())
+        return self._many
 
     def counts(self) -> dict[str, int]:
         """Subscribers, and the channels that they share."""
@@ -291,22 +290,27 @@ class Streams:
             channel = self._channels[subscription] = Channel(self._hub, self._engine, subscription)
         epoch, _, number = wanted.since.partition(":")
         known = epoch == self._hub.epoch and number.isdigit() and int(number) <= self._hub.number
-        subscriber = Subscriber(int(number) if known else -1, line)
+        subscriber = Subscriber(channel, int(number) if known else -1, line)
         channel.subscribers.add(subscriber)
+        self._many += 1
         frame = channel.frame(subscriber.number)
         subscriber.number = self._hub.number
         if frame is not None:
             subscriber.push(frame)
         if channel.task is None or channel.task.done():
             channel.task = asyncio.create_task(channel.run(), name="fastcore stream")
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beats(), name="fastcore stream beats")
         return subscriber
 
     def leave(self, subscriber: Subscriber) -> None:
         """The client is gone."""
-        for subscription, channel in list(self._channels.items()):
-            channel.subscribers.discard(subscriber)
-            if not channel.subscribers:
-                del self._channels[subscription]
+        channel = subscriber.channel
+        if subscriber in channel.subscribers:
+            channel.subscribers.remove(subscriber)
+            self._many -= 1
+        if not channel.subscribers and self._channels.get(channel.wanted) is channel:
+            del self._channels[channel.wanted]
 
     def close(self) -> None:
         """Tell all that it ends."""
@@ -314,3 +318,9 @@ class Streams:
         for channel in list(self._channels.values()):
             for subscriber in channel.subscribers:
                 subscriber.line.end()
+
+    async def _beats(self) -> None:
+        """Have the channels look at the clock where nothing else wakes them: one timer for them all."""
+        while self._channels:
+            await asyncio.sleep(_BEAT / 3)
+            self._hub.wake()
