@@ -113,7 +113,7 @@ def test_what_was_not_saved_comes_again(saves: bool, tmp_path: Path) -> None:
             await broker.publish(*messages(ticks[400:], 40))
             engine = fc.Engine.load(path) if saves else fc.Engine(plan, policy=policy)
             async with TickLoop(engine, broker.feed(), save=path) as second:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while engine.ledger["accepted"] < 600:
                         await asyncio.sleep(0.005)
             assert second.stats()["engine"]["accepted"] == 600

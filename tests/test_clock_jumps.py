@@ -35,7 +35,7 @@ WRITING = """
 
     async def main(url, clock):
         began, days = time.monotonic(), set()
-        async with Database(url, pool=Pool(size=2, overflow=0)) as database:
+        async with Database(url, pool=Pool(size=2, overflow=0, timeout=60)) as database:
             await database.upgrade()
             done = []
             async with Writer(database, rows=20, delay=0.001) as writer:
@@ -83,8 +83,8 @@ async def test_what_is_acknowledged_is_there_whatever_the_clocks_say(clock: Jump
     assert told["clocks"] == 6  # it did jump
     assert rows == told["acknowledged"] == 300
     assert (told["retries"], told["timeouts"], told["open"]) == (0, 0, False)
-    assert told["waited"] < 60
-    assert told["seconds"] < 60
+    assert told["waited"] < 600  # where the clocks went on by hours
+    assert told["seconds"] < 600
 
 
 @in_loop

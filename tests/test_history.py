@@ -260,7 +260,7 @@ def test_history_goes_on_into_the_live_feed() -> None:
             feed = spliced(after_connecting(), BinanceFeed(["BTCUSDT"], url=socket.url))
             async with (
                 TickLoop(fc.Engine({"sma": fc.SMA(20)}), feed, sinks=[sink]) as loop,
-                asyncio.timeout(30),
+                asyncio.timeout(60),
             ):
                 while loop.stats()["engine"]["received"] < 1_500:
                     await asyncio.sleep(0.002)

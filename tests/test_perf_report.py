@@ -69,7 +69,7 @@ def report() -> dict[str, Any]:
 
     class Feed:
         async def __aiter__(self) -> Any:
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             for batch in batches:
                 if seen() or time.monotonic() > until:
                     return

@@ -239,7 +239,7 @@ def small() -> Iterator[Served]:
     program = (
         "import sys, fastcore as fc\n"
         "from fastcore.serve import Service, Settings\n"
-        "settings = Settings(port=int(sys.argv[1]), max_body=5000, body_seconds=1.0, max_symbols=20)\n"
+        "settings = Settings(port=int(sys.argv[1]), max_body=5000, body_seconds=3.0, max_symbols=20)\n"
         "Service({'ema': fc.EMA(3)}, settings=settings).run_blocking()\n"
     )
     with Served(program=program) as service:

@@ -31,7 +31,7 @@ async def stored(database: Database, name: str = "ema") -> Any:
 @in_loop
 async def test_batches_share_transactions_and_the_last_of_a_key_counts(fresh_url: str) -> None:
     async with opened(fresh_url) as database:
-        async with Writer(database, delay=5) as writer:
+        async with Writer(database, delay=60) as writer:
             done = [await writer.write(schema.values, values(i, 2, value=float(i))) for i in range(50)]
             await writer.write(schema.bars, bar_columns("BTC", 0, 20))
             assert not any(one.done() for one in done)
@@ -53,7 +53,7 @@ async def test_batches_share_transactions_and_the_last_of_a_key_counts(fresh_url
 
 @in_loop
 async def test_who_writes_too_fast_waits(fresh_url: str) -> None:
-    async with opened(fresh_url) as database, Writer(database, rows=10, capacity=25, delay=5) as writer:
+    async with opened(fresh_url) as database, Writer(database, rows=10, capacity=25, delay=60) as writer:
         for i in range(100):
             await writer.write(schema.values, values(10 * i, 10))
         await writer.flush()
@@ -64,7 +64,7 @@ async def test_who_writes_too_fast_waits(fresh_url: str) -> None:
 
 @in_loop
 async def test_rows_at_fault_are_refused_alone(fresh_url: str) -> None:
-    async with opened(fresh_url) as database, Writer(database, delay=5) as writer:
+    async with opened(fresh_url) as database, Writer(database, delay=60) as writer:
         good = await writer.write(schema.values, values(0, 3))
         own = {"ts": START + np.arange(2), "symbol_id": [999, 999], "name": "x", "value": [1.0, 2.0]}
         bad = await writer.write(schema.values, own)
