@@ -36,7 +36,7 @@ async def test_values_claims_and_tags_live_on_all_nodes_and_a_failover_is_surviv
         assert [await second.get("bars", str(i)) for i in range(6)] == [None, 1, None, 3, None, 5]
 
         cluster[0].kill()
-        for round_ in range(2000):
+        for round_ in range(6000):
             found = await second.get_or_load("bars", f"after {round_}", Loader(round_))
             assert found == round_
             if round_ > 20 and not first.degraded and not second.degraded and await _all_slots(second):

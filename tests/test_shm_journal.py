@@ -232,7 +232,7 @@ def test_a_replica_without_a_journal_says_that_it_lacks_ticks() -> None:
         shm.Replica("notes", PLAN)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(
         st.one_of(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import redis
-from servers import Valkey, wait_until
+from servers import PORTS, Valkey, free_port, wait_until
 
 __all__ = ["cluster"]
 
@@ -15,19 +16,20 @@ MASTERS = 3
 
 
 def port_pair() -> int:
-    """A port whose neighbour 10,000 above, the cluster's own, exists."""
+    """A port whose neighbour 10,000 above, the cluster's own, is free as well."""
     while True:
-        server = Valkey()
-        server.folder.cleanup()
-        if server.port < 50_000:
-            return server.port
+        port = free_port()
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port + 10_000))
+            if port + 10_000 < PORTS.stop:
+                return port
 
 
 @contextmanager
 def cluster() -> Iterator[list[Valkey]]:
     """The nodes, the replica last, when all slots are served and the replica has all."""
     with ExitStack() as stack:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "3000")
         nodes = [
             stack.enter_context(Valkey(*options, "--repl-diskless-sync-delay", "0", port=port_pair()))
             for _ in range(MASTERS + 1)
