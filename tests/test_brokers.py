@@ -128,8 +128,9 @@ def test_what_was_not_saved_comes_again(saves: bool, tmp_path: Path) -> None:
         assert engine.symbol(name).values() == reference.symbol(name).values()
 
 
-def test_what_another_consumer_left_is_taken_over(tmp_path: Path) -> None:
-    """It held entries and was never heard of again."""
+@pytest.mark.parametrize(("seconds", "waits"), [(0.05, 0.06), (1.0, 0.0)])
+def test_what_another_consumer_left_is_taken_over(tmp_path: Path, seconds: float, waits: float) -> None:
+    """It held entries and was never heard of again: for long enough when the feed begins, or later."""
     ticks = stream(200)
 
     async def main() -> Any:
@@ -138,7 +139,8 @@ def test_what_another_consumer_left_is_taken_over(tmp_path: Path) -> None:
             async with redis.asyncio.Redis.from_url(broker.url) as client:
                 await client.xgroup_create("ticks", "engines", id="0")
                 await client.xreadgroup("engines", "dead", {"ticks": ">"}, count=4)
-            feed = broker.feed(consumer="alive", claim_seconds=0.05)
+            await asyncio.sleep(waits)
+            feed = broker.feed(consumer="alive", claim_seconds=seconds)
             async with TickLoop(fc.Engine(PLAN, policy=fc.Policy(order="accept")), feed) as loop:
                 await until(loop, 200)
             assert await broker.open_messages() == 0

@@ -133,7 +133,8 @@ class ValkeyFeed:
                     await self._make_group()
                 await self._acknowledge()
                 now = asyncio.get_running_loop().time()
-                if self.group and self._claim and now >= next_claim:
+                # Not before its own are read: what is claimed becomes one of them, and would come twice.
+                if self.group and self._claim and not own and now >= next_claim:
                     entries = await self._claimed()
                     next_claim = now + self._claim / 2
                 else:
