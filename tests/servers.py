@@ -154,6 +154,7 @@ class Postgres:
             "shared_preload_libraries": "pg_stat_statements",
             "max_connections": "50",
             "timezone": "UTC",
+            "dynamic_shared_memory_type": "mmap",  # in its folder: a killed server leaves nothing elsewhere
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
