@@ -206,16 +206,22 @@ def test_histograms_are_not_placed_beside_a_buffer() -> None:
 
 def test_the_engines_time_is_parted_in_the_profile() -> None:
     """Samples in the middle of native calls, by what the engine's own sample says of its stages."""
-    engine = fc.Engine({f"ema{n}": fc.EMA(n) for n in range(2, 60)})
-    loop = TickLoop(engine, cut(stream(400_000, symbols=1), [200_000]), batch=400_000)
-    profiler = Profiler()
-    profiler.watch_stages(loop.engine.stages)
-    thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="loop")
-    thread.start()
-    while thread.is_alive():
-        profiler.sample()
-    stacks = profiler.window().of_thread("loop").stacks
-    native = {stack[-1].name: pair[0] for stack, pair in stacks.items() if "on_ticks" in stack[-2].name}
+    ticks, native = stream(400_000, symbols=1), dict[str, float]()
+    for _ in range(20):  # this thread may be given no processor while a batch runs
+        loop = TickLoop(
+            fc.Engine({f"ema{n}": fc.EMA(n) for n in range(2, 60)}), cut(ticks, [200_000]), batch=400_000
+        )
+        profiler = Profiler()
+        profiler.watch_stages(loop.engine.stages)
+        thread = threading.Thread(target=asyncio.run, args=(loop.run(),), name="loop")
+        thread.start()
+        while thread.is_alive():
+            profiler.sample()
+        stacks = profiler.window().of_thread("loop").stacks
+        calls = {stack: pair[0] for stack, pair in stacks.items() if "on_ticks" in stack[-2:][0].name}
+        native = {stack[-1].name: seconds for stack, seconds in calls.items()}
+        if len(native) > 1:
+            break
     assert set(native) >= {"engine (C++): indicators", "engine (C++): validate"}
     assert max(native, key=lambda name: native[name]) == "engine (C++): indicators"
 
