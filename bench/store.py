@@ -58,7 +58,7 @@ def postgresql(fc: Any, settings: Settings) -> Iterator[Row]:
 
     loop = Loop()
     with servers().Postgres(**SAFE) as server:
-        database = Database(server.url(), pool=Pool(size=16, overflow=0, timeout=10))
+        database = Database(server.url(), pool=Pool(size=16, overflow=0, timeout=60))
         loop(database.upgrade())
         with quiet():
             yield filled(loop, database, server, settings)

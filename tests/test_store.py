@@ -124,7 +124,9 @@ async def test_the_last_bars_of_many_symbols_come_in_one_answer(fresh_url: str) 
         async with database.connect() as connection:
             found = await latest_bars(connection, [*names, "unknown"], "1m", 7)
             few = await latest_bars(connection, [*names[:3], "unknown"], "1m", 2)
-            for asked, count, whole in ((names, 7, found), (names[:3], 2, few)):
+            one = await latest_bars(connection, names[:1], "1m", 3)
+            np.testing.assert_equal(one, {"S0": {name: own[-3:] for name, own in found["S0"].items()}})
+            for asked, count, whole in ((names, 7, found), (names[:3], 2, few), (names[:1], 3, one)):
                 part = await latest_bars(connection, asked, "1m", count, columns=("close", "ts"))
                 assert list(part) == list(whole)
                 for name, columns in part.items():
@@ -247,6 +249,19 @@ async def test_months_have_their_partitions(server: str) -> None:
         assert set(counts) == {"bars_2023_11", "bars_2023_12"}
         assert rest + sum(counts.values()) == 302
         assert rest >= 296
+
+
+@in_loop
+async def test_the_plan_of_the_smallest_question_is_kept(server: str) -> None:
+    """PostgreSQL plans five times with the parameters, and then only where that pays."""
+    async with opened(await new_database(server)) as database, database.connect() as connection:
+        for i in range(20):
+            assert await latest_bars(connection, [f"S{i}"], "1m", 1) == {}
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        mine = "SELECT symbols.name, newest.%"
+        plans = await raw.fetch("SELECT * FROM pg_prepared_statements WHERE statement LIKE $1", mine)
+        assert [(row["generic_plans"], row["custom_plans"]) for row in plans] == [(15, 5)]
 
 
 @in_loop
