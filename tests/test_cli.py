@@ -589,6 +589,19 @@ def test_indicators_from_text(text: str, same: Any) -> None:
         "RSI(14); SMA(3)",
         "(" * 450,
         "RSI(" + "-" * 450 + "1)",
+        "-" * 450 + "RSI()",
+        "1 + 2",
+        "RSI() + 'x'",
+        "30 < RSI() < 70",
+        "RSI() and SMA(3)",
+        "RSI() ** 2",
+        "(RSI() - 1).of('x')",
+        "RSI()['nothing']",
+        "maximum(RSI())",
+        "price('nothing')",
+        "column(5)",
+        "nothing(RSI())",
+        "sqrt(RSI(), out=1)",
         "R\0SI(14)",
         "S" * 600,
     ],
@@ -598,6 +611,39 @@ def test_text_that_is_no_indicator_is_refused_with_a_sentence(text: str) -> None
         config.parse_indicator(text)
     assert 10 < len(str(caught.value)) < 800
     assert "\n" not in str(caught.value)
+
+
+def formulas() -> list[Any]:
+    fast, slow = fc.EMA(12), fc.EMA(26).on("1m")
+    return [
+        (fast - fc.EMA(26)) / fc.ATR(14),
+        -5.0 / (fast * -2.5) + 1e-300,
+        np.maximum(np.sqrt(abs(-fast)), np.log(fast) - np.exp(fast)) >= np.minimum(fast, 3),
+        100 - fc.column("rsi"),
+        (fc.price("high") + fc.price("low")) / 2,
+        fc.price("close").on("1m") > slow,
+        fc.MACD()["hist"] * 2,
+        fc.EMA(5).of(fc.MACD()["hist"] * 100),
+        fc.ATR(5).of("a", "b", fc.SMA(3) - 1),
+        fc.function(lambda x: 2 * x, name="doubled_text").of(fc.SMA(3)) - 1,
+        fc.STDDEV(20, ddof="sample") < 0.5,
+    ]
+
+
+@pytest.mark.parametrize("formula", formulas(), ids=repr)
+def test_a_formula_is_read_from_what_it_writes(formula: Any) -> None:
+    again = config.parse_indicator(repr(formula))
+    assert repr(again) == repr(formula) and type(again) is type(formula)
+
+
+def test_a_formula_from_text_has_the_bits_of_python() -> None:
+    prices = np.random.default_rng(1).random(200) + 100
+    left = config.parse_indicator("(ema(5) - SMA(3)) * -2 < 0.0").values(prices)
+    right = ((fc.EMA(5) - fc.SMA(3)) * -2 < 0.0).values(prices)
+    assert np.array_equal(left, right, equal_nan=True) and 0.0 in left and 1.0 in left
+    assert list(config.parse_plan(["low=30 - RSI()"])) == ["low"]
+    with pytest.raises(ConfigError, match="name"):
+        config.parse_plan(["30 - RSI()"])
 
 
 def test_the_default_plan_makes_an_engine() -> None:

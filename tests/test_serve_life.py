@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import fastcore as fc
 import httpx
@@ -112,6 +113,71 @@ def test_a_damaged_plan_is_refused(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"ema": "EMA(')
     with pytest.raises(ConfigError, match=r"plan\.json"):
         Service({"ema": fc.EMA(3)}, settings=Settings(data=tmp_path))
+
+
+FORMULAS = """
+import sys, fastcore as fc
+from fastcore.serve import Service, Settings
+above = fc.function(lambda x, state: x - state[0], name="above_first", state=1)
+plan = {
+    "t": fc.EMA(5) - 1,
+    "bars": (fc.SMA(2) > fc.EMA(3)).on("1m"),
+    "chain": fc.EMA(5).of(fc.MACD()["hist"] * 100),
+    "two": fc.MACD(3, 6, 2).of(fc.SMA(2) / 2),
+    "above": above,
+}
+Service(plan, settings=Settings(port=int(sys.argv[1]), data=sys.argv[2])).run_blocking()
+"""
+
+
+class OfFormulas(Served):
+    """A service whose plan has formulas, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(program=FORMULAS)
+        self._command.append(str(folder))
+
+
+def test_formulas_are_served_and_outlast_the_process(tmp_path: Path) -> None:
+    with OfFormulas(tmp_path) as service:
+        service.send(walk("A", 60))
+        added = service.client.post("/v1/plan", json={"name": "low", "indicator": 'column("t") < 100'})
+        assert added.status_code == 201
+        service.send(walk("A", 10, start=T0 + 10 * MINUTE))
+        plan, row = service.get("/v1/plan"), service.get("/v1/symbols/A")
+        prices = [tick["price"] for count in (60, 10) for tick in walk("A", count)]
+        clocks = {one["name"]: one["clock"] for one in plan["columns"]}
+        assert clocks.pop("bars") == "1m" and set(clocks.values()) == {""}
+        assert [one["role"] for one in plan["columns"] if one["node"] == "two"] == ["line", "signal", "bar"]
+        assert row["values"]["t"] == float(fc.ema(prices, period=5)[-1]) - 1
+        assert row["values"]["above"] == row["price"]
+        service.stop()
+    with OfFormulas(tmp_path) as again:
+        assert again.get("/v1/plan") == plan
+        assert again.get("/v1/symbols/A")["values"] == row["values"]
+        again.stop(signal.SIGKILL)
+    with OfFormulas(tmp_path) as third:
+        assert third.get("/v1/symbols/A")["values"] == row["values"]
+
+
+def deep() -> dict[str, Any]:
+    formula = fc.SMA(3) + 1
+    for _ in range(110):
+        formula = -formula
+    return {"deep": formula}
+
+
+@pytest.mark.parametrize(
+    "plan", [deep(), {"a": fc.EMA(3).of("nothing")}, {"a": 5}], ids=["deep", "column", "number"]
+)
+def test_a_plan_that_cannot_be_kept_leaves_no_trace(tmp_path: Path, plan: Any) -> None:
+    folder = tmp_path / "state"
+    with pytest.raises((fc.FastcoreError, TypeError)) as caught:
+        Service(plan, settings=Settings(data=folder))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    assert not folder.exists()
+    service = Service({"ema": fc.EMA(3)}, settings=Settings(data=folder))
+    service.engine.journal.close()
 
 
 def test_it_stops_when_the_engine_can_go_no_further(tmp_path: Path) -> None:

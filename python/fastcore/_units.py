@@ -67,15 +67,16 @@ def share(part: float, whole: float) -> str:
 
     Examples
     --------
-    >>> share(999_840, 1_000_000), share(1, 1_000_000), share(5, 5), share(0, 5)
-    ('99.984 %', '0.0001 %', '100 %', '0 %')
+    >>> share(999_840, 1_000_000), share(1, 1_000_000), share(5, 5), share(5, 10)
+    ('99.984 %', '0.0001 %', '100 %', '50 %')
     """
     if not whole or part in (0, whole):
         return "100 %" if whole and part == whole else "0 %"
     percent = 100.0 * part / whole
     small = min(percent, 100.0 - percent)
     digits = min(6, max(0, 1 - math.floor(math.log10(small))))
-    return f"{percent:.{digits}f}".rstrip("0").rstrip(".") + " %"
+    text = f"{percent:.{digits}f}"
+    return (text.rstrip("0").rstrip(".") if digits else text) + " %"
 
 
 def number(value: float, digits: int = 6) -> str:

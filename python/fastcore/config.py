@@ -5,13 +5,13 @@ Text is parsed, never evaluated: names come from the catalogue, arguments are li
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable
 from typing import Any
 
-import fastcore
-from fastcore.errors import ConfigError, UnknownNameError
+from fastcore._formula_text import read
+from fastcore.errors import ConfigError
+from fastcore.formulas import Formula
 
 __all__ = ["DEFAULT_PLAN", "default_plan", "parse_indicator", "parse_plan"]
 
@@ -66,6 +66,8 @@ def parse_plan(items: Iterable[str]) -> dict[str, Any]:
         match = _NAMED.fullmatch(item)
         text = match[2] if match else item
         indicator = parse_indicator(text)
+        if match is None and isinstance(indicator, Formula):
+            raise ConfigError(f"a formula needs a name in the plan: write name={text.strip()}")
         name = match[1] if match else text.strip().partition("(")[0].lower()
         if name in plan:
             raise ConfigError(
@@ -75,14 +77,17 @@ def parse_plan(items: Iterable[str]) -> dict[str, Any]:
     return plan
 
 
-def parse_indicator(text: str) -> Any:
-    """Read one indicator from text.
+def parse_indicator(text: str, longest: int = LONGEST) -> Any:
+    """Read one indicator or formula from text.
 
     Parameters
     ----------
     text : str
         ``RSI(14)``, ``MACD(fast=12, slow=26, signal=9).on("1m")``, ``EMA(9).of("rsi")``, or a bare
-        ``RSI`` for the defaults; upper or lower case. Arguments are numbers, strings, True or False.
+        ``RSI`` for the defaults; upper or lower case. Arguments are numbers, strings, True or False. A
+        formula as its `repr` writes it: ``100 - RSI(14)``, ``MACD()["hist"] > column("limit")``.
+    longest : int
+        Characters at most.
 
     Returns
     -------
@@ -98,65 +103,10 @@ def parse_indicator(text: str) -> Any:
     --------
     >>> parse_indicator('ema(9).of("rsi")')
     EMA(period=9).of('rsi')
+    >>> parse_indicator('(EMA(12) - EMA(26)) / ATR(14)')
+    (EMA(period=12) - EMA(period=26)) / ATR(period=14)
     """
     shown = text.strip()
-    if not shown or len(shown) > LONGEST:
-        raise ConfigError(f"an indicator is written in 1 to {LONGEST} characters, got {len(shown)}")
-    try:
-        expression = ast.parse(shown, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ConfigError(
-            f'{shown!r} is not an indicator: write it like RSI(14) or RSI(14).on("1m")'
-        ) from error
-    return _build(expression, shown)
-
-
-def _build(node: ast.expr, text: str) -> Any:
-    match node:
-        case ast.Name(id=name):
-            return _call(_class_of(name), [], {}, text)
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            return _call(_class_of(name), *_literals(args, keywords, text), text)
-        case ast.Call(
-            func=ast.Attribute(value=inner, attr=("on" | "of") as verb), args=args, keywords=keywords
-        ):
-            indicator = _build(inner, text)
-            return _call(getattr(indicator, verb), *_literals(args, keywords, text), text)
-        case ast.Call(func=ast.Attribute(attr=verb)):
-            raise ConfigError(f"{text!r}: an indicator is followed by .on(...) or .of(...), not .{verb}(...)")
-    raise ConfigError(f'{text!r} is not an indicator: write it like RSI(14) or RSI(14).on("1m")')
-
-
-def _literals(
-    args: list[ast.expr], keywords: list[ast.keyword], text: str
-) -> tuple[list[Any], dict[str, Any]]:
-    def value(node: ast.expr, name: str) -> Any:
-        try:
-            found = ast.literal_eval(node)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-            found = None
-        if not isinstance(found, int | float | str):
-            wrong = (ast.get_source_segment(text, node) or "")[:60]
-            raise ConfigError(f"{text!r}: {name} must be a number, a string, True or False, got {wrong}")
-        return found
-
-    named: dict[str, Any] = {}
-    for keyword in keywords:
-        if keyword.arg is None:
-            raise ConfigError(f"{text!r}: arguments are written out, ** is not read")
-        named[keyword.arg] = value(keyword.value, keyword.arg)
-    return [value(node, f"argument {i + 1}") for i, node in enumerate(args)], named
-
-
-def _call(make: Any, args: list[Any], named: dict[str, Any], text: str) -> Any:
-    try:
-        return make(*args, **named)
-    except (TypeError, ValueError, LookupError) as error:
-        raise ConfigError(f"{text!r}: {str(error).partition(chr(10))[0]}") from error
-
-
-def _class_of(name: str) -> Any:
-    try:
-        return getattr(fastcore, fastcore.describe(name)["name"])
-    except UnknownNameError as error:
-        raise ConfigError(str(error)) from error
+    if not shown or len(shown) > longest:
+        raise ConfigError(f"an indicator is written in 1 to {longest} characters, got {len(shown)}")
+    return read(shown)

@@ -9,17 +9,19 @@ from typing import Annotated, Any
 import msgspec
 
 import fastcore
+from fastcore._formula_plan import flattened
 from fastcore.config import parse_indicator
-from fastcore.errors import FastcoreError
+from fastcore.errors import ConfigError, FastcoreError
 from fastcore.serve.problems import Problem
 
-__all__ = ["NodeIn", "built", "clocks_of", "node_of", "read_plan", "written"]
+__all__ = ["NodeIn", "built", "clocks_of", "keepable", "node_of", "outputs_of", "read_plan", "written"]
 
+_LONGEST = 20_000  # characters of an indicator in a file of our own
 _NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 
 
 class NodeIn(msgspec.Struct, forbid_unknown_fields=True):
-    """An indicator to add: written out, ``RSI(14).on("1m")``, or by its name with parameters beside."""
+    """What to add: written out, ``RSI(14).on("1m")`` or ``EMA(5) - 1``, or by its name, parameters beside."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
     indicator: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -86,7 +88,28 @@ def read_plan(texts: Mapping[str, str]) -> dict[str, Any]:
     >>> read_plan(written({"fast": fastcore.EMA(9).on("1m")}))
     {'fast': EMA(period=9).on('1m')}
     """
-    return {name: parse_indicator(text) for name, text in texts.items()}
+    return {name: parse_indicator(text, _LONGEST) for name, text in texts.items()}
+
+
+def keepable(plan: Mapping[str, Any]) -> dict[str, str]:
+    """A plan as texts from which the same plan can be read again.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot, as with a formula that is nested too deep.
+    """
+    texts = written(plan)
+    for name, text in texts.items():
+        try:
+            again = repr(parse_indicator(text, _LONGEST))
+        except FastcoreError as error:
+            raise ConfigError(f"{name!r} cannot be kept in a folder: {error}") from error
+        if again != text:
+            raise ConfigError(
+                f"{name!r} cannot be kept in a folder: {text[:200]} would be read as {again[:200]}"
+            )
+    return texts
 
 
 def node_of(column: str, plan: Mapping[str, Any]) -> str:
@@ -99,16 +122,26 @@ def clocks_of(plan: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]
 
     Examples
     --------
-    >>> plan = {"rsi": fastcore.RSI().on("1m"), "trend": fastcore.EMA(9).of("rsi")}
-    >>> clocks_of(plan, ["rsi", "trend"])
-    {'rsi': '1m', 'trend': '1m'}
+    >>> rsi = fastcore.RSI().on("1m")
+    >>> plan = {"rsi": rsi, "trend": fastcore.EMA(9).of("rsi"), "low": 30 - rsi}
+    >>> clocks_of(plan, list(plan))
+    {'rsi': '1m', 'trend': '1m', 'low': '1m'}
     """
+    nodes = flattened(plan)
 
     def clock(name: str, depth: int = 0) -> str:
-        indicator = plan[name]
-        if indicator.clock or not indicator.parents or depth > len(plan):
-            return str(indicator.clock)
-        parent = node_of(indicator.parents[0], plan)
-        return clock(parent, depth + 1) if parent in plan else ""
+        node = nodes[name]
+        if node.clock or not node.parents or depth > len(nodes):
+            return str(node.clock)
+        parent = node_of(node.parents[0], nodes)  # all of a node's parents run on one clock
+        return clock(parent, depth + 1) if parent in nodes else ""
 
     return {column: clock(node_of(column, plan)) for column in columns}
+
+
+def outputs_of(indicator: Any) -> list[Any]:
+    """The outputs of a node of the plan, as the catalogue has them; a formula that computes has one line."""
+    from fastcore._formula_parts import Chain
+
+    row = getattr(indicator._indicator if isinstance(indicator, Chain) else indicator, "_row", None)
+    return [{"name": "", "role": "line"}] if row is None else list(row["outputs"])

@@ -25,7 +25,7 @@ from fastcore.serve.hub import Hub
 from fastcore.serve.ingest import Ingest, Repeats
 from fastcore.serve.mailroom import Mailroom
 from fastcore.serve.observe import Observer
-from fastcore.serve.plans import clocks_of, read_plan, written
+from fastcore.serve.plans import clocks_of, keepable, read_plan, written
 from fastcore.serve.post import Post
 from fastcore.serve.server import few_heaps, listening, make_server
 from fastcore.serve.settings import Settings
@@ -42,7 +42,7 @@ class Service:
 
     Parameters
     ----------
-    plan : mapping of str to Indicator
+    plan : mapping of str to Indicator or Formula
         What the engine computes. Where the folder of the settings holds a plan, that one goes on.
     feeds : feed or sequence of feeds
         As of `fastcore.TickLoop`; ticks that clients send are a further feed.
@@ -84,7 +84,6 @@ class Service:
         self._journal_folder = self._plan_file = None
         if self.settings.data is not None:
             folder = Path(self.settings.data)
-            folder.mkdir(parents=True, exist_ok=True)
             self._journal_folder, self._plan_file = folder / "journal", folder / "plan.json"
         engine = self._begun(policy)
         self._closing: list[Callable[[], Any]] = []
@@ -163,8 +162,12 @@ class Service:
         ------
         PlanError
             If the plan is none; all stays as it was.
+        ConfigError
+            If there is a folder and the plan cannot be kept in it.
         """
         wanted = dict(plan)
+        if self._plan_file is not None:
+            keepable(wanted)
 
         def make(before: Engine) -> Engine:
             after = Engine.restore(before.snapshot(history=True), plan=wanted)
@@ -296,17 +299,19 @@ class Service:
         if kept is not None:
             self.plan = kept
         if self._journal_folder is not None and self._journal_folder.exists():
+            if kept is None:
+                keepable(self.plan)
             engine = Engine.recover(self._journal())
             if kept is None:
                 self._keep_plan()
             return engine
         engine = Engine(
-            self.plan,
-            history=self.settings.history,
-            max_symbols=self.settings.max_symbols,
-            policy=policy,
-            journal=self._journal() if self._journal_folder is not None else None,
+            self.plan, history=self.settings.history, max_symbols=self.settings.max_symbols, policy=policy
         )
+        if self._journal_folder is not None:
+            keepable(self.plan)  # all is judged before anything is written
+            self._journal_folder.parent.mkdir(parents=True, exist_ok=True)
+            engine.attach(self._journal())
         self._keep_plan()
         return engine
 

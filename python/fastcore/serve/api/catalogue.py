@@ -10,7 +10,7 @@ from litestar import Response, delete, get, post
 import fastcore
 from fastcore.errors import FastcoreError, UnknownNameError
 from fastcore.serve.api.common import Call, Name, body_operation, decoded, service_of
-from fastcore.serve.plans import NodeIn, built, clocks_of, node_of, written
+from fastcore.serve.plans import NodeIn, built, clocks_of, node_of, outputs_of, written
 from fastcore.serve.problems import Problem
 from fastcore.serve.wire import reply
 
@@ -73,7 +73,7 @@ def columns_of(plan: Any, columns: list[str]) -> list[Column]:
     clocks, found = clocks_of(plan, columns), []
     for column in columns:
         node = node_of(column, plan)
-        outputs = fastcore.describe(repr(plan[node]).partition("(")[0])["outputs"]
+        outputs = outputs_of(plan[node])
         name = column[len(node) + 1 :]
         role = next((one["role"] for one in outputs if one["name"] == name), outputs[0]["role"])
         found.append(Column(column, node, clocks[column], role))
