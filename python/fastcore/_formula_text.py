@@ -111,9 +111,11 @@ class _Reader:
             return self._call(_NAMED[name], *self._literals(args, keywords))
         try:
             made = _class_of(name)
-        except ConfigError:
-            if not args or keywords or not _is_function(name):
+        except ConfigError as error:
+            if keywords or not args or any(isinstance(arg, ast.Constant) for arg in args):
                 raise
+            if not _is_function(name):
+                raise ConfigError(f"{error}; and fastcore.function has defined none of that name") from error
             from fastcore._formula_parts import FunctionOf
 
             return FunctionOf(name, tuple(self.formula(arg, depth + 1) for arg in args))
@@ -191,10 +193,6 @@ def _class_of(name: str) -> Any:
 def _is_function(name: str) -> bool:
     try:
         _core.Indicator(name, [])
-    except UnknownNameError:
-        raise ConfigError(
-            f"{name!r} is neither an indicator nor a function that is defined: see fastcore.function"
-        ) from None
-    except (TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return False
     return True
