@@ -53,7 +53,7 @@ def read(text: str) -> Any:
     Examples
     --------
     >>> read('(EMA(12) - EMA(26)) / column("atr") > 0.5')
-    (EMA(period=12) - EMA(period=26)) / column('atr') > 0.5
+    ((EMA(period=12) - EMA(period=26)) / column('atr')) > 0.5
     """
     try:
         expression = ast.parse(text, mode="eval").body
