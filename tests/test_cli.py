@@ -275,6 +275,18 @@ def test_files_that_cannot_be_replayed(capsys: pytest.CaptureFixture[str], tmp_p
     assert "--column price=NAME" in refused(capsys, 1, "replay", "bars.csv")
 
 
+def test_a_replay_of_nothing_ends_with_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A folder that is no journal is refused; a file without a tick is told of."""
+    assert "there is no journal in" in refused(capsys, 1, "replay", str(tmp_path))
+    header, none, empty = tmp_path / "header.csv", tmp_path / "none.parquet", tmp_path / "empty.fct"
+    header.write_text("ts,price,size\n")
+    pq.write_table(pa.table({"ts": pa.array([], pa.int64()), "price": pa.array([], pa.float64())}), none)
+    empty.write_bytes(b"")
+    for file in (header, none, empty):
+        assert main(["replay", str(file)]) == 1
+        assert "there was no tick to take" in capsys.readouterr().err
+
+
 def test_wrong_usage_of_replay(capsys: pytest.CaptureFixture[str], trades: Path) -> None:
     assert "files" in refused(capsys, 2, "replay").lower()
     file = str(trades)

@@ -200,6 +200,10 @@ def test_a_formula_can_be_copied_and_pickled() -> None:
         (lambda: fc.EMA(5) + True, TypeError, "not True"),
         (lambda: fc.EMA(5) * float("nan"), fc.InputError, "must be finite, not nan"),
         (lambda: np.sin(fc.EMA(5)), TypeError, "sin"),
+        (lambda: 30 < fc.RSI() < 70, TypeError, "no truth value.*product"),
+        (lambda: (fc.RSI() > 1) and fc.RSI(), TypeError, "no truth value"),
+        (lambda: max(fc.EMA(5), fc.EMA(6)), TypeError, r"np\.maximum"),
+        (lambda: not fc.column("y"), TypeError, "no truth value"),
         (lambda: fc.EMA(5)["ema"], fc.PlanError, "has no output 'ema' to choose; it has one alone"),
         (lambda: fc.MACD()["x"], fc.PlanError, "it has 'macd', 'signal', 'hist'"),
         (lambda: fc.column(3), TypeError, "must be text, not 3"),
@@ -219,6 +223,11 @@ def test_what_is_no_formula_is_refused_with_a_sentence(make: Any, kind: type[Exc
     """Names what is wrong with it."""
     with pytest.raises(kind, match=text):
         make()
+
+
+def test_an_indicator_may_be_asked_whether_it_is_there() -> None:
+    """It is an object as any other; comparisons of two of them are not."""
+    assert fc.EMA(5) and bool(fc.MACD())
 
 
 LEAVES = [fc.EMA(3), fc.SMA(4), fc.RSI(3), fc.MACD()["hist"], fc.STDDEV(5)]

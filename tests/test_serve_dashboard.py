@@ -11,12 +11,12 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import APIResponse, Browser, Error, Page, Route, expect, sync_playwright
 from servers import wait_until
 from services import MINUTE, Served, make_key, profiled
 
@@ -160,6 +160,51 @@ def test_a_tick_that_comes_while_the_chart_is_loaded_is_in_it(browser: Browser, 
         route, answer = held[-1]  # the others were given up
         route.fulfill(response=answer)
         until(page, "fastcore.chart.data.symbol === 'AAA' && fastcore.chart.data.close.at(-1) === 111.25")
+
+
+def test_another_symbols_chart_never_stands_under_a_name(browser: Browser, served: Served) -> None:
+    """While a symbol is loaded there is nothing, and a note says so."""
+    with opened(browser, served) as page:
+        live(page)
+        page.click("#list li:has-text('BBB/USD')")
+        until(page, "fastcore.chart.data && fastcore.chart.data.symbol === 'BBB/USD'")
+        held: list[Route] = []
+        free = False
+        page.route(
+            re.compile("/v1/symbols/AAA/bars"),
+            lambda route: route.continue_() if free else held.append(route),
+        )
+        page.click("#list li:has-text('AAA')")
+        expect(page.locator("#name")).to_have_text("AAA")
+        wait_until(lambda: page.evaluate("true") and bool(held), "the chart's bars are asked for")
+        assert page.evaluate("fastcore.chart.data.ts.length") == 0
+        expect(page.locator("#chart-note")).to_have_text("Loading")
+        free = True
+        for route in held:
+            with suppress(Error):  # the page has given up all but the last
+                route.continue_()
+        until(page, "fastcore.chart.data.symbol === 'AAA' && fastcore.chart.data.ts.length > 0")
+        expect(page.locator("#chart-note")).not_to_be_visible()
+
+
+def test_a_symbol_that_is_dropped_leaves_the_page(browser: Browser) -> None:
+    """Also the one that is shown; and Enter takes the symbol of that very name."""
+    with Served(*ARGUMENTS) as service:
+        service.send([tick for name in ("AONE", "ONE", "ZONE") for tick in market(name, 3)])
+        with opened(browser, service) as page:
+            live(page)
+            expect(page.locator("#name")).to_have_text("AONE")
+            page.keyboard.press("/")
+            page.keyboard.type("one")
+            page.keyboard.press("Enter")
+            expect(page.locator("#name")).to_have_text("ONE")
+            assert service.client.delete("/v1/symbols/ONE").status_code == 200
+            expect(page.locator("#list li")).to_have_count(2)
+            expect(page.locator("#name")).to_have_text("AONE")
+            assert service.client.delete("/v1/symbols/ZONE").status_code == 200
+            expect(page.locator("#list li")).to_have_count(1)
+            service.send(market("ONE", 3))
+            expect(page.locator("#list li")).to_have_count(2)
 
 
 def test_an_indicator_is_added_and_removed(browser: Browser, pictures: Path) -> None:

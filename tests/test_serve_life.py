@@ -83,6 +83,7 @@ def test_the_plan_outlasts_the_process(tmp_path: Path) -> None:
         assert again.get("/v1/plan") == plan
         told = again.get("/v1/symbols/A")
         assert told["values"] == row["values"] and told["ledger"] == row["ledger"] and told["ts"] == row["ts"]
+        assert told["price"] == row["price"] is not None
         assert again.get("/v1/symbols/A/bars", span="1m") == history
         again.stop(signal.SIGKILL)
     with Served(*EMA, *state) as third:

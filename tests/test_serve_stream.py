@@ -18,7 +18,7 @@ from fastcore.feeds import TickBatch
 from fastcore.feeds.wire import encode
 from fastcore.serve.hub import Hub
 from fastcore.serve.stream import Slot, Streams, Wanted
-from services import MINUTE, T0, Served, make_key, walk
+from services import MINUTE, T0, Served, make_key, problem, walk
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -129,6 +129,24 @@ def test_a_client_goes_on_where_it_was() -> None:
         for since in ("", "x:1", f"{first['epoch']}:x", f"{first['epoch']}:{10**9}"):
             with stream(service, since=since) as connection:
                 assert receive(connection)["type"] == "snapshot"
+
+
+def test_who_follows_rows_is_told_of_symbols_that_are_dropped() -> None:
+    """Also who comes back; one that is there again is among the rows, and other symbols are not told."""
+    with Served(*ARGUMENTS) as service:
+        service.send(walk("A", 3) + walk("B", 3))
+        with stream(service) as all_, stream(service, symbols=["B"]) as other:
+            first = receive(all_)
+            assert set(first["rows"]) == {"A", "B"} and receive(other)["type"] == "snapshot"
+            assert service.client.delete("/v1/symbols/A").status_code == 200
+            assert until(all_, lambda frame: "dropped" in frame)[-1]["dropped"] == ["A"]
+            service.send(walk("A", 1) + walk("B", 1, start=T0 + MINUTE))
+            until(all_, lambda frame: "A" in frame.get("rows", ()))
+            frames = until(other, lambda frame: "rows" in frame)
+            assert all("dropped" not in frame for frame in frames)
+        with stream(service, since=f"{first['epoch']}:{first['number']}") as again:
+            told = receive(again)
+            assert told["type"] == "delta" and told["dropped"] == ["A"] and "A" in told["rows"]
 
 
 def test_another_plan_is_a_new_snapshot() -> None:
@@ -353,6 +371,13 @@ def test_events_tell_the_same(served: Served) -> None:
     (missed,) = events(served, 1, headers={"last-event-id": first["id"]}, symbol=["E"])
     assert missed["event"] == "delta" and missed["data"]["rows"] == {"E": row(served, "E")}
     assert served.client.get("/v1/events?kinds=dreams").status_code == 422
+
+
+def test_events_refuse_a_parameter_that_they_do_not_have(served: Served) -> None:
+    """One that is misspelt would widen what is asked for to everything."""
+    answer = served.client.get("/v1/events?symbols=A")
+    told = problem(answer, 422, "symbols")
+    assert "symbol, column" in told["detail"]
 
 
 def test_clients_that_go_are_forgotten(served: Served) -> None:

@@ -178,6 +178,9 @@ def replay_command(
         console.show_run(result)
         if out:
             console.note(f"rows: {out}")
+    if not result.engine_ticks:
+        console.error("there was no tick to take")
+        raise typer.Exit(1)
     if result.ledger["received"] and not (result.ledger["accepted"] + result.ledger["late_accepted"]):
         console.error("no tick was taken: the ledger says what became of them")
         raise typer.Exit(1)

@@ -119,6 +119,13 @@ class Formula(Arithmetic):
 
     __slots__ = ()
 
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a formula has no truth value, as its comparisons are columns: for `and` write a product, "
+            "(a > 1) * (b > 2), for `or` and max() np.maximum(a, b), for min() np.minimum(a, b), for "
+            "30 < a < 70 (a > 30) * (a < 70)"
+        )
+
     def on(self, span: str) -> Formula:
         """The same of indicators on closed bars of a span such as ``"1m"``."""
         return self._mapped(lambda leaf: leaf.on(span) if not (leaf.clock or leaf.parents) else leaf)

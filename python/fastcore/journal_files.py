@@ -138,6 +138,11 @@ def _records(reader: _core.JournalReader, last: int) -> Iterator[dict[str, Any]]
         yield record
 
 
+def must_be_journal(folder: str | os.PathLike[str]) -> None:
+    """Raise a JournalError if a folder holds no journal."""
+    _reader(folder, 0)
+
+
 def _reader(folder: str | os.PathLike[str], start: int) -> _core.JournalReader:
     reader = _core.JournalReader(os.fspath(folder), start)
     if not reader.segments and not _snapshots(Path(folder)):

@@ -24,6 +24,7 @@ from fastcore.engine import Engine
 from fastcore.errors import InputError
 from fastcore.feeds import TickBatch
 from fastcore.feeds.files import TickFile
+from fastcore.journal_files import must_be_journal
 
 __all__ = ["Replay"]
 
@@ -120,6 +121,7 @@ class Replay:
         if len(paths) == 1 and paths[0].is_dir():
             first = engine.sequence + 1 if start is None else start
             folder = os.path.abspath(paths[0])
+            must_be_journal(folder)
             self._open: Callable[[Engine], _Source] = lambda into: _core.JournalPlayer(into, folder, first)
         elif not paths:
             raise InputError("Replay: there is nothing to play: source names no file")

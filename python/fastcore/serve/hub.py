@@ -94,6 +94,7 @@ class Hub:
         self.number = 0
         self.trails: dict[str, Trail] = {}
         self.news: deque[News] = deque(maxlen=_KEPT)
+        self.drops: deque[tuple[int, str]] = deque(maxlen=_KEPT)
         self.ticks = 0
         self.listeners: list[Callable[[News], None]] = []
         self._keep = keep
@@ -148,8 +149,11 @@ class Hub:
         return found
 
     def forget(self, symbol: str) -> None:
-        """The engine has dropped a symbol."""
+        """The engine has dropped a symbol: those who follow its rows are told."""
         self.trails.pop(symbol, None)
+        self.number += 1
+        self.drops.append((self.number, symbol))
+        self.wake()
 
     def begin(self) -> None:
         """Begin a new sequence: what clients have of the old one is worth nothing."""

@@ -89,7 +89,8 @@ class Service:
         self._closing: list[Callable[[], Any]] = []
         self.hub = Hub(self.settings.history)
         for name in engine.symbols:
-            self.hub.trail(name).ts = engine.symbol(name).last_ts
+            trail, symbol = self.hub.trail(name), engine.symbol(name)
+            trail.ts, trail.price = symbol.last_ts, _newest_price(symbol, self._spans(engine))
         self.board = Board(self.hub)
         self.ingest = Ingest(self.settings.waiting, self.settings.max_symbols, lambda: self.loop.refused)
         self.repeats = Repeats()
@@ -359,3 +360,13 @@ class Service:
                 self.board.resolve(name)
             fired = set(reasons)
             await asyncio.sleep(_LOOK)
+
+
+def _newest_price(symbol: Any, spans: Sequence[str]) -> float:
+    """The newest price that its bars know; NaN where it has none, as under a plan without bars."""
+    for span in spans:
+        forming = symbol.forming(span)
+        if forming["count"]:
+            return float(forming["close"])
+    closed = [(bars["ts"][-1], bars["close"][-1]) for span in spans if len(bars := symbol.bars(span))]
+    return float(max(closed)[1]) if closed else float("nan")

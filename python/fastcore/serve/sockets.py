@@ -28,6 +28,7 @@ from fastcore.serve.wire import MSGPACK
 __all__ = ["Sockets", "handlers"]
 
 _UNDER_WAY = 64  # requests of one connection that the engine has not answered
+_PARAMETERS = ("kinds", "symbol", "column", "interval_ms")
 _POLICY, _TOO_BIG, _AWAY = 1008, 1009, 1001
 
 
@@ -229,6 +230,9 @@ async def events(
     interval_ms: Annotated[int, QueryParameter(ge=10, le=60_000, description="between two events")] = 100,
 ) -> Stream:
     """Stream snapshot and deltas as server-sent events; `Last-Event-ID` goes on where it was."""
+    for name in request.query_params:
+        if name not in _PARAMETERS:
+            raise Problem(422, f"{name[:70]!r} is none of {', '.join(_PARAMETERS)}", field=name[:70])
     streams = service_of(request).streams
     since = request.headers.get("last-event-id", "")[:64]
     slot = Slot()

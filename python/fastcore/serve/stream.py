@@ -200,6 +200,8 @@ class Channel:
             body = {"type": "snapshot", "number": hub.number, "epoch": hub.epoch, "columns": columns}
         if "rows" in kinds and ((rows := dict(self._rows(since))) or since < 0):
             body["rows"] = rows
+        if "rows" in kinds and since >= 0 and (dropped := self._dropped(since)):
+            body["dropped"] = dropped
         if since >= 0 and kinds - {"rows"}:
             self._add_news(body, since)
         return msgspec.json.encode(body).decode() if len(body) > 2 else None
@@ -224,6 +226,16 @@ class Channel:
                 cell = msgspec.Raw(msgspec.json.encode((trail.ts, trail.price, trail.size, values)))
                 self._cells[name] = trail.number, cell
             yield name, cell
+
+    def _dropped(self, since: int) -> list[str]:
+        """Symbols that were dropped, oldest first; one that came back is among the rows, too."""
+        found, wanted = [], self.wanted.symbols
+        for number, name in reversed(self._hub.drops):
+            if number <= since:
+                break
+            if wanted is None or name in wanted:
+                found.append(name)
+        return found[::-1]
 
     def _add_news(self, body: dict[str, Any], since: int) -> None:
         """Bars, signals and alerts, each once; and whether some are gone that were never told."""

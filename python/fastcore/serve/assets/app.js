@@ -16,11 +16,13 @@ window.fastcore = { state, chart, panels }; // for whoever looks under the hood
 
 // ---- symbols ----
 
+let made = 0;
+
 function addSymbol(name) {
   if (state.items.has(name)) return;
   const item = document.createElement("li");
   item.role = "option";
-  item.id = `s-${state.items.size}`;
+  item.id = `s-${(made += 1)}`;
   item.append(document.createElement("span"), document.createElement("span"));
   item.firstChild.textContent = name;
   item.title = name;
@@ -29,6 +31,22 @@ function addSymbol(name) {
   const names = [...state.items.keys()].sort();
   const after = names[names.indexOf(name) + 1];
   $("list").insertBefore(item, after ? state.items.get(after) : null);
+  filter();
+}
+
+function dropSymbol(name) {
+  state.rows.delete(name);
+  changed.delete(name);
+  state.items.get(name)?.remove();
+  state.items.delete(name);
+  if (name === state.symbol) {
+    loading?.abort();
+    state.symbol = "";
+    $("name").textContent = "";
+    chart.clear();
+    showPrice();
+    note("There is nothing to draw yet.");
+  }
   filter();
 }
 
@@ -48,6 +66,13 @@ function filter() {
 
 const listed = () => [...$("list").children].filter((item) => !item.hidden).map((item) => item.title);
 
+// What Enter takes: a symbol of exactly that name goes before the first that has it in its name.
+function bestFound() {
+  const wanted = $("find").value.trim().toLowerCase();
+  for (const name of [...state.items.keys()].sort()) if (name.toLowerCase() === wanted) return name;
+  return listed()[0];
+}
+
 function choose(name) {
   if (!name || name === state.symbol) return;
   state.items.get(state.symbol)?.setAttribute("aria-selected", "false");
@@ -58,6 +83,10 @@ function choose(name) {
   $("list").setAttribute("aria-activedescendant", item.id);
   $("name").textContent = name;
   showPrice();
+  if (chart.data && chart.data.symbol !== name) {
+    chart.clear();
+    note("Loading");
+  }
   loadChart();
   panels.show();
 }
@@ -81,6 +110,8 @@ function hear(frame) {
       loadPlan();
     }
   }
+  const gone = frame.type === "snapshot" ? [...state.items.keys()].filter((name) => !(name in frame.rows)) : frame.dropped || [];
+  for (const name of gone) dropSymbol(name);
   for (const [name, row] of Object.entries(frame.rows || {})) {
     const before = state.rows.get(name);
     row.turn = !before || before[1] === row[1] ? before?.turn || "" : row[1] > before[1] ? "up" : "down";
@@ -204,7 +235,7 @@ function note(text) {
 function failed(error, what) {
   if (error instanceof Problem && error.status === 401) return askKey(error);
   if (error instanceof Problem) note(`${what}: ${error.message}`);
-  else if (!chart.data) note(`${what}: the service cannot be reached`);
+  else if (!chart.data?.ts.length) note(`${what}: the service cannot be reached`);
 }
 
 // ---- the plan ----
@@ -306,7 +337,7 @@ document.addEventListener("keydown", (event) => {
   // A field of a dialog that has just been closed keeps the focus until the next frame: it is not typed into.
   if (event.target.matches("input, select, textarea") && event.target.checkVisibility()) {
     if (event.key === "Escape") event.target.blur();
-    if (event.key === "Enter" && event.target.id === "find") { choose(listed()[0]); event.target.blur(); }
+    if (event.key === "Enter" && event.target.id === "find") { choose(bestFound()); event.target.blur(); }
     return;
   }
   if (event.target.id === "list" && (event.key === "ArrowDown" || event.key === "ArrowUp")) {

@@ -39,6 +39,11 @@ export class Chart {
     this.draw();
   }
 
+  clear() {
+    this.data = { step: 0, symbol: "", span: "", ts: [], close: [], series: [] };
+    this.draw();
+  }
+
   arrange(data) {
     const low = Math.min(...(data.low || data.close).filter(Number.isFinite));
     const high = Math.max(...(data.high || data.close).filter(Number.isFinite));
@@ -300,7 +305,7 @@ export class Chart {
 
   clearLegends() {
     for (const one of this.legends) one.used = false;
-    for (const one of this.legends) if (!this.data) one.box.hidden = true;
+    for (const one of this.legends) if (!this.data?.close.length) one.box.hidden = true;
     this.used = 0;
   }
 
