@@ -435,7 +435,7 @@ def without(module: str, args: list[str]) -> str:
 
 
 def test_a_replay_that_takes_nothing_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """With its ledger, and a sentence; a file without ticks does not fail."""
+    """With its ledger, and a sentence; so does a file without ticks."""
     file = tmp_path / "bad.csv"
     file.write_text(f"ts,symbol,price\n{T0_MS},A,-1\n{T0_MS},A,x\n")
     assert main(["replay", str(file), "--json"]) == 1
@@ -443,7 +443,9 @@ def test_a_replay_that_takes_nothing_fails(capsys: pytest.CaptureFixture[str], t
     assert json.loads(told.out)["ledger"]["invalid"] == 2
     assert "no tick was taken" in told.err
     file.write_text("ts,symbol,price\n")
-    assert main(["replay", str(file), "--json"]) == 0
+    assert main(["replay", str(file), "--json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["ledger"]["received"] == 0 and "no tick to take" in told.err
 
 
 def test_names_reach_a_terminal_as_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
