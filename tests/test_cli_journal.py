@@ -119,7 +119,8 @@ def test_replay_plays_a_journal(folder: Path, capsys: pytest.CaptureFixture[str]
         (["journal", "verify", "none"], 1, "there is no journal none"),
         (["journal", "cat", "."], 1, "there is no journal in .: it holds no segment and no snapshot"),
         (["replay", ".", "--out", "x.parquet"], 2, "--out is for files"),
-        (["replay", ".", "--speed", "0"], 1, "speed must be above 0"),
+        (["replay", "."], 1, "it holds no segment and no snapshot"),
+        (["replay", "one.csv", "--speed", "0"], 1, "speed must be above 0"),
     ],
 )
 def test_what_is_no_journal_is_refused(
@@ -132,6 +133,7 @@ def test_what_is_no_journal_is_refused(
 ) -> None:
     """In one sentence."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.csv").write_text("ts,price\n1700000000,1.0\n")
     assert main(args) == status
     out, err = capsys.readouterr()
     assert out == ""
