@@ -150,7 +150,7 @@ class Plan {
     std::uint32_t from;
     std::uint32_t to;
   };
-  struct Build;  // the work of the constructor, in plan.cpp
+  struct Build;  // the work of the constructor: plan_build.hpp
 
   std::vector<NodeSpec> specs_;
   Almanacs almanacs_;
