@@ -103,6 +103,27 @@ std::uint64_t FileWindow::size() const noexcept {
 
 namespace {
 
+/// Whether a sound record of a segment lies at an offset of its file; then it is in `record`.
+bool look_at(FileWindow& window, std::uint64_t offset, std::uint64_t segment, JournalRecord& record) {
+  const char* at = window.at(offset, sizeof(RecordHeader));
+  if (at == nullptr) return false;
+  const auto header = load<RecordHeader>(at);
+  const std::size_t payload = payload_of(header.word);
+  if (kind_of(header.word) == RecordKind::none || payload > longest_payload) return false;
+  if (header.sequence == 0 || header.sequence > most_records) return false;
+  at = window.at(offset, record_bytes(payload));
+  if (at == nullptr || record_crc(at, record_bytes(payload), segment) != header.crc) return false;
+  record = {kind_of(header.word), header.sequence, at + sizeof header, payload};
+  return true;
+}
+
+/// Where a segment begins whose header does not say it: its first record does; 0 where that is not sound, either.
+std::uint64_t first_in(const SegmentInfo& segment) {
+  FileWindow window(segment.path);
+  JournalRecord record;
+  return look_at(window, segment_start, segment.number, record) ? record.sequence : 0;
+}
+
 /// Whether a file holds nothing behind the place of its header.
 bool is_unused(const std::string& path) {
   FileWindow window(path);
@@ -125,11 +146,15 @@ std::vector<SegmentInfo> survey(const std::string& folder) {
     if (!file.open() && errno == ENOENT) continue;  // removed meanwhile
     if (!file.open() || ::fstat(file.fd(), &about) != 0) fail_file(one.path, "read", errno);
     one.bytes = static_cast<std::uint64_t>(about.st_size);
-    char start[segment_start] = {};
+    char start[segment_start + sizeof(RecordHeader)] = {};
     if (::pread(file.fd(), start, sizeof start, 0) < 0) fail_file(one.path, "read", errno);
     const auto header = load<SegmentHeader>(start);
     one.header = read_header(header, number, one.path);
-    if (one.header == HeaderState::sound) one.first = header.first;
+    if (one.header == HeaderState::sound) {
+      one.first = header.first;
+    } else if (load<RecordHeader>(start + segment_start).word != 0) {
+      one.first = first_in(one);
+    }
     const auto mark = load<SyncMark>(start + sizeof(SegmentHeader));
     if (mark.used != 0 && mark.crc == mark_crc(mark)) one.mark = mark;
     all.push_back(std::move(one));
@@ -197,7 +222,7 @@ JournalReader::Step JournalReader::next() {
       if (tell(0, here.first, kept_short ? "older records were removed" : "records are missing")) return Step::damage;
     } else if (look(offset_) && fits(record_.sequence)) {
       if (here.bound != 0 && record_.sequence >= here.bound) {
-        if (expected_ < here.bound && tell(0, here.bound, "records are missing")) return Step::damage;
+        if (misses_end() && tell(0, here.bound, "records are missing")) return Step::damage;
         close_segment();
         continue;
       }
@@ -234,8 +259,7 @@ JournalReader::Step JournalReader::next() {
       if (segment().number == segments_.back().number) return Step::end;
     } else {
       const std::uint64_t rest = std::max(here.bytes, offset_) - offset_;
-      if (here.bound != 0 && expected_ < here.bound && tell(rest, here.bound, "the bytes are no record"))
-        return Step::damage;
+      if (misses_end() && tell(rest, here.bound, "the bytes are no record")) return Step::damage;
       close_segment();
     }
   }
@@ -267,18 +291,7 @@ bool JournalReader::fits(std::uint64_t sequence) noexcept {
   return sequence >= expected_;
 }
 
-bool JournalReader::look(std::uint64_t offset) {
-  const char* at = window_.at(offset, sizeof(RecordHeader));
-  if (at == nullptr) return false;
-  const auto header = load<RecordHeader>(at);
-  const std::size_t payload = payload_of(header.word);
-  if (kind_of(header.word) == RecordKind::none || payload > longest_payload) return false;
-  if (header.sequence == 0 || header.sequence > most_records) return false;
-  at = window_.at(offset, record_bytes(payload));
-  if (at == nullptr || record_crc(at, record_bytes(payload), segment().number) != header.crc) return false;
-  record_ = {kind_of(header.word), header.sequence, at + sizeof header, payload};
-  return true;
-}
+bool JournalReader::look(std::uint64_t offset) { return look_at(window_, offset, segment().number, record_); }
 
 std::uint64_t JournalReader::search() {
   constexpr std::uint64_t word = 8;

@@ -123,6 +123,41 @@ TEST_CASE("a file that was cut anywhere, or filled with zeros from there, keeps 
   }
 }
 
+TEST_CASE("a journal goes on behind a segment whose header is damaged, and loses nothing of it") {
+  const Folder folder;
+  const std::string path = folder / "j";
+  for (const std::int64_t from : {0, 10}) {
+    JournalWriter writer(path, small_segments());
+    write_ticks(writer, "A", from, from + 10);
+  }
+  const std::string last = path + "/" + segment_name(2);
+  const std::string bytes = slurp(last);
+  for (std::size_t round = 0; round < 2 * sizeof(SegmentHeader); ++round) {
+    const std::size_t at = round / 2;
+    const bool first_record_too = round % 2 == 1;  // the one that names the symbol
+    CAPTURE(at);
+    std::string flipped = bytes;
+    flipped[at] = static_cast<char>(flipped[at] ^ 0x10);
+    if (first_record_too) flipped[segment_start + 16] = 'x';
+    spill(last, flipped);
+    {
+      JournalWriter writer(path, small_segments());
+      write_ticks(writer, "A", 20, 25);
+    }
+    const Reading read = read_journal(path);
+    if (first_record_too) {
+      REQUIRE(read.sequences.size() == 17);
+      REQUIRE(read.damage.size() >= 12);
+    } else {
+      REQUIRE(read.ids == range(0, 25));
+      REQUIRE(read.damage.size() == 1);
+      REQUIRE(read.damage[0].missing == 0);
+    }
+    REQUIRE(read.last == 28);
+    std::filesystem::remove(path + "/" + segment_name(3));
+  }
+}
+
 TEST_CASE("damage of many records is passed over, and what is missing is counted") {
   const Folder folder;
   const std::string path = folder / "j";

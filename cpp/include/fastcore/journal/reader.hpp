@@ -48,7 +48,7 @@ struct SegmentInfo {
   std::string path;
   std::uint64_t bytes = 0;
   HeaderState header = HeaderState::blank;
-  std::uint64_t first = 0;  ///< sequence of its first record; 0 where the header does not say
+  std::uint64_t first = 0;  ///< sequence of its first record; 0 where neither the header nor the record says
   std::uint64_t bound = 0;  ///< records from this sequence on are void; 0 for no bound
   SyncMark mark{};          ///< zeros where there is none
 };
@@ -122,6 +122,11 @@ class JournalReader {
   /// Notes damage up to the record `next`; false when all of it lies before what is to be read.
   bool tell(std::uint64_t bytes, std::uint64_t next, const char* why);
   const SegmentInfo& segment() const noexcept { return segments_[current_]; }
+  /// Whether records are missing that would be at the end of the segment: they are not in the next one, which says
+  /// where it begins.
+  bool misses_end() const noexcept {
+    return segment().bound != 0 && expected_ < segment().bound && segments_[current_ + 1].first != 0;
+  }
 
   std::string folder_;
   std::uint64_t from_;
