@@ -83,6 +83,7 @@ preset = $(call cmake,--preset $(1)) && $(TOOLS) cmake --build --preset $(1) -- 
 proof: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the long proofs: everything, more often, with more sanitizers
 	@$(call preset,asan-v3)
 	@$(call preset,tsan)
+	@$(call preset,fuzz)
 	@FASTCORE_PROOF=1 $(PY) -m pytest -n $(JOBS) $(ARGS)
 
 .PHONY: bench

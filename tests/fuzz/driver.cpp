@@ -1,5 +1,5 @@
 // Runs a fuzz target over its seeds, its kept corpus, and mutations of both: a few in every test run, the same ones
-// each time; many in a proof.
+// each time; many in a proof, others each time.
 //
 //   fuzz_snapshot CORPUS ROUNDS [SEED]          run; what crashes is written to ./crash-...
 //   fuzz_snapshot CORPUS ROUNDS SEED grow       also keep what reaches new code; built with FASTCORE_FUZZ
@@ -31,6 +31,9 @@ constexpr std::size_t edge_count = std::size_t{1} << 16;
 unsigned char edges[edge_count];
 unsigned char seen[edge_count];
 
+// Whether this thread is that of the input: others of the code under test take another way each time.
+[[maybe_unused]] thread_local bool watched = false;
+
 // What runs now, for the case that it is the last.
 const std::string* current = nullptr;
 
@@ -60,6 +63,7 @@ extern "C" void died(int signal) {
 /// Runs one input; whether it reached something new.
 bool run(const std::string& input) {
   std::memset(edges, 0, sizeof edges);
+  watched = true;
   current = &input;
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
   current = nullptr;
@@ -153,6 +157,7 @@ static std::uintptr_t last_place = 0;
 
 /// What the compiler calls at each branch of the code under test, where FASTCORE_FUZZ asks for it.
 extern "C" __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc() {  // NOLINT: GCC's name for it
+  if (!watched) return;
   const auto place = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
   unsigned char& count = edges[(place ^ last_place) % edge_count];
   if (count < 255) ++count;
@@ -193,7 +198,9 @@ int main(int argc, char** argv) {
   }
   const bool proof = std::getenv("FASTCORE_PROOF") != nullptr;
   const long rounds = (argc > 2 ? std::strtol(argv[2], nullptr, 10) : 0) * (proof ? 300 : 1);
-  Mutator mutator(argc > 3 ? static_cast<std::uint32_t>(std::strtol(argv[3], nullptr, 10)) : 1);
+  const std::uint32_t any = proof ? std::random_device()() : 1;
+  const std::uint32_t seed = argc > 3 ? static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)) : any;
+  Mutator mutator(seed);
   std::size_t kept = 0;
   for (long round = 0; round < rounds; ++round) {
     const std::string input = mutator(inputs);
@@ -202,6 +209,7 @@ int main(int argc, char** argv) {
     if (mode == "grow") write(corpus / name_of(input), input);
     ++kept;
   }
-  std::printf("%zu inputs, %ld mutations, %zu of them reached something new\n", inputs.size() - kept, rounds, kept);
+  std::printf("%zu inputs, %ld mutations from seed %u, %zu of them reached something new\n", inputs.size() - kept,
+              rounds, seed, kept);
   return 0;
 }
