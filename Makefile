@@ -84,7 +84,23 @@ proof: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the
 	@$(call preset,asan-v3)
 	@$(call preset,tsan)
 	@$(call preset,fuzz)
+	@$(MAKE) --no-print-directory faults-asan
 	@FASTCORE_PROOF=1 $(PY) -m pytest -n $(JOBS) $(ARGS)
+
+# The extension as it is installed, but for the sanitizers, which must be loaded before all else. What Python keeps for
+# as long as it runs is no leak.
+SITE := $(CURDIR)/build/asan-python/site
+SANITIZED = LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+            ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=$(SITE)
+
+.PHONY: faults-asan
+faults-asan: $(STAMPS)/package $(STAMPS)/requirements-test ## Kill, refuse and cut short what journal and snapshots write, with sanitizers
+	@echo "== faults with sanitizers"
+	@pybind11_ROOT="$$($(PY) -m pybind11 --cmakedir)"; export pybind11_ROOT; $(call cmake,--preset asan-python)
+	@$(TOOLS) cmake --build --preset asan-python -- --quiet
+	@$(TOOLS) cmake --install build/asan-python --prefix $(SITE) >build/asan-python/install.log
+	@cp -r python/fastcore $(SITE)
+	@$(SANITIZED) $(PY) -m pytest -n $(JOBS) tests/test_journal_faults.py tests/test_save_faults.py $(ARGS)
 
 .PHONY: bench
 bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measure beside the peers; writes bench/results/latest.json and the README's table

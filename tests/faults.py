@@ -38,9 +38,14 @@ def run_under_faults(program: Path, folder: Path, *arguments: object) -> str:
     compiler = shlex.split(os.environ.get("CC", "cc"))
     options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
     subprocess.run([*compiler, *options, "-o", library, HERE / "faults.c", "-ldl"], check=True)
+    before = os.environ.get("LD_PRELOAD", "")  # a sanitizer, which must come first
     made = subprocess.run(
         [sys.executable, program, *map(str, arguments)],
-        env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={
+            **os.environ,
+            "LD_PRELOAD": f"{before} {library}",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
         stdout=subprocess.PIPE,
         text=True,
         check=True,
