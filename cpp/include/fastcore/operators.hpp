@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -150,12 +152,22 @@ struct Exponential {
   static double apply(double x) noexcept { return std::exp(x); }
 };
 
-/// An input of a clock as a column.
-template <class Input>
+/// The inputs of a clock, and what they are called in formulas.
+struct InputWords {
+  const char* name;
+  const char* text;
+};
+inline constexpr InputWords input_words[] = {
+    {"open", "price('open')"},     {"high", "price('high')"}, {"low", "price('low')"},  {"close", "price('close')"},
+    {"volume", "price('volume')"}, {"ts", "price('ts')"},     {"side", "price('side')"}};
+
+/// One of them as a column.
+template <std::size_t Which>
 class TheInput {
  public:
   static constexpr auto spec() {
-    return describe<NoParams>(Input::of_input, "An input as it is.").inputs(Input::name).outputs(line("result"));
+    constexpr InputWords words = input_words[Which];
+    return describe<NoParams>(words.text, "An input as it is.").inputs(words.name).outputs(line("result"));
   }
   static constexpr int warmup(const NoParams&) { return 1; }
   explicit TheInput(const NoParams&) noexcept {}
@@ -164,37 +176,8 @@ class TheInput {
   void state(Archive&) {}
 };
 
-struct OpenInput {
-  static constexpr const char* name = "open";
-  static constexpr const char* of_input = "price('open')";
-};
-struct HighInput {
-  static constexpr const char* name = "high";
-  static constexpr const char* of_input = "price('high')";
-};
-struct LowInput {
-  static constexpr const char* name = "low";
-  static constexpr const char* of_input = "price('low')";
-};
-struct CloseInput {
-  static constexpr const char* name = "close";
-  static constexpr const char* of_input = "price('close')";
-};
-struct VolumeInput {
-  static constexpr const char* name = "volume";
-  static constexpr const char* of_input = "price('volume')";
-};
-struct TimeInput {
-  static constexpr const char* name = "ts";
-  static constexpr const char* of_input = "price('ts')";
-};
-struct SideInput {
-  static constexpr const char* name = "side";
-  static constexpr const char* of_input = "price('side')";
-};
-
-using Inputs = TypeList<TheInput<OpenInput>, TheInput<HighInput>, TheInput<LowInput>, TheInput<CloseInput>,
-                        TheInput<VolumeInput>, TheInput<TimeInput>, TheInput<SideInput>>;
+using Inputs = TypeList<TheInput<0>, TheInput<1>, TheInput<2>, TheInput<3>, TheInput<4>, TheInput<5>, TheInput<6>>;
+static_assert(std::size(input_words) == 7, "each input is a column");
 using Operators =
     TypeList<OfTwo<Plus>, OfTwo<Minus>, OfTwo<Times>, OfTwo<Over>, OfTwo<Larger>, OfTwo<Smaller>, OfTwo<Above>,
              OfTwo<AtLeast>, OfTwo<Below>, OfTwo<AtMost>, OfConstant<Plus>, OfConstant<Minus>, OfConstant<From>,

@@ -14,44 +14,33 @@ struct RollingParams {
 };
 
 /// What MIN, MAX and SUM say of themselves.
-struct OfLowest {
-  using Aggregate = Lowest;
-  static constexpr const char* name = "MIN";
-  static constexpr const char* output = "min";
-  static constexpr const char* doc = "Lowest of the last `period` values.";
-  static constexpr const char* formula = "min[t] = lowest(x[t], ..., x[t-period+1])";
-  static constexpr const char* source =
-      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MIN";
+struct RollingWords {
+  const char* name;
+  const char* output;
+  const char* doc;
+  const char* formula;
+  const char* source;
 };
-struct OfHighest {
-  using Aggregate = Highest;
-  static constexpr const char* name = "MAX";
-  static constexpr const char* output = "max";
-  static constexpr const char* doc = "Highest of the last `period` values.";
-  static constexpr const char* formula = "max[t] = highest(x[t], ..., x[t-period+1])";
-  static constexpr const char* source =
-      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MAX";
-};
-struct OfSum {
-  using Aggregate = Sum;
-  static constexpr const char* name = "SUM";
-  static constexpr const char* output = "sum";
-  static constexpr const char* doc = "Sum of the last `period` values.";
-  static constexpr const char* formula = "sum[t] = x[t] + x[t-1] + ... + x[t-period+1]";
-  static constexpr const char* source =
-      "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's SUM";
-};
+inline constexpr RollingWords min_words{
+    "MIN", "min", "Lowest of the last `period` values.", "min[t] = lowest(x[t], ..., x[t-period+1])",
+    "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MIN"};
+inline constexpr RollingWords max_words{
+    "MAX", "max", "Highest of the last `period` values.", "max[t] = highest(x[t], ..., x[t-period+1])",
+    "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's MAX"};
+inline constexpr RollingWords sum_words{
+    "SUM", "sum", "Sum of the last `period` values.", "sum[t] = x[t] + x[t-1] + ... + x[t-period+1]",
+    "Murphy, Technical Analysis of the Financial Markets (1999), ch. 9; rows as TA-Lib's SUM"};
 
 /// One number of a window.
-template <class Words>
+template <class Aggregate, const RollingWords& Words>
 class RollingNumber {
  public:
   static constexpr auto spec() {
-    return describe<RollingParams>(Words::name, Words::doc)
-        .formula(Words::formula)
-        .source(Words::source)
+    return describe<RollingParams>(Words.name, Words.doc)
+        .formula(Words.formula)
+        .source(Words.source)
         .inputs("close")
-        .outputs(line(Words::output))
+        .outputs(line(Words.output))
         .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
   }
   static constexpr int warmup(const RollingParams& p) { return p.period; }
@@ -67,11 +56,11 @@ class RollingNumber {
   }
 
  private:
-  Window<typename Words::Aggregate> window_;
+  Window<Aggregate> window_;
 };
-using Min = RollingNumber<OfLowest>;
-using Max = RollingNumber<OfHighest>;
-using RollingSum = RollingNumber<OfSum>;
+using Min = RollingNumber<Lowest, min_words>;
+using Max = RollingNumber<Highest, max_words>;
+using RollingSum = RollingNumber<Sum, sum_words>;
 
 class Minmax {
  public:

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "fastcore/indicators/before.hpp"
 #include "fastcore/indicators/trades/activity.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/window.hpp"
@@ -49,28 +50,22 @@ class HistVol {
   HistVol(const VolatilityParams& p, Arena& arena) : period_(p.period), annual_(p.annual), returns_(p.period, arena) {}
 
   double operator()(double close) noexcept {
-    const double before = close_;
-    close_ = close;
-    if (!begun_) {
-      begun_ = true;
-      return 0.0;
-    }
+    double before = 0.0;
+    if (!before_(close, before)) return 0.0;
     const auto summary = returns_.push(log_return(close, before));
     return std::sqrt(annual_ * detail::sample_variance(summary.variance, period_));
   }
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("begun", begun_);
-    archive("close", close_);
+    before_.state(archive);
     archive("returns", returns_);
   }
 
  private:
   int period_;
   double annual_;
-  double close_ = 0.0;
-  bool begun_ = false;
+  PriceBefore before_;
   Window<Moments> returns_;
 };
 
@@ -202,12 +197,8 @@ class YangZhang {
         terms_(p.period, arena) {}
 
   double operator()(double open, double high, double low, double close) noexcept {
-    const double before = close_;
-    close_ = close;
-    if (!begun_) {
-      begun_ = true;
-      return 0.0;
-    }
+    double before = 0.0;
+    if (!before_(close, before)) return 0.0;
     const double gaps = detail::sample_variance(gaps_.push(log_return(open, before)).variance, period_);
     const double bodies = detail::sample_variance(bodies_.push(log_return(close, open)).variance, period_);
     const double mean = terms_.push(rogers_satchell(open, high, low, close)) / period_;
@@ -216,8 +207,7 @@ class YangZhang {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("begun", begun_);
-    archive("close", close_);
+    before_.state(archive);
     archive("gaps", gaps_);
     archive("bodies", bodies_);
     archive("terms", terms_);
@@ -227,8 +217,7 @@ class YangZhang {
   int period_;
   double annual_;
   double k_;
-  double close_ = 0.0;
-  bool begun_ = false;
+  PriceBefore before_;
   Window<Moments> gaps_;
   Window<Moments> bodies_;
   Window<Sum> terms_;

@@ -15,10 +15,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/fours.hpp"
 #include "fastcore/window/seeds.hpp"
 
 namespace fastcore {
@@ -66,9 +66,9 @@ class LevelAverages {
         : which_(which),
           b_{broadcast<Lanes>(owner.b1_[which]), broadcast<Lanes>(owner.b2_[which]),
              broadcast<Lanes>(owner.b4_[which])},
-          x_(in_order(owner.x_, owner.at_, which)),
-          v_(in_order(owner.v_, owner.at_, which)),
-          d_(in_order(owner.d_, owner.at_, which)) {}
+          x_(detail::in_order<N>(owner.x_, owner.at_, which)),
+          v_(detail::in_order<N>(owner.v_, owner.at_, which)),
+          d_(detail::in_order<N>(owner.d_, owner.at_, which)) {}
     /// Takes the next four values.
     [[gnu::always_inline]] Lanes operator()(const Lanes& x) noexcept {
       const Lanes x2 = __builtin_shufflevector(x_, x, 2, 3, 4, 5);
@@ -90,13 +90,6 @@ class LevelAverages {
     }
 
    private:
-    /// Four rows of one average, the oldest first. As one expression: lanes set one by one would keep the
-    /// vector in memory, and the chain would wait for its stores.
-    static Lanes in_order(const double* rows, std::size_t at, std::size_t which) noexcept {
-      return Lanes{rows[at * N + which], rows[((at + 1) & 3) * N + which], rows[((at + 2) & 3) * N + which],
-                   rows[((at + 3) & 3) * N + which]};
-    }
-
     std::size_t which_;
     Powers<Lanes> b_;
     Lanes x_;  // of the last four rows
@@ -106,10 +99,7 @@ class LevelAverages {
 
   /// As n calls with the columns x; no column of x and out overlaps another.
   void run(const std::array<const double*, N>& x, std::size_t n, const std::array<double*, N>& out) noexcept {
-    std::size_t i = 0;
-    for (; i < n && !settled(); ++i) by_row(x, i, out);
-    if (i + lane_count <= n) i = run_fours(x, i, n, out, std::make_index_sequence<N>());
-    for (; i < n; ++i) by_row(x, i, out);
+    detail::take_rows(*this, x, n, out);
   }
 
   bool ready() const noexcept { return rows_ > 0; }
@@ -186,23 +176,6 @@ class LevelAverages {
     keep(x, multiply_add(load<V>(b1_), x1 - back(x_, 2), x - x1), load<V>(d));
     rows_ += steady;
     return value();
-  }
-
-  void by_row(const std::array<const double*, N>& x, std::size_t i, const std::array<double*, N>& out) noexcept {
-    double row[N];
-    for (std::size_t k = 0; k < N; ++k) row[k] = x[k][i];
-    store(row, (*this)(load<V>(row)));
-    for (std::size_t k = 0; k < N; ++k) out[k][i] = row[k];
-  }
-
-  /// The averages are named one by one, K..., so that they stay in registers.
-  template <std::size_t... K>
-  std::size_t run_fours(const std::array<const double*, N>& x, std::size_t i, std::size_t n,
-                        const std::array<double*, N>& out, std::index_sequence<K...>) noexcept {
-    Fours fours[N] = {Fours(*this, K)...};
-    for (; i + lane_count <= n; i += lane_count) (store(out[K] + i, fours[K](load<Lanes>(x[K] + i))), ...);
-    (fours[K].end(*this), ...);
-    return i;
   }
 
   // Rows of N numbers, one for each average.

@@ -12,10 +12,10 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <utility>
 
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/fours.hpp"
 #include "fastcore/window/seeds.hpp"
 
 namespace fastcore {
@@ -60,8 +60,8 @@ class Recurrences {
           c2_(broadcast<Lanes>(owner.c_[2 * N + which])),
           c3_(broadcast<Lanes>(owner.c_[3 * N + which])),
           g_(broadcast<Lanes>(owner.g_[which])),
-          e_(in_order(owner.e_, owner.at_, which)),
-          x_(in_order(owner.x_, owner.at_, which)) {}
+          e_(detail::in_order<N>(owner.e_, owner.at_, which)),
+          x_(detail::in_order<N>(owner.x_, owner.at_, which)) {}
     /// Takes the next four values.
     [[gnu::always_inline]] Lanes operator()(const Lanes& x) noexcept {
       const Lanes x2 = __builtin_shufflevector(x_, x, 2, 3, 4, 5);
@@ -81,13 +81,6 @@ class Recurrences {
     }
 
    private:
-    /// Four rows of one average, the oldest first. As one expression: lanes set one by one would keep the
-    /// vector in memory, and the chain would wait for its stores.
-    static Lanes in_order(const double* rows, std::size_t at, std::size_t which) noexcept {
-      return Lanes{rows[at * N + which], rows[((at + 1) & 3) * N + which], rows[((at + 2) & 3) * N + which],
-                   rows[((at + 3) & 3) * N + which]};
-    }
-
     std::size_t which_;
     Lanes c1_;
     Lanes c2_;
@@ -99,10 +92,7 @@ class Recurrences {
 
   /// As n calls with the columns x; no column of x and out overlaps another.
   void run(const std::array<const double*, N>& x, std::size_t n, const std::array<double*, N>& out) noexcept {
-    std::size_t i = 0;
-    for (; i < n && !settled(); ++i) by_row(x, i, out);
-    if (i + lane_count <= n) i = run_fours(x, i, n, out, std::make_index_sequence<N>());
-    for (; i < n; ++i) by_row(x, i, out);
+    detail::take_rows(*this, x, n, out);
   }
 
   bool ready() const noexcept { return rows_ > 0; }
@@ -164,23 +154,6 @@ class Recurrences {
     keep(at_, x, load<V>(e));
     rows_ += steady;
     return value();
-  }
-
-  void by_row(const std::array<const double*, N>& x, std::size_t i, const std::array<double*, N>& out) noexcept {
-    double row[N];
-    for (std::size_t k = 0; k < N; ++k) row[k] = x[k][i];
-    store(row, (*this)(load<V>(row)));
-    for (std::size_t k = 0; k < N; ++k) out[k][i] = row[k];
-  }
-
-  /// The averages are named one by one, K..., so that they stay in registers.
-  template <std::size_t... K>
-  std::size_t run_fours(const std::array<const double*, N>& x, std::size_t i, std::size_t n,
-                        const std::array<double*, N>& out, std::index_sequence<K...>) noexcept {
-    Fours fours[N] = {Fours(*this, K)...};
-    for (; i + lane_count <= n; i += lane_count) (store(out[K] + i, fours[K](load<Lanes>(x[K] + i))), ...);
-    (fours[K].end(*this), ...);
-    return i;
   }
 
   // Rows of N numbers, one for each average.

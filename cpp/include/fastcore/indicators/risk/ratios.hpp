@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fastcore/indicators/before.hpp"
 #include "fastcore/indicators/volatilities.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/time_window.hpp"
+#include "fastcore/window/burst_window.hpp"
 #include "fastcore/window/window.hpp"
 
 namespace fastcore {
@@ -46,12 +47,8 @@ class Sharpe {
       : period_(p.period), factor_(std::sqrt(p.annual)), rate_(p.rate / p.annual), returns_(p.period, arena) {}
 
   double operator()(double close) noexcept {
-    const double before = close_;
-    close_ = close;
-    if (!begun_) {
-      begun_ = true;
-      return 0.0;
-    }
+    double before = 0.0;
+    if (!before_(close, before)) return 0.0;
     const auto s = returns_.push((close - before) / before);
     if (!(s.variance > 0.0)) return 0.0;
     return factor_ * ((s.mean() - rate_) / std::sqrt(detail::sample_variance(s.variance, period_)));
@@ -59,8 +56,7 @@ class Sharpe {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("begun", begun_);
-    archive("close", close_);
+    before_.state(archive);
     archive("returns", returns_);
   }
 
@@ -68,8 +64,7 @@ class Sharpe {
   int period_;
   double factor_;
   double rate_;
-  double close_ = 0.0;
-  bool begun_ = false;
+  PriceBefore before_;
   Window<Moments> returns_;
 };
 
@@ -96,12 +91,8 @@ class Sortino {
         losses_(p.period, arena) {}
 
   double operator()(double close) noexcept {
-    const double before = close_;
-    close_ = close;
-    if (!begun_) {
-      begun_ = true;
-      return 0.0;
-    }
+    double before = 0.0;
+    if (!before_(close, before)) return 0.0;
     const double r = (close - before) / before - rate_;
     const double loss = std::fmin(r, 0.0);
     const double mean = returns_.push(r).mean();
@@ -111,8 +102,7 @@ class Sortino {
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("begun", begun_);
-    archive("close", close_);
+    before_.state(archive);
     archive("returns", returns_);
     archive("losses", losses_);
   }
@@ -121,8 +111,7 @@ class Sortino {
   int period_;
   double factor_;
   double rate_;
-  double close_ = 0.0;
-  bool begun_ = false;
+  PriceBefore before_;
   Window<ShiftedSum> returns_;
   Window<Sum> losses_;
 };

@@ -5,7 +5,8 @@
 
 #include "fastcore/indicators/trades/sides.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/time_window.hpp"
+#include "fastcore/window/burst_window.hpp"
+#include "fastcore/window/row_parts.hpp"
 #include "fastcore/window/window.hpp"
 
 namespace fastcore {

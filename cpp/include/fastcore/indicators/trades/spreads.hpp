@@ -9,6 +9,7 @@
 #include "fastcore/indicators/trades/sides.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/burst_window.hpp"
 #include "fastcore/window/time_window.hpp"
 
 namespace fastcore {
