@@ -3,10 +3,14 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 
 #include "fastcore/lanes.hpp"
 
 namespace fastcore::candle {
+
+/// Bars in a mean; the younger half of them are the recent ones.
+inline constexpr std::size_t reach = 10;
 
 /// What can be said of a candle. `small` and `long` are beside the mean of the ten bars before.
 enum Mark : unsigned {
@@ -38,6 +42,9 @@ struct Means {
 
 /// One bar, judged. Eight doubles, one cache line; the marks are a whole number, which a double holds.
 struct Candle {
+  using Number = double;
+  static constexpr Number nothing = 0.0;
+
   double open;
   double high;
   double low;
@@ -83,34 +90,37 @@ inline Candle judge(double open, double high, double low, double close, const Me
   return {open, high, low, close, body, means.range, means.recent, static_cast<double>(marks)};
 }
 
-/// Marks of four bars as numbers, which `judge` gives one by one: all but white and black.
-inline Lanes marks_of(const Lanes& body, const Lanes& upper, const Lanes& lower, const Lanes& mean_body,
-                      const Lanes& mean_range, const Lanes& mean_shadows) noexcept {
-  const Lanes tenth = 0.1 * mean_range;
-  const Lanes half = mean_shadows / 2.0;
-  const Lanes twice = 2.0 * body;
-  const Lanes none{};
-  const auto worth = [](Mark mark) { return broadcast<Lanes>(static_cast<double>(mark)); };
-  return ((body > mean_body ? worth(long_body) : none) + (body < mean_body ? worth(short_body) : none)) +
-         ((body <= tenth ? worth(doji) : none) + (upper < tenth ? worth(no_upper) : none)) +
-         ((lower < tenth ? worth(no_lower) : none) + (upper > tenth ? worth(some_upper) : none)) +
-         ((lower > tenth ? worth(some_lower) : none) + (upper < half ? worth(short_upper) : none)) +
-         ((lower < half ? worth(short_lower) : none) + (upper > half ? worth(tall_upper) : none)) +
-         ((upper > body ? worth(long_upper) : none) + (lower > body ? worth(long_lower) : none)) +
-         ((upper > twice ? worth(longest_upper) : none) + (lower > twice ? worth(longest_lower) : none));
-}
-
 /// Whether the body of `b` lies above, or below, that of `a`, and whether all of `b` does.
-inline bool body_gap_up(const Candle& a, const Candle& b) noexcept { return b.bottom() > a.top(); }
-inline bool body_gap_down(const Candle& a, const Candle& b) noexcept { return b.top() < a.bottom(); }
-inline bool gap_up(const Candle& a, const Candle& b) noexcept { return b.low > a.high; }
-inline bool gap_down(const Candle& a, const Candle& b) noexcept { return b.high < a.low; }
+template <class C>
+auto body_gap_up(const C& a, const C& b) noexcept {
+  return b.bottom() > a.top();
+}
+template <class C>
+auto body_gap_down(const C& a, const C& b) noexcept {
+  return b.top() < a.bottom();
+}
+template <class C>
+auto gap_up(const C& a, const C& b) noexcept {
+  return b.low > a.high;
+}
+template <class C>
+auto gap_down(const C& a, const C& b) noexcept {
+  return b.high < a.low;
+}
+/// Whether one of both is white and the other black.
+template <class C>
+auto differ(const C& a, const C& b) noexcept {
+  return a.is(white) != b.is(white);
+}
 /// Whether a price is within `distance` of another.
-inline bool within(double price, double of, double distance) noexcept {
+template <class V>
+auto within(const V& price, const V& of, const V& distance) noexcept {
   return price <= of + distance && price >= of - distance;
 }
 
 /// What a pattern gives: this where it is found, else 0.
 inline double when(bool found, double value) noexcept { return found ? value : 0.0; }
+inline Lanes when(const Mask& found, const Lanes& value) noexcept { return found ? value : Lanes{}; }
+inline Lanes when(const Mask& found, double value) noexcept { return when(found, broadcast<Lanes>(value)); }
 
 }  // namespace fastcore::candle

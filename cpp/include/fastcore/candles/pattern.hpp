@@ -1,6 +1,7 @@
 // Indicators that are a pattern of the last candles. A pattern is a declaration and one function of as many
-// candles as it looks at, oldest first; who keeps the candles is decided elsewhere. On its own a pattern has
-// them to itself; in an engine all patterns of the same bars share them, judged once.
+// candles as it looks at, oldest first, judged for a tick, or four of each for four rows of a batch. Who keeps
+// them is decided elsewhere: on its own a pattern has them to itself; in an engine all patterns of the same bars
+// share them.
 #pragma once
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "fastcore/candles/columns.hpp"
 #include "fastcore/candles/window.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/spec.hpp"
@@ -64,7 +66,8 @@ struct PatternCall<double (T::*)(First, Rest...) const noexcept> : std::is_same<
 template <class T, class = void>
 struct IsPattern : std::false_type {};
 template <class T>
-struct IsPattern<T, std::void_t<decltype(&T::operator())>> : detail::PatternCall<decltype(&T::operator())> {};
+struct IsPattern<T, std::void_t<decltype(&T::template operator()<candle::Candle>)>>
+    : detail::PatternCall<decltype(&T::template operator()<candle::Candle>)> {};
 
 namespace detail {
 
@@ -78,10 +81,10 @@ double find_pattern(const T& pattern, const candle::Candle* newest) noexcept {
   return find_pattern(pattern, newest, std::make_index_sequence<IsPattern<T>::bars>());
 }
 
-/// The same where the oldest is first.
+/// What it finds in candles that end in four rows of a batch.
 template <class T, std::size_t... I>
-double find_pattern_before(const T& pattern, const candle::Candle* newest, std::index_sequence<I...>) noexcept {
-  return pattern(*(newest - (sizeof...(I) - 1 - I))...);
+Lanes find_pattern(const T& pattern, CandleColumns& columns, std::size_t row, std::index_sequence<I...>) noexcept {
+  return pattern(candle::FourCandles(columns, row - (sizeof...(I) - 1 - I))...);
 }
 
 template <class T>
@@ -107,11 +110,20 @@ class PatternAlone {
     return detail::find_pattern(pattern_, candles_.push(open, high, low, close).data());
   }
 
+  /// n <= CandleColumns::most rows.
   void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     double* const found = out[0];
-    candles_.run(in, n, [&](std::size_t i, const candle::Candle* newest) {
-      found[i] = detail::find_pattern_before(pattern_, newest, std::make_index_sequence<IsPattern<T>::bars>());
-    });
+    const bool few = n < few_rows;
+    const auto before = candles_.sizes();
+    const std::size_t head = few ? n : bars - 1;  // these look back beyond the columns
+    for (std::size_t i = 0; i < head; ++i) found[i] = (*this)(in[0][i], in[1][i], in[2][i], in[3][i]);
+    if (few) return;
+    CandleColumns columns(in, n, before);
+    for (std::size_t i = head; i < n; i += lane_count) {
+      if (i + lane_count > n) i = n - lane_count;
+      store(found + i, detail::find_pattern(pattern_, columns, i, std::make_index_sequence<bars>()));
+    }
+    candles_.leave(in, n);
   }
 
   template <class Archive>
@@ -120,7 +132,11 @@ class PatternAlone {
   }
 
  private:
-  CandleWindow<IsPattern<T>::bars> candles_;
+  static constexpr std::size_t bars = IsPattern<T>::bars;
+  static constexpr std::size_t few_rows = 32;
+  static_assert(bars + candle::reach <= few_rows, "candles_.leave() looks so many rows back");
+
+  CandleWindow<static_cast<int>(bars)> candles_;
   T pattern_;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "fastcore/spec.hpp"
 #include "fastcore/window/window.hpp"
@@ -93,7 +94,7 @@ class Reader {
   explicit Reader(const Params& params) : formula_(params) {}
 
   template <class... Numbers>
-  auto operator()(double x, Numbers... summary) noexcept {
+  auto operator()(double x, Numbers... summary) noexcept -> decltype(std::declval<T&>()(Summary{summary...}, x)) {
     return formula_(Summary{summary...}, x);
   }
 

@@ -9,32 +9,38 @@
 namespace fastcore::candle {
 
 /// The side of a hikkake that ends with c: 1 for a false step down, -1 for one up, 0 for none.
-inline double hikkake(const Candle& a, const Candle& b, const Candle& c) noexcept {
-  if (!(b.high < a.high && b.low > a.low)) return 0.0;
-  if (c.high < b.high && c.low < b.low) return 1.0;
-  return when(c.high > b.high && c.low > b.low, -1.0);
+template <class C>
+typename C::Number hikkake(const C& a, const C& b, const C& c) noexcept {
+  const auto inside = b.high < a.high && b.low > a.low;
+  const auto down = c.high < b.high && c.low < b.low;
+  const auto up = c.high > b.high && c.low > b.low;
+  return when(inside && (down || up), either(down, 1.0, -1.0));
 }
 
 /// 100 for a pattern that ends now, 200 for one of the last three bars that the newest close is the first to
 /// confirm. `sides` are of the patterns that ended three, two and one bar ago, and now; `inside` the inside bar
 /// of each of the first three, `since` the last three bars.
-inline double confirmed(const std::array<double, 4>& sides, const std::array<const Candle*, 3>& inside,
-                        const std::array<const Candle*, 3>& since) noexcept {
-  if (sides[3] != 0.0) return 100.0 * sides[3];
-  double side = 0.0;
-  const Candle* bar = nullptr;
+template <class C, class Number = typename C::Number>
+Number confirmed(const std::array<Number, 4>& sides, const std::array<const C*, 3>& inside,
+                 const std::array<const C*, 3>& since) noexcept {
+  Number side{};  // of the last pattern that is not confirmed yet, and what its inside bar bounds
+  Number high{};
+  Number low{};
+  Number later{};
+#pragma GCC unroll 3
   for (std::size_t k = 0; k < 3; ++k) {
-    if (sides[k] != 0.0) {
-      side = sides[k];
-      bar = inside[k];
-    }
-    if (side == 0.0 || (k < 2 && sides[k + 1] != 0.0)) continue;
-    if (side > 0.0 ? since[k]->close > bar->high : since[k]->close < bar->low) {
-      if (k == 2) return 200.0 * side;
-      side = 0.0;
+    const auto ended = sides[k] != 0.0;
+    side = ended ? sides[k] : side;
+    high = ended ? inside[k]->high : high;
+    low = ended ? inside[k]->low : low;
+    const auto beyond = (side > 0.0 && since[k]->close > high) || (side < 0.0 && since[k]->close < low);
+    if (k == 2) {
+      later = when(beyond, 200.0 * side);
+    } else {
+      side = when(!(beyond && sides[k + 1] == 0.0), side);
     }
   }
-  return 0.0;
+  return either(sides[3] != 0.0, 100.0 * sides[3], later);
 }
 
 struct ThreeBlackCrows {
@@ -46,11 +52,12 @@ struct ThreeBlackCrows {
   }
   static constexpr int warmup(const NoParams&) { return 14; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d) const noexcept {
     constexpr unsigned crow = black | no_lower;
-    if (!(a.is(white) && b.is(crow) && c.is(crow) && d.is(crow))) return 0.0;
-    const bool within_bodies = c.open < b.open && c.open > b.close && d.open < c.open && d.open > c.close;
-    return when(within_bodies && b.close < a.high && b.close > c.close && c.close > d.close, -100.0);
+    const auto found = a.is(white) && b.is(crow) && c.is(crow) && d.is(crow);
+    const auto within_bodies = c.open < b.open && c.open > b.close && d.open < c.open && d.open > c.close;
+    return when(found && within_bodies && b.close < a.high && b.close > c.close && c.close > d.close, -100.0);
   }
 };
 
@@ -63,14 +70,16 @@ struct ThreeLineStrike {
   }
   static constexpr int warmup(const NoParams&) { return 9; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
-    if (a.color() != b.color() || b.color() != c.color() || c.color() == d.color()) return 0.0;
-    const auto from = [](const Candle& x, const Candle& y) {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d) const noexcept {
+    const auto from = [](const C& x, const C& y) {
       return y.open >= x.bottom() - x.near() && y.open <= x.top() + x.near();
     };
-    const bool up = c.is(white) && c.close > b.close && b.close > a.close && d.open > c.close && d.close < a.open;
-    const bool down = c.is(black) && c.close < b.close && b.close < a.close && d.open < c.close && d.close > a.open;
-    return when((up || down) && from(a, b) && from(b, c), 100.0 * c.color());
+    const auto up = c.is(white) && c.close > b.close && b.close > a.close && d.open > c.close && d.close < a.open;
+    const auto down = c.is(black) && c.close < b.close && b.close < a.close && d.open < c.close && d.close > a.open;
+    const auto struck = (up || down) && !differ(a, b) && !differ(b, c) && differ(c, d);
+    if (none(struck)) return C::nothing;
+    return when(struck && from(a, b) && from(b, c), 100.0 * c.color());
   }
 };
 
@@ -83,10 +92,12 @@ struct ConcealingBabySwallow {
   }
   static constexpr int warmup(const NoParams&) { return 14; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d) const noexcept {
     constexpr unsigned bare = black | no_upper | no_lower;
-    if (!(a.is(bare) && b.is(bare) && c.is(black | some_upper) && d.is(black))) return 0.0;
-    return when(body_gap_down(b, c) && c.high > b.close && d.high > c.high && d.low < c.low, 100.0);
+    const auto swallows = body_gap_down(b, c) && c.high > b.close && d.high > c.high && d.low < c.low;
+    if (none(swallows)) return C::nothing;
+    return when(swallows && a.is(bare) && b.is(bare) && c.is(black | some_upper) && d.is(black), 100.0);
   }
 };
 
@@ -99,14 +110,15 @@ struct Breakaway {
   }
   static constexpr int warmup(const NoParams&) { return 15; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
-                    const Candle& e) const noexcept {
-    if (!a.is(long_body) || a.color() != b.color() || b.color() != d.color() || d.color() == e.color()) return 0.0;
-    const bool fall = body_gap_down(a, b) && c.high < b.high && c.low < b.low && d.high < c.high && d.low < c.low;
-    const bool rise = body_gap_up(a, b) && c.high > b.high && c.low > b.low && d.high > c.high && d.low > c.low;
-    const bool found =
-        a.is(black) ? fall && e.close > b.open && e.close < a.close : rise && e.close < b.open && e.close > a.close;
-    return when(found, 100.0 * e.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
+    const auto fall = body_gap_down(a, b) && c.high < b.high && c.low < b.low && d.high < c.high && d.low < c.low;
+    const auto rise = body_gap_up(a, b) && c.high > b.high && c.low > b.low && d.high > c.high && d.low > c.low;
+    const auto back_up = fall && a.is(black) && e.close > b.open && e.close < a.close;
+    const auto back_down = rise && a.is(white) && e.close < b.open && e.close > a.close;
+    const auto found = (back_up || back_down) && !differ(a, b) && !differ(b, d) && differ(d, e);
+    if (none(found)) return C::nothing;
+    return when(found && a.is(long_body), 100.0 * e.color());
   }
 };
 
@@ -119,11 +131,13 @@ struct LadderBottom {
   }
   static constexpr int warmup(const NoParams&) { return 15; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
-                    const Candle& e) const noexcept {
-    if (!(a.is(black) && b.is(black) && c.is(black) && d.is(black | some_upper) && e.is(white))) return 0.0;
-    const bool falls = b.open < a.open && c.open < b.open && b.close < a.close && c.close < b.close;
-    return when(falls && e.open > d.open && e.close > d.high, 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
+    const auto colors = a.is(black) && b.is(black) && c.is(black) && d.is(black) && e.is(white);
+    const auto falls = b.open < a.open && c.open < b.open && b.close < a.close && c.close < b.close;
+    const auto found = colors && falls && e.open > d.open && e.close > d.high;
+    if (none(found)) return C::nothing;
+    return when(found && d.is(some_upper), 100.0);
   }
 };
 
@@ -138,14 +152,15 @@ struct MatHold {
 
   explicit MatHold(const MiddleParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
-                    const Candle& e) const noexcept {
-    if (!(a.is(white | long_body) && b.is(black | short_body) && c.is(short_body) && d.is(short_body) && e.is(white)))
-      return 0.0;
-    const double least = a.close - a.body * penetration;
-    const bool held = c.bottom() < a.close && d.bottom() < a.close && c.bottom() > least && d.bottom() > least;
-    const bool falls = body_gap_up(a, b) && c.top() < b.open && d.top() < c.top();
-    return when(held && falls && e.open > d.close && e.close > larger(larger(b.high, c.high), d.high), 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
+    const auto least = a.close - a.body * penetration;
+    const auto held = c.bottom() < a.close && d.bottom() < a.close && c.bottom() > least && d.bottom() > least;
+    const auto falls = body_gap_up(a, b) && c.top() < b.open && d.top() < c.top();
+    const auto on = e.open > d.close && e.close > larger(larger(b.high, c.high), d.high);
+    const auto found = held && falls && on && a.is(white) && b.is(black) && e.is(white);
+    if (none(found)) return C::nothing;
+    return when(found && a.is(long_body) && b.is(short_body) && c.is(short_body) && d.is(short_body), 100.0);
   }
 
   double penetration;
@@ -160,15 +175,18 @@ struct RiseFallThreeMethods {
   }
   static constexpr int warmup(const NoParams&) { return 15; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d,
-                    const Candle& e) const noexcept {
-    if (!(a.is(long_body) && b.is(short_body) && c.is(short_body) && d.is(short_body) && e.is(long_body))) return 0.0;
-    const double side = a.color();
-    if (b.color() == side || c.color() == side || d.color() == side || e.color() != side) return 0.0;
-    const auto meets = [&a](const Candle& x) { return x.bottom() < a.high && x.top() > a.low; };
-    const bool back = c.close * side < b.close * side && d.close * side < c.close * side;
-    const bool on = e.open * side > d.close * side && e.close * side > a.close * side;
-    return when(meets(b) && meets(c) && meets(d) && back && on, 100.0 * side);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
+    const auto colors = differ(a, b) && differ(a, c) && differ(a, d) && !differ(a, e);
+    if (none(colors)) return C::nothing;
+    const auto side = a.color();
+    const auto meets = [&a](const C& x) { return x.bottom() < a.high && x.top() > a.low; };
+    const auto back = c.close * side < b.close * side && d.close * side < c.close * side;
+    const auto on = e.open * side > d.close * side && e.close * side > a.close * side;
+    const auto found = colors && meets(b) && meets(c) && meets(d) && back && on;
+    if (none(found)) return C::nothing;
+    const auto sizes = a.is(long_body) && b.is(short_body) && c.is(short_body) && d.is(short_body) && e.is(long_body);
+    return when(found && sizes, 100.0 * side);
   }
 };
 
@@ -181,10 +199,10 @@ struct Hikkake {
   }
   static constexpr int warmup(const NoParams&) { return 6; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d, const Candle& e,
-                    const Candle& f) const noexcept {
-    return confirmed({hikkake(a, b, c), hikkake(b, c, d), hikkake(c, d, e), hikkake(d, e, f)}, {&b, &c, &d},
-                     {&d, &e, &f});
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e, const C& f) const noexcept {
+    return confirmed<C>({hikkake(a, b, c), hikkake(b, c, d), hikkake(c, d, e), hikkake(d, e, f)}, {&b, &c, &d},
+                        {&d, &e, &f});
   }
 };
 
@@ -197,15 +215,18 @@ struct ModifiedHikkake {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c, const Candle& d, const Candle& e,
-                    const Candle& f, const Candle& g) const noexcept {
-    const auto found = [](const Candle& p, const Candle& q, const Candle& r, const Candle& s) {
-      const double side = q.high < p.high && q.low > p.low ? hikkake(q, r, s) : 0.0;
-      const bool at_end = side > 0.0 ? q.close <= q.low + q.near() : q.close >= q.high - q.near();
-      return when(side != 0.0 && at_end, side);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e, const C& f,
+                                const C& g) const noexcept {
+    const auto found = [](const C& p, const C& q, const C& r, const C& s) -> typename C::Number {
+      const auto side = when(q.high < p.high && q.low > p.low, hikkake(q, r, s));
+      if (none(side != 0.0)) return C::nothing;
+      const auto low_end = side > 0.0 && q.close <= q.low + q.near();
+      const auto high_end = side < 0.0 && q.close >= q.high - q.near();
+      return when(low_end || high_end, side);
     };
-    return confirmed({found(a, b, c, d), found(b, c, d, e), found(c, d, e, f), found(d, e, f, g)}, {&c, &d, &e},
-                     {&e, &f, &g});
+    return confirmed<C>({found(a, b, c, d), found(b, c, d, e), found(c, d, e, f), found(d, e, f, g)}, {&c, &d, &e},
+                        {&e, &f, &g});
   }
 };
 

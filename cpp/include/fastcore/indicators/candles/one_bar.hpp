@@ -13,7 +13,8 @@ struct BeltHold {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(long_body | white | no_lower) || a.is(long_body | black | no_upper), 100.0 * a.color());
   }
 };
@@ -27,7 +28,8 @@ struct ClosingMarubozu {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(long_body | white | no_upper) || a.is(long_body | black | no_lower), 100.0 * a.color());
   }
 };
@@ -38,7 +40,10 @@ struct Doji {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept { return when(a.is(doji), 100.0); }
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
+    return when(a.is(doji), 100.0);
+  }
 };
 
 struct DragonflyDoji {
@@ -49,7 +54,10 @@ struct DragonflyDoji {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept { return when(a.is(doji | no_upper | some_lower), 100.0); }
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
+    return when(a.is(doji | no_upper | some_lower), 100.0);
+  }
 };
 
 struct GravestoneDoji {
@@ -60,7 +68,10 @@ struct GravestoneDoji {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept { return when(a.is(doji | no_lower | some_upper), 100.0); }
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
+    return when(a.is(doji | no_lower | some_upper), 100.0);
+  }
 };
 
 struct HighWave {
@@ -70,7 +81,8 @@ struct HighWave {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(short_body | longest_upper | longest_lower), 100.0 * a.color());
   }
 };
@@ -82,7 +94,8 @@ struct LongLeggedDoji {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(doji | long_lower) || a.is(doji | long_upper), 100.0);
   }
 };
@@ -94,7 +107,8 @@ struct LongLine {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(long_body | short_upper | short_lower), 100.0 * a.color());
   }
 };
@@ -106,7 +120,8 @@ struct Marubozu {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(long_body | no_upper | no_lower), 100.0 * a.color());
   }
 };
@@ -120,10 +135,11 @@ struct RickshawMan {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
-    if (!a.is(doji | long_lower | long_upper)) return 0.0;
-    const double middle = a.low + (a.high - a.low) / 2.0;
-    return when(a.bottom() <= middle + a.near() && a.top() >= middle - a.near(), 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
+    const auto middle = a.low + (a.high - a.low) / 2.0;
+    const auto legged = a.is(doji | long_lower | long_upper);
+    return when(legged && a.bottom() <= middle + a.near() && a.top() >= middle - a.near(), 100.0);
   }
 };
 
@@ -134,7 +150,8 @@ struct ShortLine {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(short_body | short_upper | short_lower), 100.0 * a.color());
   }
 };
@@ -146,7 +163,8 @@ struct SpinningTop {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
     return when(a.is(short_body | long_upper | long_lower), 100.0 * a.color());
   }
 };
@@ -158,7 +176,10 @@ struct Takuri {
   }
   static constexpr int warmup(const NoParams&) { return 11; }
 
-  double operator()(const Candle& a) const noexcept { return when(a.is(doji | no_upper | longest_lower), 100.0); }
+  template <class C>
+  typename C::Number operator()(const C& a) const noexcept {
+    return when(a.is(doji | no_upper | longest_lower), 100.0);
+  }
 };
 
 }  // namespace fastcore::candle

@@ -1,14 +1,13 @@
 // Patterns of three candles: a, b and c, in this order.
 #pragma once
 
-#include <cmath>
-
 #include "fastcore/candles/pattern.hpp"
 
 namespace fastcore::candle {
 
 /// Whether a white b closes above a white a, from within or near its body.
-inline bool climb(const Candle& a, const Candle& b) noexcept {
+template <class C>
+auto climb(const C& a, const C& b) noexcept {
   return b.close > a.close && b.open > a.open && b.open <= a.close + a.near();
 }
 
@@ -21,8 +20,11 @@ struct TwoCrows {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(white | long_body) && b.is(black) && c.is(black) && body_gap_up(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto above = a.is(white) && b.is(black) && c.is(black) && body_gap_up(a, b);
+    if (none(above)) return C::nothing;
+    const auto found = above && a.is(long_body);
     return when(found && c.open < b.open && c.open > b.close && c.close > a.open && c.close < a.close, -100.0);
   }
 };
@@ -35,10 +37,12 @@ struct ThreeInside {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (!a.is(long_body) || b.is(long_body) || b.top() >= a.top() || b.bottom() <= a.bottom()) return 0.0;
-    const bool beyond = a.is(white) ? c.is(black) && c.close < a.open : c.is(white) && c.close > a.open;
-    return when(beyond, -100.0 * a.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto inside = b.top() < a.top() && b.bottom() > a.bottom();
+    const auto beyond =
+        (a.is(white) && c.is(black) && c.close < a.open) || (a.is(black) && c.is(white) && c.close > a.open);
+    return when(inside && beyond && a.is(long_body) && !b.is(long_body), -100.0 * a.color());
   }
 };
 
@@ -50,10 +54,11 @@ struct ThreeOutside {
   }
   static constexpr int warmup(const NoParams&) { return 4; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (a.color() == b.color()) return 0.0;
-    const bool covers = b.top() > a.top() && b.bottom() < a.bottom();
-    return when(covers && (b.is(white) ? c.close > b.close : c.close < b.close), 100.0 * b.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto covers = differ(a, b) && b.top() > a.top() && b.bottom() < a.bottom();
+    const auto further = (b.is(white) && c.close > b.close) || (b.is(black) && c.close < b.close);
+    return when(covers && further, 100.0 * b.color());
   }
 };
 
@@ -66,8 +71,9 @@ struct ThreeStarsInSouth {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(black | long_body | long_lower) && b.is(black | some_lower) &&
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto found = a.is(black | long_body | long_lower) && b.is(black | some_lower) &&
                        c.is(black | short_body | no_lower | no_upper);
     return when(found && b.body < a.body && b.open > a.close && b.open <= a.high && b.low < a.close && b.low >= a.low &&
                     c.low > b.low && c.high < b.high,
@@ -84,10 +90,11 @@ struct ThreeWhiteSoldiers {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
     constexpr unsigned soldier = white | no_upper;
-    if (!(a.is(soldier) && b.is(soldier) && c.is(soldier | long_body))) return 0.0;
-    return when(climb(a, b) && climb(b, c) && b.body > a.body - a.far() && c.body > b.body - b.far(), 100.0);
+    const auto found = a.is(soldier) && b.is(soldier) && c.is(soldier | long_body);
+    return when(found && climb(a, b) && climb(b, c) && b.body > a.body - a.far() && c.body > b.body - b.far(), 100.0);
   }
 };
 
@@ -102,12 +109,13 @@ struct AbandonedBaby {
 
   explicit AbandonedBaby(const PenetrationParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (!(a.is(long_body) && b.is(doji) && c.is(long_body))) return 0.0;
-    const double reach = a.body * penetration;
-    const bool down = a.is(white) && c.is(black) && c.close < a.close - reach && gap_up(a, b) && gap_down(b, c);
-    const bool up = a.is(black) && c.is(white) && c.close > a.close + reach && gap_down(a, b) && gap_up(b, c);
-    return when(down || up, 100.0 * c.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto depth = a.body * penetration;
+    const auto down = gap_up(a, b) && gap_down(b, c) && a.is(white) && c.is(black) && c.close < a.close - depth;
+    const auto up = gap_down(a, b) && gap_up(b, c) && a.is(black) && c.is(white) && c.close > a.close + depth;
+    if (none(down || up)) return C::nothing;
+    return when((down || up) && a.is(long_body) && b.is(doji) && c.is(long_body), 100.0 * c.color());
   }
 
   double penetration;
@@ -122,14 +130,15 @@ struct AdvanceBlock {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (!(a.is(white | long_body | short_upper) && b.is(white) && c.is(white))) return 0.0;
-    if (!(climb(a, b) && climb(b, c))) return 0.0;
-    const bool shorter = c.body < b.body;
-    const bool weaker = (b.body < a.body - a.far() && c.body < b.body + b.near()) || c.body < b.body - b.far() ||
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto rises = a.is(white) && b.is(white) && c.is(white) && climb(a, b) && climb(b, c);
+    if (none(rises)) return C::nothing;
+    const auto shorter = c.body < b.body;
+    const auto weaker = (b.body < a.body - a.far() && c.body < b.body + b.near()) || c.body < b.body - b.far() ||
                         (shorter && b.body < a.body && (c.is(tall_upper) || b.is(tall_upper))) ||
                         (shorter && c.is(long_upper));
-    return when(weaker, -100.0);
+    return when(rises && a.is(long_body | short_upper) && weaker, -100.0);
   }
 };
 
@@ -144,8 +153,11 @@ struct EveningDojiStar {
 
   explicit EveningDojiStar(const PenetrationParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(white | long_body) && b.is(doji) && c.is(black | long_body) && body_gap_up(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto apart = a.is(white) && c.is(black) && body_gap_up(a, b);
+    if (none(apart)) return C::nothing;
+    const auto found = apart && a.is(long_body) && b.is(doji) && c.is(long_body);
     return when(found && c.close < a.close - a.body * penetration, -100.0);
   }
 
@@ -163,8 +175,11 @@ struct EveningStar {
 
   explicit EveningStar(const PenetrationParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(white | long_body) && !b.is(long_body) && c.is(black | long_body) && body_gap_up(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto apart = a.is(white) && c.is(black) && body_gap_up(a, b);
+    if (none(apart)) return C::nothing;
+    const auto found = apart && a.is(long_body) && !b.is(long_body) && c.is(long_body);
     return when(found && c.close < a.close - a.body * penetration, -100.0);
   }
 
@@ -180,12 +195,14 @@ struct GapSideSideWhite {
   }
   static constexpr int warmup(const NoParams&) { return 8; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (!(b.is(white) && c.is(white))) return 0.0;
-    const bool up = body_gap_up(a, b) && body_gap_up(a, c);
-    const bool down = body_gap_down(a, b) && body_gap_down(a, c);
-    const bool alike = within(c.body, b.body, b.near()) && within(c.open, b.open, b.equal());
-    return when((up || down) && alike, up ? 100.0 : -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto up = body_gap_up(a, b) && body_gap_up(a, c);
+    const auto down = body_gap_down(a, b) && body_gap_down(a, c);
+    const auto apart = (up || down) && b.is(white) && c.is(white);
+    if (none(apart)) return C::nothing;
+    const auto alike = within(c.body, b.body, b.near()) && within(c.open, b.open, b.equal());
+    return when(apart && alike, either(up, 100.0, -100.0));
   }
 };
 
@@ -198,9 +215,10 @@ struct IdenticalThreeCrows {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
     constexpr unsigned crow = black | no_lower;
-    const bool found = a.is(crow) && b.is(crow) && c.is(crow) && a.close > b.close && b.close > c.close;
+    const auto found = a.is(crow) && b.is(crow) && c.is(crow) && a.close > b.close && b.close > c.close;
     return when(found && within(b.open, a.close, a.equal()) && within(c.open, b.close, b.equal()), -100.0);
   }
 };
@@ -216,8 +234,11 @@ struct MorningDojiStar {
 
   explicit MorningDojiStar(const PenetrationParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(doji) && c.is(white | long_body) && body_gap_down(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto apart = a.is(black) && c.is(white) && body_gap_down(a, b);
+    if (none(apart)) return C::nothing;
+    const auto found = apart && a.is(long_body) && b.is(doji) && c.is(long_body);
     return when(found && c.close > a.close + a.body * penetration, 100.0);
   }
 
@@ -235,8 +256,11 @@ struct MorningStar {
 
   explicit MorningStar(const PenetrationParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(black | long_body) && !b.is(long_body) && c.is(white | long_body) && body_gap_down(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto apart = a.is(black) && c.is(white) && body_gap_down(a, b);
+    if (none(apart)) return C::nothing;
+    const auto found = apart && a.is(long_body) && !b.is(long_body) && c.is(long_body);
     return when(found && c.close > a.close + a.body * penetration, 100.0);
   }
 
@@ -252,8 +276,9 @@ struct StalledPattern {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(white | long_body) && b.is(white | long_body | no_upper) && c.is(white | short_body);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto found = a.is(white | long_body) && b.is(white | long_body | no_upper) && c.is(white | short_body);
     return when(found && climb(a, b) && c.close > b.close && c.open >= b.close - c.body - b.near(), -100.0);
   }
 };
@@ -267,8 +292,9 @@ struct StickSandwich {
   }
   static constexpr int warmup(const NoParams&) { return 8; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(black) && b.is(white) && c.is(black) && b.low > a.close;
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto found = a.is(black) && b.is(white) && c.is(black) && b.low > a.close;
     return when(found && within(c.close, a.close, a.equal()), 100.0);
   }
 };
@@ -282,11 +308,14 @@ struct TasukiGap {
   }
   static constexpr int warmup(const NoParams&) { return 8; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (b.color() == c.color() || !(c.open < b.top() && c.open > b.bottom())) return 0.0;
-    const bool up = b.is(white) && body_gap_up(a, b) && c.close < b.open && c.close > a.top();
-    const bool down = b.is(black) && body_gap_down(a, b) && c.close > b.open && c.close < a.bottom();
-    return when((up || down) && std::fabs(b.body - c.body) < b.near(), 100.0 * b.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto up = b.is(white) && body_gap_up(a, b) && c.close < b.open && c.close > a.top();
+    const auto down = b.is(black) && body_gap_down(a, b) && c.close > b.open && c.close < a.bottom();
+    const auto apart = (up || down) && differ(b, c);
+    if (none(apart)) return C::nothing;
+    const auto from = c.open < b.top() && c.open > b.bottom();
+    return when(apart && from && absolute(b.body - c.body) < b.near(), 100.0 * b.color());
   }
 };
 
@@ -298,10 +327,13 @@ struct Tristar {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (!a.is(doji) || b.body > a.flat() || c.body > a.flat()) return 0.0;
-    if (body_gap_up(a, b) && c.top() < b.top()) return -100.0;
-    return when(body_gap_down(a, b) && c.bottom() > b.bottom(), 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto above = body_gap_up(a, b) && c.top() < b.top();
+    const auto below = body_gap_down(a, b) && c.bottom() > b.bottom();
+    if (none(above || below)) return C::nothing;
+    const auto flat = a.is(doji) && b.body <= a.flat() && c.body <= a.flat();
+    return when(flat && (above || below), either(above, -100.0, 100.0));
   }
 };
 
@@ -314,8 +346,9 @@ struct UniqueThreeRiver {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(black) && c.is(white | short_body);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto found = a.is(black | long_body) && b.is(black) && c.is(white | short_body);
     return when(found && b.close > a.close && b.open <= a.open && b.low < a.low && c.open > b.low, 100.0);
   }
 };
@@ -329,8 +362,11 @@ struct UpsideGapTwoCrows {
   }
   static constexpr int warmup(const NoParams&) { return 13; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    const bool found = a.is(white | long_body) && b.is(black) && !b.is(long_body) && c.is(black) && body_gap_up(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto above = a.is(white) && b.is(black) && c.is(black) && body_gap_up(a, b);
+    if (none(above)) return C::nothing;
+    const auto found = above && a.is(long_body) && !b.is(long_body);
     return when(found && c.open > b.open && c.close < b.close && c.close > a.close, -100.0);
   }
 };
@@ -344,9 +380,11 @@ struct GapThreeMethods {
   }
   static constexpr int warmup(const NoParams&) { return 3; }
 
-  double operator()(const Candle& a, const Candle& b, const Candle& c) const noexcept {
-    if (a.color() != b.color() || b.color() == c.color()) return 0.0;
-    const bool gap = a.is(white) ? body_gap_up(a, b) : body_gap_down(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
+    const auto apart = (a.is(white) && body_gap_up(a, b)) || (a.is(black) && body_gap_down(a, b));
+    const auto gap = apart && !differ(a, b) && differ(b, c);
+    if (none(gap)) return C::nothing;
     return when(gap && c.open < b.top() && c.open > b.bottom() && c.close < a.top() && c.close > a.bottom(),
                 100.0 * a.color());
   }

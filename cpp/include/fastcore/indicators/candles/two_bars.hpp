@@ -6,16 +6,19 @@
 namespace fastcore::candle {
 
 /// 100 where the body of b lies within that of a, 80 where it shares an end with it, else 0.
-inline double inside(const Candle& a, const Candle& b) noexcept {
-  if (b.top() < a.top() && b.bottom() > a.bottom()) return 100.0;
-  return when(b.top() <= a.top() && b.bottom() >= a.bottom(), 80.0);
+template <class C>
+typename C::Number inside(const C& a, const C& b) noexcept {
+  const auto apart = b.top() < a.top() && b.bottom() > a.bottom();
+  return when(b.top() <= a.top() && b.bottom() >= a.bottom(), either(apart, 100.0, 80.0));
 }
 
 /// Whether a marubozu is followed by one of the other color, a gap away on the side of that color.
-inline bool kicks(const Candle& a, const Candle& b) noexcept {
+template <class C>
+auto kicks(const C& a, const C& b) noexcept {
   constexpr unsigned marubozu = long_body | no_upper | no_lower;
-  if (!(a.is(marubozu) && b.is(marubozu))) return false;
-  return (a.is(black) && b.is(white) && gap_up(a, b)) || (a.is(white) && b.is(black) && gap_down(a, b));
+  const auto apart = (a.is(black) && b.is(white) && gap_up(a, b)) || (a.is(white) && b.is(black) && gap_down(a, b));
+  if (none(apart)) return apart;
+  return apart && a.is(marubozu) && b.is(marubozu);
 }
 
 struct Counterattack {
@@ -26,8 +29,9 @@ struct Counterattack {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(long_body) && b.is(long_body) && a.color() == -b.color();
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto found = differ(a, b) && a.is(long_body) && b.is(long_body);
     return when(found && within(b.close, a.close, a.equal()), 100.0 * b.color());
   }
 };
@@ -43,9 +47,11 @@ struct DarkCloudCover {
 
   explicit DarkCloudCover(const MiddleParams& p) : penetration(p.penetration) {}
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(white | long_body) && b.is(black) && b.open > a.high;
-    return when(found && b.close > a.open && b.close < a.close - a.body * penetration, -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto above = a.is(white) && b.is(black) && b.open > a.high;
+    if (none(above)) return C::nothing;
+    return when(above && a.is(long_body) && b.close > a.open && b.close < a.close - a.body * penetration, -100.0);
   }
 
   double penetration;
@@ -59,9 +65,11 @@ struct DojiStar {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    if (!(a.is(long_body) && b.is(doji))) return 0.0;
-    return when(a.is(white) ? body_gap_up(a, b) : body_gap_down(a, b), -100.0 * a.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto apart = a.is(white) ? body_gap_up(a, b) : body_gap_down(a, b);
+    if (none(apart)) return C::nothing;
+    return when(apart && a.is(long_body) && b.is(doji), -100.0 * a.color());
   }
 };
 
@@ -74,12 +82,12 @@ struct Engulfing {
   }
   static constexpr int warmup(const NoParams&) { return 3; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    if (a.color() == b.color()) return 0.0;
-    const bool covers = b.top() >= a.top() && b.bottom() <= a.bottom();
-    const bool wider = b.top() > a.top() || b.bottom() < a.bottom();
-    const bool both = b.top() != a.top() && b.bottom() != a.bottom();
-    return when(covers && wider, (both ? 100.0 : 80.0) * b.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto covers = b.top() >= a.top() && b.bottom() <= a.bottom();
+    const auto wider = b.top() > a.top() || b.bottom() < a.bottom();
+    const auto both = b.top() != a.top() && b.bottom() != a.bottom();
+    return when(differ(a, b) && covers && wider, either(both, 100.0, 80.0) * b.color());
   }
 };
 
@@ -90,7 +98,8 @@ struct Hammer {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
     return when(b.is(short_body | long_lower | no_upper) && b.bottom() <= a.low + a.near(), 100.0);
   }
 };
@@ -103,7 +112,8 @@ struct HangingMan {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
     return when(b.is(short_body | long_lower | no_upper) && b.bottom() >= a.high - a.near(), -100.0);
   }
 };
@@ -117,8 +127,9 @@ struct Harami {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const double depth = inside(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto depth = inside(a, b);
     return when(depth > 0.0 && a.is(long_body) && !b.is(long_body), -depth * a.color());
   }
 };
@@ -132,8 +143,9 @@ struct HaramiCross {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const double depth = inside(a, b);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto depth = inside(a, b);
     return when(depth > 0.0 && a.is(long_body) && b.is(doji), -depth * a.color());
   }
 };
@@ -147,8 +159,9 @@ struct HomingPigeon {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(black) && !b.is(long_body);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto found = a.is(black | long_body) && b.is(black) && !b.is(long_body);
     return when(found && b.open < a.open && b.close > a.close, 100.0);
   }
 };
@@ -161,9 +174,11 @@ struct InNeck {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(white) && b.open < a.low;
-    return when(found && b.close >= a.close && b.close <= a.close + a.equal(), -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    if (none(below)) return C::nothing;
+    return when(below && a.is(long_body) && b.close >= a.close && b.close <= a.close + a.equal(), -100.0);
   }
 };
 
@@ -175,8 +190,11 @@ struct InvertedHammer {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    return when(b.is(short_body | long_upper | no_lower) && body_gap_down(a, b), 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto below = body_gap_down(a, b);
+    if (none(below)) return C::nothing;
+    return when(below && b.is(short_body | long_upper | no_lower), 100.0);
   }
 };
 
@@ -188,7 +206,10 @@ struct Kicking {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept { return when(kicks(a, b), 100.0 * b.color()); }
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    return when(kicks(a, b), 100.0 * b.color());
+  }
 };
 
 struct KickingByLength {
@@ -199,8 +220,9 @@ struct KickingByLength {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    return when(kicks(a, b), 100.0 * (b.body > a.body ? b.color() : a.color()));
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    return when(kicks(a, b), 100.0 * either(b.body > a.body, b.color(), a.color()));
   }
 };
 
@@ -211,7 +233,8 @@ struct MatchingLow {
   }
   static constexpr int warmup(const NoParams&) { return 7; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
     return when(a.is(black) && b.is(black) && within(b.close, a.close, a.equal()), 100.0);
   }
 };
@@ -224,9 +247,11 @@ struct OnNeck {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(white) && b.open < a.low;
-    return when(found && within(b.close, a.low, a.equal()), -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    if (none(below)) return C::nothing;
+    return when(below && a.is(long_body) && within(b.close, a.low, a.equal()), -100.0);
   }
 };
 
@@ -239,9 +264,12 @@ struct Piercing {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(white | long_body) && b.open < a.low;
-    return when(found && b.close < a.open && b.close > a.close + a.body * 0.5, 100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    if (none(below)) return C::nothing;
+    const auto back = b.close < a.open && b.close > a.close + a.body * 0.5;
+    return when(below && back && a.is(long_body) && b.is(long_body), 100.0);
   }
 };
 
@@ -254,9 +282,10 @@ struct SeparatingLines {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool held = b.is(long_body | white | no_lower) || b.is(long_body | black | no_upper);
-    return when(held && a.color() == -b.color() && within(b.open, a.open, a.equal()), 100.0 * b.color());
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto held = b.is(long_body | white | no_lower) || b.is(long_body | black | no_upper);
+    return when(held && differ(a, b) && within(b.open, a.open, a.equal()), 100.0 * b.color());
   }
 };
 
@@ -268,8 +297,11 @@ struct ShootingStar {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    return when(b.is(short_body | long_upper | no_lower) && body_gap_up(a, b), -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto above = body_gap_up(a, b);
+    if (none(above)) return C::nothing;
+    return when(above && b.is(short_body | long_upper | no_lower), -100.0);
   }
 };
 
@@ -282,9 +314,12 @@ struct Thrusting {
   }
   static constexpr int warmup(const NoParams&) { return 12; }
 
-  double operator()(const Candle& a, const Candle& b) const noexcept {
-    const bool found = a.is(black | long_body) && b.is(white) && b.open < a.low;
-    return when(found && b.close > a.close + a.equal() && b.close <= a.close + a.body * 0.5, -100.0);
+  template <class C>
+  typename C::Number operator()(const C& a, const C& b) const noexcept {
+    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    if (none(below)) return C::nothing;
+    const auto back = b.close > a.close + a.equal() && b.close <= a.close + a.body * 0.5;
+    return when(below && back && a.is(long_body), -100.0);
   }
 };
 
