@@ -26,10 +26,11 @@ bool all_finite(const std::array<const double*, Columns>& x, std::size_t n) noex
   using Bits = long long __attribute__((vector_size(32)));
   Bits left[Columns] = {};
   std::size_t i = 0;
-  for (; i + lane_count <= n; i += lane_count) {
+  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
     for (std::size_t k = 0; k < Columns; ++k) {
       const Lanes v = load<Lanes>(x[k] + i);
-      left[k] |= reinterpret_cast<Bits>(v - v);
+      const Lanes w = load<Lanes>(x[k] + i + lane_count);
+      left[k] |= reinterpret_cast<Bits>(v - v) | reinterpret_cast<Bits>(w - w);
     }
   }
   bool finite = true;
@@ -72,6 +73,13 @@ template <class T, class = void>
 struct CellsOf : std::integral_constant<std::size_t, decltype(T::spec())::output_count> {};
 template <class T>
 struct CellsOf<T, std::void_t<typename T::Block>> : std::integral_constant<std::size_t, T::cells> {};
+
+/// Rows that T takes at once. A window gains by long chunks, whose last rows make no group; others by staying in the
+/// cache, unless they say otherwise.
+template <class T, class = void>
+struct BatchRows : std::integral_constant<std::size_t, IsWindowed<T>::value ? chunk_rows : chunk_rows / 2> {};
+template <class T>
+struct BatchRows<T, std::void_t<decltype(T::batch_rows)>> : std::integral_constant<std::size_t, T::batch_rows> {};
 
 /// How many of T's inputs decide whether a row counts: all, unless it says otherwise.
 template <class T, class = void>
@@ -152,8 +160,7 @@ class Node {
 
   /// As n steps over columns, faster.
   void run(Inputs in, Outputs out, std::size_t n) noexcept {
-    // A window gains by longer chunks, whose last rows make no group; others by staying in the cache.
-    constexpr std::size_t most = IsWindowed<T>::value ? chunk_rows : chunk_rows / 2;
+    constexpr std::size_t most = detail::BatchRows<T>::value;
     for (std::size_t done = 0; done < n; done += most) {
       const std::size_t rows = n - done < most ? n - done : most;
       if (detail::all_finite(in, rows)) {

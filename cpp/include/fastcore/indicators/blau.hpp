@@ -6,6 +6,7 @@
 
 #include "fastcore/indicators/changes.hpp"
 #include "fastcore/indicators/range_position.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/onset.hpp"
 
 namespace fastcore {
@@ -19,6 +20,12 @@ class TwiceSmoothed {
   Pair operator()(const Pair& x) noexcept {
     const Pair once = first_(x);
     return first_.ready() ? second_(once) : Pair{quiet_nan, quiet_nan};
+  }
+  /// As n calls once it is ready; no column of x and out overlaps another.
+  void run(const std::array<const double*, 2>& x, std::size_t n, const std::array<double*, 2>& out) noexcept {
+    double once[2][chunk_rows];
+    first_.run(x, n, {once[0], once[1]});
+    second_.run({once[0], once[1]}, n, out);
   }
   bool ready() const noexcept { return second_.ready(); }
   template <class Archive>
@@ -57,6 +64,22 @@ class Tsi {
     if (first) return quiet_nan;
     const Pair both = smooth_(Pair{change, std::fabs(change)});
     return both[1] > 0.0 ? 100.0 * (both[0] / both[1]) : 0.0;
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !smooth_.ready(); ++i) out[0][i] = (*this)(in[0][i]);
+    const std::size_t rest = n - i;
+    double change[chunk_rows];
+    double size[chunk_rows];
+    double changes[chunk_rows];
+    double sizes[chunk_rows];
+    change_.run(in[0] + i, rest, change);
+    for (std::size_t k = 0; k < rest; ++k) size[k] = std::fabs(change[k]);
+    smooth_.run({change, size}, rest, {changes, sizes});
+    for (std::size_t k = 0; k < rest; ++k) {
+      const double tsi = 100.0 * (changes[k] / sizes[k]);
+      out[0][i + k] = sizes[k] > 0.0 ? tsi : 0.0;
+    }
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -102,6 +125,32 @@ class Smi {
     const double half = 0.5 * both[1];
     const double smi = half > 0.0 ? 100.0 * (both[0] / half) : 0.0;
     return {smi, signal_(smi)};
+  }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !smooth_.ready(); ++i) {
+      const auto row = (*this)(in[0][i], in[1][i], in[2][i]);
+      out[0][i] = row[0];
+      out[1][i] = row[1];
+    }
+    const std::size_t rest = n - i;
+    const double* const close = in[2] + i;
+    double high[chunk_rows];
+    double low[chunk_rows];
+    double move[chunk_rows];
+    double size[chunk_rows];
+    range_.run(in[0] + i, in[1] + i, rest, high, low);
+    for (std::size_t k = 0; k < rest; ++k) {
+      move[k] = ((close[k] - high[k]) + (close[k] - low[k])) * 0.5;
+      size[k] = high[k] - low[k];
+    }
+    smooth_.run({move, size}, rest, {high, low});
+    for (std::size_t k = 0; k < rest; ++k) {
+      const double half = 0.5 * low[k];
+      const double smi = 100.0 * (high[k] / half);
+      out[0][i + k] = half > 0.0 ? smi : 0.0;
+    }
+    signal_.run(out[0] + i, rest, out[1] + i);
   }
   template <class Archive>
   void state(Archive& archive) {

@@ -129,6 +129,24 @@ class Fractal {
     left_low_ = before_lowest_.push(bottom);
     return {top > highest ? 100.0 : 0.0, bottom < lowest ? 100.0 : 0.0};
   }
+
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    double tried[chunk_rows];
+    double before[chunk_rows + 1];  // the extremum of the bars before each bar that is tried
+    double after[chunk_rows];
+    highs_.run(in[0], n, [&](std::size_t i, double top) { tried[i] = top; });
+    after_highest_.run(in[0], n, after);
+    before[0] = left_high_;
+    before_highest_.run(tried, n, before + 1);
+    left_high_ = before[n];
+    for (std::size_t i = 0; i < n; ++i) out[0][i] = tried[i] > before[i] && tried[i] > after[i] ? 100.0 : 0.0;
+    lows_.run(in[1], n, [&](std::size_t i, double bottom) { tried[i] = bottom; });
+    after_lowest_.run(in[1], n, after);
+    before[0] = left_low_;
+    before_lowest_.run(tried, n, before + 1);
+    left_low_ = before[n];
+    for (std::size_t i = 0; i < n; ++i) out[1][i] = tried[i] < before[i] && tried[i] < after[i] ? 100.0 : 0.0;
+  }
   template <class Archive>
   void state(Archive& archive) {
     archive("highs", highs_);

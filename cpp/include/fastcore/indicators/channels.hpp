@@ -7,6 +7,7 @@
 #include "fastcore/indicators/ema.hpp"
 #include "fastcore/indicators/typical_price.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/onset.hpp"
 
 namespace fastcore {
@@ -46,6 +47,23 @@ class Kc {
     const double middle = middle_onset_() ? middle_(typical_price(high, low, close)) : quiet_nan;
     const double reach = range_onset_() ? range_(high, low, close) * nbdev_ : quiet_nan;
     return {middle + reach, middle, middle - reach};
+  }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !(middle_onset_.begun() && range_onset_.begun()); ++i)
+      put(out, i, (*this)(in[0][i], in[1][i], in[2][i]));
+    const std::size_t rest = n - i;
+    const std::array<const double*, 3> bars = {in[0] + i, in[1] + i, in[2] + i};
+    double typical[chunk_rows];
+    double reach[chunk_rows];
+    for (std::size_t k = 0; k < rest; ++k) typical[k] = typical_price(bars[0][k], bars[1][k], bars[2][k]);
+    middle_.run({typical}, {out[1] + i}, rest);
+    range_.run(bars, {reach}, rest);
+    for (std::size_t k = 0; k < rest; ++k) {
+      const double middle = out[1][i + k];
+      out[0][i + k] = middle + reach[k] * nbdev_;
+      out[2][i + k] = middle - reach[k] * nbdev_;
+    }
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -88,7 +106,32 @@ class Supertrend {
       : range_({p.period}), multiplier_(p.multiplier), missing_(p.period) {}
 
   std::array<double, 2> operator()(double high, double low, double close) noexcept {
-    const double reach = multiplier_ * range_(high, low, close);
+    return follow(multiplier_ * range_(high, low, close), high, low, close);
+  }
+  /// The ranges at once, then bar by bar in registers.
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    double reach[chunk_rows];
+    range_.run(in, {reach}, n);
+    Supertrend now = *this;
+    for (std::size_t i = 0; i < n; ++i) put(out, i, now.follow(multiplier_ * reach[i], in[0][i], in[1][i], in[2][i]));
+    *this = now;
+  }
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("range", range_);
+    archive("rows", rows_);
+    archive("begun", begun_);
+    archive("up", up_);
+    archive("upper", upper_);
+    archive("lower", lower_);
+    archive("close", close_);
+    if constexpr (Archive::loading) {
+      if (rows_ < 0 || rows_ > missing_) archive.fail("rows");
+    }
+  }
+
+ private:
+  [[gnu::always_inline]] std::array<double, 2> follow(double reach, double high, double low, double close) noexcept {
     if (rows_ < missing_) {
       ++rows_;
       return {quiet_nan, quiet_nan};
@@ -109,21 +152,7 @@ class Supertrend {
     close_ = close;
     return {up_ ? lower_ : upper_, up_ ? 1.0 : -1.0};
   }
-  template <class Archive>
-  void state(Archive& archive) {
-    archive("range", range_);
-    archive("rows", rows_);
-    archive("begun", begun_);
-    archive("up", up_);
-    archive("upper", upper_);
-    archive("lower", lower_);
-    archive("close", close_);
-    if constexpr (Archive::loading) {
-      if (rows_ < 0 || rows_ > missing_) archive.fail("rows");
-    }
-  }
 
- private:
   Atr range_;
   double multiplier_;
   double upper_ = 0.0;

@@ -2,11 +2,12 @@
 #pragma once
 
 #include <array>
-#include <cmath>
+#include <cstddef>
 
 #include "fastcore/indicators/near_zero.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/pairs.hpp"
 
 namespace fastcore {
@@ -28,15 +29,15 @@ class Correl {
         .outputs(line("correl"))
         .params(param("period", &CorrelParams::period, 1, longest_period, "pairs in the window"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const CorrelParams& p) { return p.period; }
 
   Correl(const CorrelParams& p, Arena& arena) : window_(p.period, arena) {}
 
-  double operator()(double x, double y) noexcept {
-    const auto s = window_.push(x, y);
-    if (!(s.xx > flat_part * s.raw_xx && s.yy > flat_part * s.raw_yy)) return 0.0;
-    const double r = s.xy / std::sqrt(s.xx * s.yy);
-    return r > 1.0 ? 1.0 : r < -1.0 ? -1.0 : r;
+  double operator()(double x, double y) noexcept { return correlation(window_.push(x, y)); }
+
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], in[1], n, out[0], [](const auto& s) { return correlation(s); });
   }
 
   template <class Archive>
@@ -46,6 +47,14 @@ class Correl {
 
  private:
   static constexpr double flat_part = 1e-14;  // TA-Lib's test for a difference that is nothing but rounding
+
+  template <class V>
+  static V correlation(const PairWindow::Summary<V>& s) noexcept {
+    const V one = broadcast<V>(1.0);
+    const V r = s.xy / square_root(s.xx * s.yy);
+    const V bounded = either(r > one, one, either(r < -one, -one, r));
+    return either(s.xx > flat_part * s.raw_xx && s.yy > flat_part * s.raw_yy, bounded, broadcast<V>(0.0));
+  }
 
   PairWindow window_;
 };
@@ -66,11 +75,16 @@ class Cov {
         .params(param("period", &CovParams::period, 2, longest_period, "pairs in the window"),
                 param("ddof", &CovParams::ddof, 0, 1, "taken off the number of pairs that is divided by"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const CovParams& p) { return p.period; }
 
   Cov(const CovParams& p, Arena& arena) : window_(p.period, arena), count_(p.period - p.ddof) {}
 
   double operator()(double x, double y) noexcept { return window_.push(x, y).xy / count_; }
+
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], in[1], n, out[0], [count = count_](const auto& s) { return s.xy / count; });
+  }
 
   template <class Archive>
   void state(Archive& archive) {
@@ -98,21 +112,33 @@ class Beta {
         .outputs(line("beta"))
         .params(param("period", &BetaParams::period, 1, longest_period, "returns in the window"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const BetaParams& p) { return p.period + 1; }
 
   Beta(const BetaParams& p, Arena& arena) : window_(p.period, arena) {}
 
   double operator()(double x, double y) noexcept {
-    const double rx = near_zero(x_) ? 0.0 : (x - x_) / x_;
-    const double ry = near_zero(y_) ? 0.0 : (y - y_) / y_;
+    const double rx = change(x_, x);
+    const double ry = change(y_, y);
     x_ = x;
     y_ = y;
     if (!begun_) {
       begun_ = true;
       return quiet_nan;
     }
-    const auto s = window_.push(rx, ry);
-    return s.xx > 1e-14 * s.raw_xx ? s.xy / s.xx : 0.0;
+    return slope(window_.push(rx, ry));
+  }
+
+  /// n <= chunk_rows.
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    out[0][0] = (*this)(in[0][0], in[1][0]);  // whose change is from a row before the columns
+    double rx[chunk_rows];
+    double ry[chunk_rows];
+    changes(in[0], n, rx);
+    changes(in[1], n, ry);
+    window_.run(rx, ry, n - 1, out[0] + 1, [](const auto& s) { return slope(s); });
+    x_ = in[0][n - 1];
+    y_ = in[1][n - 1];
   }
 
   template <class Archive>
@@ -124,6 +150,20 @@ class Beta {
   }
 
  private:
+  template <class V>
+  static V change(const V& from, const V& to) noexcept {
+    return either(near_zero(from), broadcast<V>(0.0), (to - from) / from);
+  }
+  static void changes(const double* x, std::size_t n, double* changed) noexcept {
+    std::size_t i = 0;
+    for (; i + lane_count < n; i += lane_count) store(changed + i, change(load<Lanes>(x + i), load<Lanes>(x + i + 1)));
+    for (; i + 1 < n; ++i) changed[i] = change(x[i], x[i + 1]);
+  }
+  template <class V>
+  static V slope(const PairWindow::Summary<V>& s) noexcept {
+    return either(s.xx > 1e-14 * s.raw_xx, s.xy / s.xx, broadcast<V>(0.0));
+  }
+
   PairWindow window_;
   double x_ = 0.0;
   double y_ = 0.0;

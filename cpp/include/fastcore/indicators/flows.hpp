@@ -10,10 +10,10 @@
 namespace fastcore {
 
 /// The volume of a bar with the sign and the size of where it closed: all of it at the high, less all at the low.
-inline double money_flow(double high, double low, double close, double volume) noexcept {
-  const double range = high - low;
-  const double flow = ((close - low) - (high - close)) / range * volume;
-  return range > 0.0 ? flow : 0.0;
+template <class V>
+V money_flow(const V& high, const V& low, const V& close, const V& volume) noexcept {
+  const V range = high - low;
+  return either(range > 0.0, ((close - low) - (high - close)) / range * volume, broadcast<V>(0.0));
 }
 
 class Ad {
@@ -71,24 +71,26 @@ class Adosc {
   double operator()(double high, double low, double close, double volume) noexcept {
     const double flow = begun_ ? money_flow(high, low, close, volume) : 0.0;
     begun_ = true;
-    fast_ = (1.0 - fast_factor_) * (fast_ - flow);
-    slow_ = (1.0 - slow_factor_) * (slow_ - flow);
-    return fast_ - slow_;
+    return follow(flow);
   }
   void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    double* const flow = out[0];
-    for (std::size_t i = 0; i < n; ++i) flow[i] = money_flow(in[0][i], in[1][i], in[2][i], in[3][i]);
-    if (n > 0 && !begun_) flow[0] = 0.0;
-    begun_ = begun_ || n > 0;
-    double fast = fast_;
-    double slow = slow_;
-    for (std::size_t i = 0; i < n; ++i) {
-      fast = (1.0 - fast_factor_) * (fast - flow[i]);
-      slow = (1.0 - slow_factor_) * (slow - flow[i]);
-      flow[i] = fast - slow;
+    Adosc now = *this;
+    const auto row = [&](std::size_t i) { out[0][i] = now(in[0][i], in[1][i], in[2][i], in[3][i]); };
+    const auto flows = [&](std::size_t i) {
+      return money_flow(load<Lanes>(in[0] + i), load<Lanes>(in[1] + i), load<Lanes>(in[2] + i), load<Lanes>(in[3] + i));
+    };
+    std::size_t i = 0;
+    if (n > 0) row(i++);
+    // The next four flows while the averages wait for their own products.
+    Lanes next = i + lane_count <= n ? flows(i) : Lanes{};
+    for (; i + 2 * lane_count <= n; i += lane_count) {
+      const Lanes flow = next;
+      next = flows(i + lane_count);
+#pragma GCC unroll 4
+      for (std::size_t k = 0; k < lane_count; ++k) out[0][i + k] = now.follow(flow[k]);
     }
-    fast_ = fast;
-    slow_ = slow;
+    for (; i < n; ++i) row(i);
+    *this = now;
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -98,6 +100,12 @@ class Adosc {
   }
 
  private:
+  double follow(double flow) noexcept {
+    fast_ = (1.0 - fast_factor_) * (fast_ - flow);
+    slow_ = (1.0 - slow_factor_) * (slow_ - flow);
+    return fast_ - slow_;
+  }
+
   double fast_factor_;
   double slow_factor_;
   double fast_ = 0.0;  // average less line
@@ -168,6 +176,22 @@ class Wad {
     if (close > before) total_ += close - smaller(low, before);
     if (close < before) total_ += close - larger(high, before);
     return total_;
+  }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    const double* const close = in[2];
+    double* const wad = out[0];
+    double total = wad[0] = (*this)(in[0][0], in[1][0], close[0]);
+    for (std::size_t i = 1; i < n; ++i) {
+      const double before = close[i - 1];
+      const double bottom = in[1][i] < before ? in[1][i] : before;
+      const double top = in[0][i] > before ? in[0][i] : before;
+      const double rise = close[i] > before ? close[i] - bottom : 0.0;
+      wad[i] = close[i] < before ? close[i] - top : rise;
+    }
+    for (std::size_t i = 1; i < n; ++i) wad[i] = total += wad[i];
+    total_ = total;
+    close_ = close[n - 1];
   }
   template <class Archive>
   void state(Archive& archive) {

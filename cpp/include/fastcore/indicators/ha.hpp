@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 
 #include "fastcore/spec.hpp"
 
@@ -28,6 +29,28 @@ class Ha {
     const double top = open_ > close_ ? open_ : close_;
     const double bottom = open_ < close_ ? open_ : close_;
     return {open_, top > high ? top : high, bottom < low ? bottom : low, close_};
+  }
+
+  /// Only the open waits for the bar before.
+  void run(const std::array<const double*, 4>& in, const std::array<double*, 4>& out, std::size_t n) noexcept {
+    if (n == 0) return;
+    const auto first = (*this)(in[0][0], in[1][0], in[2][0], in[3][0]);
+    for (std::size_t k = 0; k < 4; ++k) out[k][0] = first[k];
+    double* const opens = out[0];
+    double* const closes = out[3];
+    for (std::size_t i = 1; i < n; ++i) closes[i] = (in[0][i] + in[1][i] + in[2][i] + in[3][i]) * 0.25;
+    double open = open_;
+    for (std::size_t i = 1; i < n; ++i) opens[i] = open = (open + closes[i - 1]) * 0.5;
+    for (std::size_t i = 1; i < n; ++i) {
+      const double top = opens[i] > closes[i] ? opens[i] : closes[i];
+      out[1][i] = top > in[1][i] ? top : in[1][i];
+    }
+    for (std::size_t i = 1; i < n; ++i) {
+      const double bottom = opens[i] < closes[i] ? opens[i] : closes[i];
+      out[2][i] = bottom < in[2][i] ? bottom : in[2][i];
+    }
+    open_ = open;
+    close_ = closes[n - 1];
   }
 
   template <class Archive>

@@ -23,6 +23,7 @@ class Midpoint {
         .outputs(line("midpoint"))
         .params(param("period", &MidpointParams::period, 2, longest_period, "values in the window"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const MidpointParams& p) { return p.period; }
 
   Midpoint(const MidpointParams& p, Arena& arena) : range_(p.period, arena) {}
@@ -55,6 +56,7 @@ class Midprice {
         .outputs(line("midprice"))
         .params(param("period", &MidpointParams::period, 2, longest_period, "bars in the window"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const MidpointParams& p) { return p.period; }
 
   Midprice(const MidpointParams& p, Arena& arena) : range_(p.period, arena) {}

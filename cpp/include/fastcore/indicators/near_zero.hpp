@@ -3,6 +3,9 @@
 
 namespace fastcore {
 
-inline bool near_zero(double x) noexcept { return x > -1e-14 && x < 1e-14; }
+template <class V>
+auto near_zero(const V& x) noexcept {
+  return x > -1e-14 && x < 1e-14;
+}
 
 }  // namespace fastcore

@@ -70,7 +70,18 @@ class Cvi {
     const double average = average_(high - low);
     if (!onset_()) return quiet_nan;
     const double before = lag_(average);
-    return before != 0.0 ? 100.0 * ((average - before) / before) : 0.0;
+    return change(before, average);
+  }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double range[chunk_rows];
+    double average[chunk_rows];
+    for (std::size_t i = 0; i < n; ++i) range[i] = in[0][i] - in[1][i];
+    average_.run({range}, {average}, n);
+    const std::size_t skipped = onset_.skip(n);
+    for (std::size_t i = 0; i < skipped; ++i) out[0][i] = quiet_nan;
+    const double* const averages = average + skipped;
+    double* const cvi = out[0] + skipped;
+    lag_.run(averages, n - skipped, [=](std::size_t i, double before) { cvi[i] = change(before, averages[i]); });
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -80,6 +91,11 @@ class Cvi {
   }
 
  private:
+  static double change(double before, double average) noexcept {
+    const double percent = 100.0 * ((average - before) / before);
+    return before != 0.0 ? percent : 0.0;
+  }
+
   Ema average_;
   Lag lag_;
   Onset onset_;
@@ -216,8 +232,26 @@ class Rvi {
     const Pair now = {change > 0.0 ? deviation : 0.0, change < 0.0 ? deviation : 0.0};
     const Pair smooth = sides_(now);
     const Pair sides = bare_ ? now : smooth;
-    const double all = sides[0] + sides[1];
-    return all > 0.0 ? 100.0 * (sides[0] / all) : 50.0;
+    return share(sides[0], sides[1]);
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !onset_.begun(); ++i) out[0][i] = (*this)(in[0][i]);
+    const std::size_t rest = n - i;
+    double up[chunk_rows];
+    double down[chunk_rows];
+    double ups[chunk_rows];
+    double downs[chunk_rows];
+    change_.run(in[0] + i, rest, ups);
+    deviation_.run({in[0] + i}, {downs}, rest);
+    for (std::size_t k = 0; k < rest; ++k) {
+      up[k] = ups[k] > 0.0 ? downs[k] : 0.0;
+      down[k] = ups[k] < 0.0 ? downs[k] : 0.0;
+    }
+    sides_.run({up, down}, rest, {ups, downs});
+    const double* const raised = bare_ ? up : ups;
+    const double* const fallen = bare_ ? down : downs;
+    for (std::size_t k = 0; k < rest; ++k) out[0][i + k] = share(raised[k], fallen[k]);
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -228,6 +262,12 @@ class Rvi {
   }
 
  private:
+  static double share(double up, double down) noexcept {
+    const double all = up + down;
+    const double x = 100.0 * (up / all);
+    return all > 0.0 ? x : 50.0;
+  }
+
   Change change_;
   Windowed<Stddev> deviation_;
   Recurrences<2> sides_;  // up and down

@@ -72,6 +72,7 @@ class Minmax {
         .outputs(band("min"), band("max"))
         .params(param("period", &RollingParams::period, 2, longest_period, "values in the window"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const RollingParams& p) { return p.period; }
 
   Minmax(const RollingParams& p, Arena& arena) : range_(p.period, arena) {}

@@ -1,8 +1,11 @@
 // SAR and SAREXT: Wilder's parabolic stop, which follows the price ever faster and turns when it is hit.
 #pragma once
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 
+#include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
 
@@ -28,7 +31,7 @@ class ParabolicStop {
       : rising_(rising), falling_(falling), start_(start), offset_(offset), up_(rising.first), down_(falling.first) {}
 
   /// The stop of this bar; NaN for the first.
-  double operator()(double high, double low) noexcept {
+  [[gnu::always_inline]] double operator()(double high, double low) noexcept {
     double stop = quiet_nan;
     if (rows_ == 2) {
       stop = long_ ? rise(high, low) : fall(high, low);
@@ -68,7 +71,7 @@ class ParabolicStop {
     stop_ = start_ != 0.0 ? std::fabs(start_) : long_ ? low_ : high_;
   }
 
-  double rise(double high, double low) noexcept {
+  [[gnu::always_inline]] double rise(double high, double low) noexcept {
     if (low <= stop_) {
       long_ = false;
       double stop = above(extreme_, high);
@@ -79,16 +82,14 @@ class ParabolicStop {
       return stop;
     }
     const double stop = stop_;
-    if (high > extreme_) {
-      extreme_ = high;
-      up_ += rising_.step;
-      if (up_ > rising_.most) up_ = rising_.most;
-    }
+    // Without branches: whether a bar goes further cannot be guessed.
+    up_ = smaller(up_ + (high > extreme_ ? rising_.step : 0.0), rising_.most);
+    extreme_ = larger(high, extreme_);
     stop_ = below(stop + up_ * (extreme_ - stop), low);
     return stop;
   }
 
-  double fall(double high, double low) noexcept {
+  [[gnu::always_inline]] double fall(double high, double low) noexcept {
     if (high >= stop_) {
       long_ = true;
       double stop = below(extreme_, low);
@@ -99,24 +100,15 @@ class ParabolicStop {
       return stop;
     }
     const double stop = stop_;
-    if (low < extreme_) {
-      extreme_ = low;
-      down_ += falling_.step;
-      if (down_ > falling_.most) down_ = falling_.most;
-    }
+    down_ = smaller(down_ + (low < extreme_ ? falling_.step : 0.0), falling_.most);
+    extreme_ = smaller(low, extreme_);
     stop_ = above(stop + down_ * (extreme_ - stop), high);
     return stop;
   }
 
   /// Not within this bar and the one before.
-  double above(double stop, double high) const noexcept {
-    const double top = high_ > high ? high_ : high;
-    return stop < top ? top : stop;
-  }
-  double below(double stop, double low) const noexcept {
-    const double bottom = low_ < low ? low_ : low;
-    return stop > bottom ? bottom : stop;
-  }
+  double above(double stop, double high) const noexcept { return larger(larger(high_, high), stop); }
+  double below(double stop, double low) const noexcept { return smaller(smaller(low_, low), stop); }
 
   Acceleration rising_;
   Acceleration falling_;
@@ -155,6 +147,11 @@ class Sar {
       : stop_(0.0, 0.0, Acceleration::within(p.acceleration, p.acceleration, p.maximum),
               Acceleration::within(p.acceleration, p.acceleration, p.maximum)) {}
   double operator()(double high, double low) noexcept { return stop_(high, low); }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    ParabolicStop now = stop_;  // in registers: the caller's columns could be its fields
+    for (std::size_t i = 0; i < n; ++i) out[0][i] = now(in[0][i], in[1][i]);
+    stop_ = now;
+  }
   template <class Archive>
   void state(Archive& archive) {
     archive("stop", stop_);
@@ -203,6 +200,14 @@ class Sarext {
   double operator()(double high, double low) noexcept {
     const double stop = stop_(high, low);
     return stop_.rising() ? stop : -stop;
+  }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    ParabolicStop now = stop_;  // in registers: the caller's columns could be its fields
+    for (std::size_t i = 0; i < n; ++i) {
+      const double stop = now(in[0][i], in[1][i]);
+      out[0][i] = now.rising() ? stop : -stop;
+    }
+    stop_ = now;
   }
   template <class Archive>
   void state(Archive& archive) {

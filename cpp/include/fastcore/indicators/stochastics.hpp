@@ -1,11 +1,15 @@
 // STOCHF, STOCHRSI and KDJ: the stochastic with its first smoothing only, of the RSI, and with J.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 
 #include "fastcore/indicators/moving_average.hpp"
 #include "fastcore/indicators/range_position.hpp"
 #include "fastcore/indicators/rsi.hpp"
+#include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/onset.hpp"
 
 namespace fastcore {
@@ -30,6 +34,23 @@ class FastStochastic {
     if (!onset_()) return {quiet_nan, quiet_nan};
     const double k = bounds.position(close);
     return {k, average_(k)};
+  }
+  /// `k` and `d` do not overlap the inputs.
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    std::size_t i = 0;
+    for (; i < n && !onset_.begun(); ++i) {
+      const auto row = (*this)(in[0][i], in[1][i], in[2][i]);
+      out[0][i] = row[0];
+      out[1][i] = row[1];
+    }
+    const std::size_t rest = n - i;
+    const double* const close = in[2] + i;
+    double* const k = out[0] + i;
+    double highest[chunk_rows];
+    double lowest[chunk_rows];
+    range_.run(in[0] + i, in[1] + i, rest, highest, lowest);
+    for (std::size_t j = 0; j < rest; ++j) k[j] = PriceRange::Bounds{highest[j], lowest[j]}.position(close[j]);
+    average_.run(k, rest, out[1] + i);
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -64,6 +85,9 @@ class Stochf {
   Stochf(const StochfParams& p, Arena& arena) : stochastic_(p, arena) {}
   std::array<double, 2> operator()(double high, double low, double close) noexcept {
     return stochastic_(high, low, close);
+  }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    stochastic_.run(in, out, n);
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -104,6 +128,14 @@ class Stochrsi {
     const double rsi = rsi_(close);
     if (!onset_()) return {quiet_nan, quiet_nan};
     return stochastic_(rsi, rsi, rsi);
+  }
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 2>& out, std::size_t n) noexcept {
+    double rsi[chunk_rows];
+    rsi_.run(in, {rsi}, n);
+    const std::size_t skipped = onset_.skip(n);
+    for (double* const column : out) std::fill_n(column, skipped, quiet_nan);
+    const double* const values = rsi + skipped;
+    stochastic_.run({values, values, values}, {out[0] + skipped, out[1] + skipped}, n - skipped);
   }
   template <class Archive>
   void state(Archive& archive) {
@@ -157,6 +189,14 @@ class Kdj {
     if (!onset_()) return {quiet_nan, quiet_nan, quiet_nan};
     const double d = average_(k);
     return {k, d, 3.0 * k - 2.0 * d};
+  }
+  void run(const std::array<const double*, 3>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
+    double fast[chunk_rows];
+    stochastic_.run(in, {fast, out[0]}, n);
+    const std::size_t skipped = onset_.skip(n);
+    for (double* const column : out) std::fill_n(column, skipped, quiet_nan);
+    average_.run(out[0] + skipped, n - skipped, out[1] + skipped);
+    for (std::size_t i = skipped; i < n; ++i) out[2][i] = 3.0 * out[0][i] - 2.0 * out[1][i];
   }
   template <class Archive>
   void state(Archive& archive) {

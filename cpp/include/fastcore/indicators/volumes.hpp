@@ -7,6 +7,7 @@
 #include "fastcore/indicators/near_zero.hpp"
 #include "fastcore/indicators/sma.hpp"
 #include "fastcore/indicators/typical_price.hpp"
+#include "fastcore/quiet_nan.hpp"
 #include "fastcore/window/chunk.hpp"
 
 namespace fastcore {
@@ -84,6 +85,25 @@ class VolumeIndex {
     volume_ = volume;
     return index_;
   }
+  /// Which bars count cannot be guessed: none is jumped over.
+  void run(const double* close, const double* volume, std::size_t n, double* out) noexcept {
+    if (n == 0) return;
+    out[0] = (*this)(close[0], volume[0]);
+    double moves[chunk_rows];  // NaN where the bar does not count
+    for (std::size_t i = 1; i < n; ++i) {
+      const bool counts = (Rising ? volume[i] > volume[i - 1] : volume[i] < volume[i - 1]) && close[i - 1] != 0.0;
+      const double move = (close[i] - close[i - 1]) / close[i - 1];
+      moves[i] = counts ? move : quiet_nan;
+    }
+    double index = index_;
+    for (std::size_t i = 1; i < n; ++i) {
+      const double moved = index + index * moves[i];
+      out[i] = index = moves[i] == moves[i] ? moved : index;
+    }
+    index_ = index;
+    close_ = close[n - 1];
+    volume_ = volume[n - 1];
+  }
   template <class Archive>
   void state(Archive& archive) {
     archive("begun", begun_);
@@ -113,6 +133,9 @@ class Nvi {
   static constexpr int warmup(const NoParams&) { return 1; }
   explicit Nvi(const NoParams& = {}) noexcept {}
   double operator()(double close, double volume) noexcept { return index_(close, volume); }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    index_.run(in[0], in[1], n, out[0]);
+  }
   template <class Archive>
   void state(Archive& archive) {
     index_.state(archive);
@@ -136,6 +159,9 @@ class Pvi {
   static constexpr int warmup(const NoParams&) { return 1; }
   explicit Pvi(const NoParams& = {}) noexcept {}
   double operator()(double close, double volume) noexcept { return index_(close, volume); }
+  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    index_.run(in[0], in[1], n, out[0]);
+  }
   template <class Archive>
   void state(Archive& archive) {
     index_.state(archive);
@@ -252,6 +278,23 @@ class Avwap {
     values_ += typical_price(high, low, close) * volume;
     volumes_ += volume;
     return volumes_ != 0.0 ? values_ / volumes_ : 0.0;
+  }
+  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    double values[chunk_rows];
+    double volumes[chunk_rows];
+    for (std::size_t i = 0; i < n; ++i) values[i] = typical_price(in[0][i], in[1][i], in[2][i]) * in[3][i];
+    double value = values_;
+    double volume = volumes_;
+    for (std::size_t i = 0; i < n; ++i) {
+      values[i] = value += values[i];
+      volumes[i] = volume += in[3][i];
+    }
+    values_ = value;
+    volumes_ = volume;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double mean = values[i] / volumes[i];
+      out[0][i] = volumes[i] != 0.0 ? mean : 0.0;
+    }
   }
   template <class Archive>
   void state(Archive& archive) {
