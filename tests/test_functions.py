@@ -164,15 +164,132 @@ def test_a_result_that_is_no_number_is_nan(monkeypatch: pytest.MonkeyPatch) -> N
     assert reported == [TypeError, ValueError]
 
 
-def test_a_function_may_be_defined_again_in_the_same_shape() -> None:
-    """As a notebook does; engines that run it go on with the new one."""
+def test_a_name_stands_for_one_function_until_it_is_replaced() -> None:
+    """Another body under a name is an error; `replace` lets engines that run go on with the new one."""
     engine = fc.Engine({"x": fc.function(lambda x: x + 1.0, name="again")})
     symbol = engine.symbol("S")
     assert symbol.on_tick(T0, 100.0, 1.0)[0] == 101.0
-    fc.function(lambda x: x + 2.0, name="again")
-    assert symbol.on_tick(T0 + 1, 100.0, 1.0)[0] == 102.0
+    with pytest.raises(fc.PlanError, match="'again' is defined already, and not as this one"):
+        fc.function(lambda x: x + 2.0, name="again")
+    assert symbol.on_tick(T0 + 1, 100.0, 1.0)[0] == 101.0
+    fc.function(lambda x: x + 2.0, name="again", replace=True)
+    assert symbol.on_tick(T0 + 2, 100.0, 1.0)[0] == 102.0
     with pytest.raises(fc.PlanError, match="'again' is defined with other inputs, state or warmup"):
         fc.function(lambda x, state: x, name="again", state=1)
+
+
+def test_the_same_function_may_be_given_again() -> None:
+    """As by a module that is loaded anew; but not what closes over something else."""
+
+    def adding(amount: float) -> Any:
+        return fc.function(lambda x: x + amount, name="adding")
+
+    def fresh() -> Any:
+        def twice(x: float) -> float:
+            return max(2.0 * x, sum(0.0 for _ in range(3)))
+
+        return fc.function(twice)
+
+    one = 1.0
+    assert repr(adding(one)) == repr(adding(one))
+    with pytest.raises(fc.PlanError, match="'adding' is defined already"):
+        adding(2.0)
+    assert repr(fresh()) == repr(fresh())
+
+
+def test_a_function_cannot_come_into_the_engine_that_calls_it() -> None:
+    """BusyError within it, by every way in; the account adds up, and the engine is free again after."""
+    met: list[type[BaseException] | None] = []
+    calls: list[Any] = []
+
+    def inside(x: float) -> float:
+        for call in calls:
+            try:
+                call()
+                met.append(None)
+            except Exception as error:
+                met.append(type(error))
+        return x
+
+    engine = fc.Engine({"x": fc.function(inside, name="inside")})
+    symbol = engine.symbol("S")
+    calls += [
+        lambda: symbol.on_tick(T0 + 1, 100.0, 1.0),
+        lambda: symbol.peek(100.0, 1.0),
+        lambda: symbol.on_quote(T0 + 1, 99.0, 101.0),
+        lambda: symbol.on_time(T0 + 1),
+        lambda: symbol["x"],
+        lambda: engine.drop("S"),
+        lambda: engine.flush(),
+        lambda: engine.symbol("T"),
+        lambda: engine.snapshot(),
+    ]
+    feeds = [
+        lambda: symbol.on_tick(T0, 100.0, 1.0),
+        lambda: symbol.peek(100.0, 1.0),
+        lambda: symbol.on_quote(T0 + 1, 99.0, 101.0),
+    ]
+    for feed in feeds:
+        met.clear()
+        feed()
+        assert met == [fc.BusyError] * len(calls)
+    calls.clear()
+    assert symbol.on_tick(T0 + 2, 103.0, 1.0)[0] == 103.0
+    assert engine.ledger["received"] == engine.ledger["accepted"] == 3
+    assert engine.symbols == ["S"]
+
+
+def test_endless_calls_of_a_function_by_itself_are_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not the end of the process."""
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda said: reported.append(type(said.exc_value)))
+    endless: list[Any] = []
+
+    def deeper(x: float, state: Any) -> float:
+        return float(endless[0].values([x])[0])
+
+    endless.append(fc.function(deeper, name="deeper", state=1))
+    assert np.isnan(endless[0].values([1.0])).all()
+    assert RecursionError in reported
+
+
+INTERRUPTED = """
+import signal, sys, threading, time
+import numpy as np
+import fastcore as fc
+
+def slow(x):
+    if x == 100.0:
+        signal.raise_signal(signal.SIGINT)
+    return x
+
+symbol = fc.Engine({"x": fc.function(slow)}).symbol("S")
+try:
+    symbol.on_tick(1_700_000_000_000_000_000, 100.0, 1.0)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("a tick")
+ticks = np.zeros(3_000_000, fc.TICK)
+ticks["ts"] = 1_700_000_000_000_000_001 + np.arange(len(ticks))
+ticks["price"], ticks["size"] = 101.0, 1.0
+ticks["price"][10] = 100.0
+engine = fc.Engine({"x": fc.function(slow)})
+try:
+    engine.on_ticks(ticks, symbols=["S"])
+except KeyboardInterrupt:
+    print("a batch", 10 < engine.ledger["accepted"] < len(ticks))
+"""
+
+
+def test_ctrl_c_in_a_function_is_for_the_program() -> None:
+    """It is raised when the tick is taken, and ends a batch."""
+    import subprocess
+
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300)
+    assert done.stdout.split("\n") == ["a tick", "a batch True", ""], done.stderr
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -187,7 +304,13 @@ def test_a_function_may_be_defined_again_in_the_same_shape() -> None:
         (lambda: fc.function(lambda x: x, name="EMA"), fc.PlanError, "has the name of an indicator"),
         (lambda: fc.function(lambda x: x, name="a b"), fc.PlanError, "must not be empty or hold a blank"),
         (lambda: fc.function(lambda x: x), fc.PlanError, None),
-        (lambda: fc.function(lambda x: x, name="big", state=1025), fc.PlanError, "from 0 to 1024"),
+        (lambda: fc.function(lambda x, s: x, name="big", state=1025), fc.PlanError, "from 0 to 1024"),
+        (
+            lambda: fc.function(lambda x: x, name="less", state=-1),
+            fc.PlanError,
+            "must not be negative, as -1",
+        ),
+        (lambda: fc.function(lambda: 1.0, name="few"), TypeError, "'few' must take 1 arguments"),
         (lambda: fc.function(lambda x: x, name="late", warmup=0), fc.PlanError, "warmup must be from 1"),
         (lambda: fc.function(lambda x: x, name="odd", inputs=["bid"]), fc.PlanError, "price must be one of"),
         (lambda: second_difference.of("a", "b"), fc.PlanError, r"takes 1 inputs, but .of\(\) names 2"),

@@ -134,10 +134,19 @@ py::object symbol(PyEngine& self, const py::object& text, const py::object& poli
   return made;
 }
 
+/// Work of an engine in which a function of its plan may be called, which might try to come in again.
+template <class Work>
+auto inside(PyEngine& self, const Work& work) {
+  Engine& engine = self.engine();
+  const Entered entered(*self.handle);
+  return work(engine);
+}
+
 void drop(PyEngine& self, const py::object& text) {
   const std::string name = to_text(text, "engine.drop: the name");
   const py::str key(name);
-  if (!self.engine().drop(name)) throw UnknownName("no symbol '" + name + "' to drop");
+  if (!inside(self, [&](Engine& engine) { return engine.drop(name); }))
+    throw UnknownName("no symbol '" + name + "' to drop");
   if (!self.symbols.contains(key)) return;
   py::cast<PySymbol&>(self.symbols[key]).dropped = true;
   self.symbols.attr("pop")(key);
@@ -208,17 +217,25 @@ void bind_engine(py::module_& m) {
       .def("symbol", &symbol, py::arg("name"), py::arg("policy") = py::none(),
            "The symbol of that name, made on first use: with the engine's policy, or one of its own.")
       .def(
-          "flush", [](PyEngine& self) { self.engine().flush(); },
+          "flush", [](PyEngine& self) { inside(self, [](Engine& engine) { engine.flush(); }); },
           "Release the ticks that policies hold back: the stream has ended, or pauses.")
       .def("_clock", [](PyEngine& self, const std::string& span) { return self.engine().plan().clock(span); })
       .def("_begin_history", [](PyEngine& self) { self.engine().begin_history(); })
       .def("_go_live", [](PyEngine& self) { self.engine().go_live(); })
       .def(
-          "on_time", [](PyEngine& self, std::int64_t ts) { self.engine().on_time(checked_time("on_time", ts)); },
+          "on_time",
+          [](PyEngine& self, std::int64_t ts) {
+            checked_time("on_time", ts);
+            inside(self, [&](Engine& engine) { engine.on_time(ts); });
+          },
           py::arg("ts"),
           "Event time has come to ts (ns since 1970 UTC) for every symbol: time bars that end before it close, and ticks before it are late from now on.")
       .def(
-          "on_gap", [](PyEngine& self, const std::string& kind) { self.engine().on_gap(gap_named(kind)); },
+          "on_gap",
+          [](PyEngine& self, const std::string& kind) {
+            const Gap gap = gap_named(kind);
+            inside(self, [&](Engine& engine) { engine.on_gap(gap); });
+          },
           py::arg("kind"),
           "Every symbol has a gap: 'sequence' (ticks were lost), 'silence', 'session' (it is over: bars close) or 'feed' (it is down).")
       .def(

@@ -20,6 +20,11 @@ struct EngineHandle {
   pybind11::object recovery = pybind11::none();  // what a recovery found
 };
 
+/// Of a BusyError.
+inline constexpr const char* engine_at_work =
+    "this engine is at work, in a batch of another thread or in a function of its own plan: an engine has one owner at a "
+    "time";
+
 /// Keeps others out of an engine while it works, with or without the GIL.
 class Entered {
  public:

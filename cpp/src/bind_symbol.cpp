@@ -26,7 +26,7 @@ py::dict ledger_dict(const Ledger& ledger) {
 }
 
 void enter(const EngineHandle& handle) {
-  if (handle.busy) throw BusyError("another thread runs a batch on this engine: an engine has one owner at a time");
+  if (handle.busy) throw BusyError(engine_at_work);
 }
 
 namespace {
@@ -194,8 +194,16 @@ PyObject* peek(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObje
                      plain(size));
   }
   py::array_t<double> row(static_cast<py::ssize_t>(self->symbol->plan().columns().size()));
+  const Entered entered(*self->owner);
   self->symbol->peek(price, size, forming != 0, row.mutable_data());
   return row.release().ptr();
+}
+
+/// Feeds a symbol: a function of the plan may be Python's, and try to come in again.
+template <class Feed>
+Outcome fed(const PySymbol& self, const Feed& feed) {
+  const Entered entered(*self.owner);
+  return feed(*self.symbol);
 }
 
 PyObject* row_or_error(const PySymbol& self, Outcome outcome, const char* what, std::int64_t ts) {
@@ -232,7 +240,7 @@ PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyOb
   const Bar bar = bar_made_elsewhere(ts, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
   log_first(*self, [&](EngineLog& log) { return log.bar(*self->symbol, span, bar); });
   if (ts < earliest_ts) return refuse_time(*self, "on_bar", values[1], ts);
-  return row_or_error(*self, self->symbol->on_bar(clock, bar), "bar", ts);
+  return row_or_error(*self, fed(*self, [&](Symbol& s) { return s.on_bar(clock, bar); }), "bar", ts);
 }
 
 PyObject* on_quote(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
@@ -246,7 +254,7 @@ PyObject* on_quote(PyObject* object, PyObject* const* args, Py_ssize_t given, Py
   const Quote quote{ts, numbers[0], numbers[1], numbers[2], numbers[3]};
   log_first(*self, [&](EngineLog& log) { return log.quote(*self->symbol, quote); });
   if (ts < earliest_ts) return refuse_time(*self, "on_quote", values[0], ts);
-  return row_or_error(*self, self->symbol->on_quote(quote), "quote", ts);
+  return row_or_error(*self, fed(*self, [&](Symbol& s) { return s.on_quote(quote); }), "quote", ts);
 }
 
 py::dict gaps_dict(const Symbol& symbol) {
@@ -267,6 +275,7 @@ void on_time(const PySymbol& self, std::int64_t ts) {
   if (!may_feed(self)) throw py::error_already_set();
   checked_time("on_time", ts);
   log_first(self, [&](EngineLog& log) { return log.time(self.symbol.get(), ts); });
+  const Entered entered(*self.owner);
   self.symbol->on_time(ts);
 }
 
@@ -274,6 +283,7 @@ void on_gap(const PySymbol& self, const py::object& kind) {
   if (!may_feed(self)) throw py::error_already_set();
   const Gap gap = gap_named(to_text(kind, "on_gap: the kind of gap"));
   log_first(self, [&](EngineLog& log) { return log.gap(self.symbol.get(), gap); });
+  const Entered entered(*self.owner);
   self.symbol->on_gap(gap);
 }
 

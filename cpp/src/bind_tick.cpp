@@ -14,8 +14,7 @@ namespace fastcore::python {
 
 bool enter_fast(const EngineHandle& handle) noexcept {
   if (!handle.busy) return true;
-  PyErr_SetString(error_class("BusyError"),
-                  "another thread runs a batch on this engine: an engine has one owner at a time");
+  PyErr_SetString(error_class("BusyError"), engine_at_work);
   return false;
 }
 
@@ -133,6 +132,13 @@ PyObject* raise_refused(const PySymbol& self, Outcome outcome, PyObject* const* 
   return nullptr;
 }
 
+/// A function of the plan may be Python's, and try to come in again.
+[[gnu::always_inline]] inline Outcome take(EngineHandle& handle, Symbol& symbol, const Tick& tick) noexcept {
+  const Entered entered(handle);
+  Engine& engine = *handle.engine;
+  return engine.sample() ? engine.take_sampled(symbol, tick, Stage::on_tick) : symbol.on_tick(tick);
+}
+
 /// Puts a tick into the engine's journal; false with JournalError set.
 bool log_tick(EngineHandle& handle, const Symbol& symbol, const Tick& tick) noexcept {
   EngineLog& log = *handle.engine->log();
@@ -182,8 +188,7 @@ PyObject* on_tick(PyObject* object, PyObject* const* args, Py_ssize_t positional
   const Tick tick{ts, price, size, id, 0, static_cast<std::int8_t>(side)};
   if (symbol.log_number() != no_symbol && !log_tick(*self->owner, symbol, tick)) return nullptr;
   if (ts < earliest_ts) return refuse_time(*self, "on_tick", values[0], ts);
-  Engine& engine = *self->owner->engine;
-  const Outcome outcome = engine.sample() ? engine.take_sampled(symbol, tick, Stage::on_tick) : symbol.on_tick(tick);
+  const Outcome outcome = take(*self->owner, symbol, tick);
   if (outcome != Outcome::accepted) {
     if (raises(symbol, outcome)) {
       PyObject* const shown[3] = {values[0], values[1], values == args ? args[2] : values[2]};

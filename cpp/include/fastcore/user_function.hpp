@@ -29,7 +29,7 @@ struct UserFunction {
   void* context = nullptr;
 };
 
-inline constexpr std::size_t most_functions = 64;
+inline constexpr std::size_t most_functions = 128;
 inline constexpr std::size_t most_function_state = 1024;
 
 /// The kernel of a function. One of a name that is known replaces it wherever it runs, and must be of the same shape.
