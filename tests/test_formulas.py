@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import cProfile
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import fastcore as fc
@@ -228,6 +230,41 @@ def test_what_is_no_formula_is_refused_with_a_sentence(make: Any, kind: type[Exc
 def test_an_indicator_may_be_asked_whether_it_is_there() -> None:
     """It is an object as any other; comparisons of two of them are not."""
     assert fc.EMA(5) and bool(fc.MACD())
+
+
+def test_a_formula_that_is_too_deep_is_refused_with_a_sentence() -> None:
+    """Far below it is none."""
+    assert fc.Engine({"x": sum(fc.SMA(i) for i in range(1, 100))}).columns == ["x"]
+    deep = sum(fc.SMA(i) for i in range(1, 3000))
+    with pytest.raises(fc.PlanError, match=r"'x': a formula is nested too deep.*fastcore\.column"):
+        fc.Engine({"x": deep})
+    with pytest.raises(fc.PlanError, match="nested too deep"):
+        repr(deep)
+
+
+def test_a_part_that_many_share_is_built_once() -> None:
+    """Twelve doublings have thirteen parts, not thousands."""
+    formula: Any = fc.SMA(3)
+    for _ in range(12):
+        formula = formula + formula
+    profile = cProfile.Profile()
+    profile.enable()
+    fc.Engine({"x": formula})
+    assert formula.inputs == ("close",)
+    profile.disable()
+    assert sum(one.callcount for one in profile.getstats()) < 2_000
+
+
+def test_functions_stay_in_their_process(tmp_path: Path) -> None:
+    """Where others would compute, a sentence names the function; here they may."""
+    twice = fc.function(lambda x: 2 * x, name="twice_here")
+    plan = {"x": fc.EMA(2).of(twice + 1)}
+    with pytest.raises(fc.PlanError, match=r"'x': 'twice_here' is a function of this process.*backfill"):
+        fc.backfill([tmp_path / "a.csv"], plan, tmp_path / "out")
+    with pytest.raises(fc.PlanError, match=r"'twice_here'.*ShardedEngine"):
+        fc.ShardedEngine(plan)
+    with fc.ShardedEngine(plan, shards=1, on="here") as sharded:
+        assert sharded.columns == ["x"]
 
 
 LEAVES = [fc.EMA(3), fc.SMA(4), fc.RSI(3), fc.MACD()["hist"], fc.STDDEV(5)]

@@ -18,10 +18,11 @@ __all__ = ["Chain", "Column", "FunctionOf", "Operation", "Output", "Price", "sou
 class Operation(Formula):
     """An operator of columns, and of a number."""
 
-    __slots__ = ("_kernel", "_operands_", "_params")
+    __slots__ = ("_kernel", "_operands_", "_params", "_written")
 
     def __init__(self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...]) -> None:
         self._kernel, self._params, self._operands_ = kernel, params, operands
+        self._written = ""  # kept: a part may be an operand of many, and each asks
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Operation, (self._kernel, self._params, self._operands_)
@@ -33,6 +34,11 @@ class Operation(Formula):
         return Operation(self._kernel, self._params, tuple(changed(x, change) for x in self._operands_))
 
     def _text(self) -> str:
+        if not self._written:
+            self._written = self._composed()
+        return self._written
+
+    def _composed(self) -> str:
         words = dict(zip(("x", "y"), map(text_of, self._operands_), strict=False))
         if self._params:
             words["value"] = repr(self._params[0])

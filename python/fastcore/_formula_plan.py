@@ -10,9 +10,9 @@ import numpy as np
 from fastcore import _core, frames
 from fastcore._formula_parts import Chain, Column, FunctionOf, Operation, Output, Price, text_of
 from fastcore.errors import InputError, PlanError
-from fastcore.formulas import Formula
+from fastcore.formulas import TOO_DEEP, Formula
 
-__all__ = ["flattened", "values_of"]
+__all__ = ["flattened", "must_travel", "values_of"]
 
 
 def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +53,33 @@ def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(name, str) and name.startswith("."):
             raise PlanError(f"indicator name {name!r} must not begin with a dot")
         if isinstance(one, Formula):
-            place(one, name)
+            try:
+                place(one, name)
+            except RecursionError:
+                raise PlanError(f"{name!r}: {TOO_DEEP}") from None
     return flat
+
+
+def must_travel(plan: Mapping[str, Any], where: str) -> None:
+    """Refuse a plan with functions, which live in the process that has defined them.
+
+    Raises
+    ------
+    PlanError
+        With the name in the plan and the function's.
+    """
+    seen: set[int] = set()
+    waiting = list(plan.items())
+    while waiting:
+        name, one = waiting.pop()
+        if isinstance(one, FunctionOf):
+            raise PlanError(
+                f"{name!r}: {one._function!r} is a function of this process, and {where} computes in others: "
+                "take indicators and formulas"
+            )
+        if isinstance(one, Formula) and id(one) not in seen:
+            seen.add(id(one))
+            waiting += [(name, operand) for operand in one._operands()]
 
 
 def values_of(formula: Formula, columns: tuple[Any, ...]) -> Any:

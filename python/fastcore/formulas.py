@@ -31,6 +31,10 @@ _OPERATORS = {
     "less": ("x < y", "x < value", "x > value"),
     "less_equal": ("x <= y", "x <= value", "x >= value"),
 }
+TOO_DEEP = (
+    "a formula is nested too deep: give some of its parts names of their own in the plan, and compute with "
+    "fastcore.column(name)"
+)
 _FUNCTIONS = {"absolute": "abs(x)", "negative": "-x", "sqrt": "sqrt(x)", "log": "log(x)", "exp": "exp(x)"}
 
 
@@ -168,7 +172,10 @@ class Formula(Arithmetic):
         return values_of(self, columns)
 
     def __repr__(self) -> str:
-        text = self._text()
+        try:
+            text = self._text()
+        except RecursionError:
+            raise PlanError(TOO_DEEP) from None
         return text[1:-1] if text.startswith("(") else text
 
     def _text(self) -> str:
@@ -181,11 +188,20 @@ class Formula(Arithmetic):
         raise NotImplementedError
 
     def _leaves(self) -> Iterator[Any]:
-        for operand in self._operands():
-            if isinstance(operand, Formula):
-                yield from operand._leaves()
+        """Its indicators and prices, each once."""
+        seen: set[int] = set()
+        waiting: list[Any] = [self]
+        while waiting:
+            one = waiting.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            if isinstance(one, Formula) and type(one)._leaves is Formula._leaves:
+                waiting += reversed(one._operands())
+            elif isinstance(one, Formula):
+                yield from one._leaves()
             else:
-                yield operand
+                yield one
 
 
 def column(name: str) -> Formula:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fastcore._formula_plan import must_travel
 from fastcore.engine import Engine
 from fastcore.errors import InputError
 from fastcore.indicators import Indicator
@@ -107,6 +108,7 @@ def backfill(
     if count < 1:
         raise InputError(f"backfill needs 1 worker or more, not {count}")
     empty = Engine(plan, policy=policy).snapshot()
+    must_travel(plan, "backfill")
     with open_job([Path(file) for file in files], empty, Path(out), dict(columns or {}), count) as job:
         done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
         resumed = sum(job.done(p) for p in range(len(job.chains)))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fastcore._core import outcomes as OUTCOMES
 from fastcore._engine_arguments import check_unit, names_of
+from fastcore._formula_plan import must_travel
 from fastcore.engine import Engine
 from fastcore.errors import InputError, UnknownNameError
 from fastcore.indicators import Indicator
@@ -100,7 +101,10 @@ class ShardedEngine:
         policy: Policy | None = None,
         checkpoint_ticks: int = 1_000_000,
     ) -> None:
-        self._begin(Engine(plan, policy=policy), on, checkpoint_ticks)
+        engine = Engine(plan, policy=policy)
+        if on != "here":
+            must_travel(plan, "ShardedEngine")
+        self._begin(engine, on, checkpoint_ticks)
         self._ring = HashRing(shards)
         self._seats += self._seated([self._empty] * shards)
 
