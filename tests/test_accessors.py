@@ -173,3 +173,10 @@ def test_methods_say_what_they_do() -> None:
         assert doc.startswith(ROWS["STOCH"]["doc"])
         assert "high, low, close" in doc
         assert "fastk=5, slowk=3, slowd=3" in doc
+
+
+def test_a_column_for_an_input_that_is_none_is_refused() -> None:
+    """It would be left aside without a word."""
+    frame = pd.DataFrame({"High": [2.0, 3.0], "Low": [1.0, 1.0], "Close": [1.5, 2.0]})
+    with pytest.raises(fc.UnknownNameError, match="atr has no input 'foo' to name a column for"):
+        frame.fc.atr(2, columns={"foo": "High"})

@@ -277,17 +277,35 @@ def test_what_cannot_be_converted_is_a_sentence(tmp_path: Path) -> None:
     source.write_text("time_ms,px\n1723161255342,1.0\n")
     (tmp_path / "there.fct").write_bytes(b"")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1")
+    (tmp_path / "commas.csv").write_text('time_ms,px\n1723161255342,"100,5"\n1723161255343,"100,6"\n')
     for files, out, options, sentence in (
         ([source], "b.txt", {}, "files that can be written end in .csv, .parquet, .fct"),
         ([source], "there.fct", {}, "is there already"),
         ([source], "b.csv", {"append": True}, "only .fct files can"),
         ([tmp_path / "cut.parquet"], "b.fct", {}, "is truncated or no Parquet file"),
         ([tmp_path / "there.fct"], "b.csv", {"symbol": "X"}, "has its own columns and symbols"),
+        ([tmp_path / "commas.csv"], "b.fct", {}, "none of the 2 prices is a number"),
+        ([tmp_path / "none.txt"], "b.fct", {}, "there is no such file"),
     ):
         with pytest.raises(FileFeedError) as caught:
             convert(files, tmp_path / out, **options)  # type: ignore[arg-type]
         assert sentence in str(caught.value)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "cut.parquet", "there.fct"]
+    left = ["a.csv", "commas.csv", "cut.parquet", "there.fct"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == left
+
+
+def test_prices_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    """They are kept as NaN, and counted aloud; also by the command."""
+    source = tmp_path / "a.csv"
+    source.write_text('time_ms,px\n1723161255342,"100,5"\n1723161255343,100.6\n')
+    with pytest.warns(UserWarning, match="1 of 2 ticks have a price that is no number"):
+        assert convert([source], tmp_path / "b.fct") == 2
+    command = ["convert", str(source), "--out", str(tmp_path / "c.fct"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fastcore", *command], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["ticks"] == 2
+    assert "1 of 2 ticks have a price that is no number" in " ".join(done.stderr.split())
 
 
 REPLAY = """

@@ -191,3 +191,18 @@ def test_what_is_no_frame_of_ticks_is_a_sentence() -> None:
     with pytest.raises(fc.InputError, match="not of one length: ts: 1, price: 2"):
         engine.run({"ts": [T0], "price": [1.0, 2.0]}, symbol="X")
     assert engine.ledger["received"] == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (None, "not a NoneType"),
+        ([1.0, 2.0], "not a list"),
+        (np.ones(3), "not a ndarray"),
+        (pl.LazyFrame({"price": [1.0]}), r"not a LazyFrame: collect\(\) it first"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_a_sentence(frame: Any, text: str) -> None:
+    """In words of its own, not of the library that would have read it."""
+    with pytest.raises(TypeError, match=text):
+        fc.Engine(PLAN).run(frame)

@@ -507,3 +507,11 @@ def test_a_folder_that_cannot_be_written_is_refused() -> None:
         assert done.stderr == ""
         folder.chmod(0o755)
         assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_journal_without_a_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be in whatever folder the program is in."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(fc.InputError, match="folder must not be empty"):
+        fc.Journal("")
+    assert not list(tmp_path.iterdir())

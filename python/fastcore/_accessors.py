@@ -28,6 +28,12 @@ def columns_for(row: Row, names: Sequence[str], given: Mapping[str, str] | None)
     >>> columns_for(describe("ATR"), ["Open", "High", "Low", "Close"], None)
     ['High', 'Low', 'Close']
     """
+    for name in given or ():
+        if name not in row["inputs"]:
+            raise UnknownNameError(
+                f"{row['name'].lower()} has no input {name!r} to name a column for; its inputs are "
+                f"{', '.join(row['inputs'])}"
+            )
     lower = {str(name).lower(): name for name in reversed(names)}
     found = []
     for name in row["inputs"]:

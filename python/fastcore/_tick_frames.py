@@ -58,11 +58,16 @@ def _library(value: Any) -> str:
 
 
 def reader_of(frame: Any) -> FrameReader:
-    """The reader of a frame's library."""
+    """The reader of a frame's library; TypeError for what is no frame."""
     if isinstance(frame, Mapping):
         return _MappingReader(frame)
     if _library(frame) == "pandas":
         return _PandasReader(frame)
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise TypeError(
+            f"a frame must be one of pandas or Polars, an Arrow table or a mapping of arrays, not a "
+            f"{type(frame).__name__}{': collect() it first' if hasattr(frame, 'collect') else ''}"
+        )
     return _ArrowReader(frame)
 
 

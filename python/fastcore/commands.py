@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -199,10 +200,13 @@ def convert_command(
     as_json: Json = False,
 ) -> None:
     """Write tick files in another form, in constant memory."""
-    with console.progress("convert", "bytes") as move:
+    with console.progress("convert", "bytes") as move, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
         rows = convert(
             files, out, columns=_columns(column or []), symbol=symbol, append=append, progress=move
         )
+    for each in told:
+        console.error(str(each.message))
     if as_json:
         console.show_json({"out": str(out), "ticks": rows})
     else:

@@ -104,6 +104,8 @@ class Journal(_core.Journal):
     ) -> None:
         kept = {"keep_segments": keep_segments, "keep_bytes": keep_bytes, "keep_records": keep_records}
         due = {"checkpoint_records": checkpoint_records, "checkpoint_bytes": checkpoint_bytes}
+        if not os.fspath(folder):
+            raise InputError("Journal: folder must not be empty")
         records, size = (0 if value is None else _whole(name, value, 1) for name, value in due.items())
         milliseconds = 0 if checkpoint_seconds is None else _milliseconds(checkpoint_seconds)
         super().__init__(

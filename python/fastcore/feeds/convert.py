@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,12 +54,13 @@ def convert(
     Returns
     -------
     int
-        How many ticks were written.
+        How many ticks were written. Those whose price is no number are, too, and a warning says how many.
 
     Raises
     ------
     FileFeedError
-        If a file cannot be read, or `out` is there, or is of an unknown kind.
+        If a file cannot be read, or `out` is there, or is of an unknown kind; or if no price of any tick is a
+        number. `out` is then as it was, but for what was appended.
 
     Examples
     --------
@@ -79,16 +81,24 @@ def convert(
     if path.exists() and not append:
         raise FileFeedError(f"{path} is there already")
     sources = [TickFile(file, columns=columns, symbol=symbol, batch=batch) for file in files]
-    whole, before, rows = sum(source.size for source in sources), 0, 0
+    whole, before, rows, unpriced = sum(source.size for source in sources), 0, 0, 0
     with _writer(path, suffix, append) as write:
         for source in sources:
             with source:
                 for part in source:
                     write(part)
                     rows += len(part)
+                    unpriced += int(np.count_nonzero(~np.isfinite(part.ticks["price"])))
                     if progress is not None:
                         progress(before + source.position, whole)
             before += source.size
+        if rows and unpriced == rows:
+            raise FileFeedError(
+                f"none of the {rows:,} prices is a number: the column of prices may be another one, as in "
+                f"columns={{'price': ...}}, or written with commas for points"
+            )
+    if unpriced:
+        warnings.warn(f"{unpriced:,} of {rows:,} ticks have a price that is no number", stacklevel=2)
     return rows
 
 

@@ -193,6 +193,8 @@ def _suffix(path: Path) -> str:
         if name.endswith(suffix):
             break
     else:
+        if not path.exists():
+            raise FileFeedError(f"{path} cannot be opened: there is no such file")
         raise FileFeedError(f"{path} is of an unknown kind: tick files end in {', '.join(SUFFIXES)}")
     if path.is_dir():
         raise FileFeedError(f"{path} is a folder, not a tick file")

@@ -57,7 +57,7 @@ class Backfill:
 
 
 def backfill(
-    files: Sequence[str | os.PathLike[str]],
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     plan: Mapping[str, Indicator],
     out: str | os.PathLike[str],
     *,
@@ -71,7 +71,7 @@ def backfill(
 
     Parameters
     ----------
-    files : sequence of path
+    files : path, or sequence of path
         Parquet or CSV files; where two have a symbol in common, in the order of time.
     plan : mapping of str to Indicator
         As of `Engine`.
@@ -109,7 +109,8 @@ def backfill(
         raise InputError(f"backfill needs 1 worker or more, not {count}")
     empty = Engine(plan, policy=policy).snapshot()
     must_travel(plan, "backfill")
-    with open_job([Path(file) for file in files], empty, Path(out), dict(columns or {}), count) as job:
+    paths = [files] if isinstance(files, (str, os.PathLike)) else files
+    with open_job([Path(file) for file in paths], empty, Path(out), dict(columns or {}), count) as job:
         done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
         resumed = sum(job.done(p) for p in range(len(job.chains)))
         for step in _steps(executor, job, count):
