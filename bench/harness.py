@@ -224,8 +224,10 @@ def _plain(x: Any) -> Any:
     return list(x) if isinstance(x, tuple) else x
 
 
-def document(rows: Iterable[Row]) -> dict[str, Any]:
+def document(rows: Iterable[Row], left: int = 0) -> dict[str, Any]:
+    """What is written of a run; `left` measurements of it were not made."""
     return {
+        "left": left,
         "machine": machine(),
         "versions": versions(),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -233,9 +235,9 @@ def document(rows: Iterable[Row]) -> dict[str, Any]:
     }
 
 
-def write_results(path: Path, rows: Iterable[Row]) -> dict[str, Any]:
+def write_results(path: Path, rows: Iterable[Row], left: int = 0) -> dict[str, Any]:
     """Write the results file in one step, so that a reader never sees half of it."""
-    doc = document(rows)
+    doc = document(rows, left)
     refuse_private(doc)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".tmp")

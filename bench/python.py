@@ -1,7 +1,8 @@
 """All Python benchmarks: `python -m bench.python [--quick] [--only NAME] [--out FILE]`.
 
-A full run writes bench/results/latest.json. A quick or partial one only prints, unless it is told
-where to write: a published table must come from one complete run.
+A full run writes bench/results/latest.json, after each measurement: one that is ended early leaves what it
+has measured, and the table says how much is missing. A quick or partial one only prints, unless it is told
+where to write: a published table must come from one run.
 """
 
 from __future__ import annotations
@@ -84,16 +85,18 @@ def ours(console: Console) -> ModuleType | None:
     return fc
 
 
-def run(jobs: list[Job], console: Console) -> list[Row]:
+def run(jobs: list[Job], console: Console, out: Path | None) -> list[Row]:
     columns: tuple[ProgressColumn, ...] = (TextColumn("{task.description:34}"), BarColumn())
     columns += (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     rows: list[Row] = []
     # Redrawn by hand: the bar's own thread would be in the numbers.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("", total=len(jobs))
-        for job in jobs:
+        for left, job in zip(range(len(jobs) - 1, -1, -1), jobs, strict=True):
             progress.update(task, description=job.name, refresh=True)
             rows += job.rows()
+            if out is not None:
+                write_results(out, rows, left)
             progress.update(task, advance=1, refresh=True)
     return rows
 
@@ -138,7 +141,8 @@ def main(argv: list[str] | None = None) -> int:
     if not jobs:
         console.print(f"no benchmark's name contains {a.only!r}; sections: {', '.join(SECTIONS)}")
         return 2
-    rows = run(jobs, console)
+    out = a.out or (None if a.quick or a.only or fc is None else RESULTS)
+    rows = run(jobs, console, out)
     console.print(table(rows))
     if a.notes:
         for r in rows:
@@ -154,9 +158,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     for r in failed:
         console.print(f"  {r.id}: {r.note}", markup=False)
-    out = a.out or (None if a.quick or a.only or fc is None else RESULTS)
     if out:
-        write_results(out, rows)
         console.print(f"written: {out.name}")
     return 0  # a missed target is a result, not an error
 

@@ -76,7 +76,8 @@ def render(doc: Doc) -> str:
     out = [
         f"Measured {doc['date']} on {m['cpu']} ({m['cores']} cores), {m['os']}, Python {m['python']}, "
         f"NumPy {m['numpy']}; {peers}. Medians of alternating pairs in one process; "
-        "ratio is the peer's time over ours, so above 1 we are faster.",
+        "ratio is the peer's time over ours, so above 1 we are faster."
+        + (f" The run was ended with {doc['left']} measurements to go." if doc.get("left") else ""),
         "",
         *HEAD,
         *(_cells(rows[i], text) for i, text in HEADLINES.items() if i in rows),
