@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from typing import Any
 
 import fastcore as fc
@@ -206,8 +207,9 @@ def test_histograms_are_not_placed_beside_a_buffer() -> None:
 
 def test_the_engines_time_is_parted_in_the_profile() -> None:
     """Samples in the middle of native calls, by what the engine's own sample says of its stages."""
-    ticks, native = stream(400_000, symbols=1), dict[str, float]()
-    for _ in range(20):  # this thread may be given no processor while a batch runs
+    ticks, seen, led = stream(400_000, symbols=1), set[str](), Counter[str]()
+    # This thread may be given no processor while a batch runs, and a sampled tick may be held up in any part.
+    for _ in range(40):
         loop = TickLoop(
             fc.Engine({f"ema{n}": fc.EMA(n) for n in range(2, 60)}), cut(ticks, [200_000]), batch=400_000
         )
@@ -220,10 +222,13 @@ def test_the_engines_time_is_parted_in_the_profile() -> None:
         stacks = profiler.window().of_thread("loop").stacks
         calls = {stack: pair[0] for stack, pair in stacks.items() if "on_ticks" in stack[-2:][0].name}
         native = {stack[-1].name: seconds for stack, seconds in calls.items()}
+        seen |= set(native)
         if len(native) > 1:
+            led[max(native, key=lambda name: native[name])] += 1
+        if 3 in led.values():
             break
-    assert set(native) >= {"engine (C++): indicators", "engine (C++): validate"}
-    assert max(native, key=lambda name: native[name]) == "engine (C++): indicators"
+    assert seen >= {"engine (C++): indicators", "engine (C++): validate"}
+    assert led["engine (C++): indicators"] == 3
 
 
 def test_a_busy_engine_is_told_with_its_part() -> None:
