@@ -27,7 +27,7 @@ from fastcore.serve.mailroom import Mailroom
 from fastcore.serve.observe import Observer
 from fastcore.serve.plans import clocks_of, keepable, read_plan, written
 from fastcore.serve.post import Post
-from fastcore.serve.server import few_heaps, listening, make_server
+from fastcore.serve.server import few_heaps, give_back, listening, make_server
 from fastcore.serve.settings import Settings
 from fastcore.serve.stream import Streams
 
@@ -35,6 +35,12 @@ __all__ = ["Service"]
 
 
 _LOOK = 0.25  # s between two looks at what may be out of order
+
+
+async def _settle() -> None:
+    """When the start is over and the first clients have been served."""
+    await asyncio.sleep(2.0)
+    await asyncio.to_thread(give_back)
 
 
 class Service:
@@ -234,6 +240,7 @@ class Service:
             await self._open_post()
             serving = asyncio.create_task(server.serve(), name="fastcore http")
             watching = asyncio.create_task(self._watch(), name="fastcore watch")
+            settling = asyncio.create_task(_settle(), name="fastcore settle")
             stopping = asyncio.create_task(self._stop.wait())
             running = self.loop._task
             assert running is not None
@@ -247,7 +254,7 @@ class Service:
                     with contextlib.suppress(Exception):
                         await asyncio.wait_for(call(), self.settings.drain_seconds)
             finally:
-                for task in (watching, stopping):
+                for task in (watching, settling, stopping):
                     task.cancel()
                 server.stop()
                 await asyncio.wait({serving}, timeout=self.settings.drain_seconds)
