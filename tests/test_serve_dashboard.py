@@ -382,6 +382,7 @@ def test_it_fits_every_screen(
         live(page)
         until(page, f"({COLOURS})() > 20")
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        until(page, "fastcore.chart.panes[0].head > fastcore.chart.legends[0].box.offsetHeight")
         page.screenshot(path=pictures / f"{name}.png", full_page=True)
         back = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (back == "rgb(14, 18, 24)") == (scheme == "dark")

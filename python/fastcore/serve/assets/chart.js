@@ -124,7 +124,7 @@ export class Chart {
     if (low === high) { low -= Math.abs(low) * 0.01 || 1; high += Math.abs(high) * 0.01 || 1; }
     const pad = (high - low) * 0.07;
     low -= pad; high += pad;
-    const head = pane.price ? 20 : 16;
+    const head = Math.min(tall * 0.4, Math.max(pane.price ? 20 : 16, this.legends[this.used]?.tall || 0)); // below its legend
     const y = (value) => top + head + (tall - head) * (1 - (value - low) / (high - low));
     Object.assign(pane, { top, tall, low, high, y, head });
     this.scale(pane, plot);
@@ -339,6 +339,11 @@ export class Chart {
       mark.style.background = colour;
       text.data = `${name} ${number(value)}`;
     });
+    const tall = box.offsetHeight + 5; // of as many lines as a narrow screen makes of it
+    if (tall !== this.legends[place].tall) {
+      this.legends[place].tall = tall;
+      this.draw();
+    }
     for (let i = this.used; i < this.legends.length; i += 1) this.legends[i].box.hidden = true;
   }
 
