@@ -366,6 +366,9 @@ async def test_what_cannot_be_reached_or_is_refused_is_said_without_secrets(serv
     [
         (lambda: Database("mysql://u:secret@h/x"), r"not 'mysql://u:\*\*\*@h/x'"),
         (lambda: Database("nonsense"), "a database's URL is sqlite:///FILE or"),
+        (lambda: Database("sqlite://"), "is a database in memory, which keeps nothing"),
+        (lambda: Database("sqlite:///:memory:"), "is a database in memory, which keeps nothing"),
+        (lambda: Database(None), "a database's URL is a text such as sqlite:///FILE, not None"),
         (lambda: Pool(size=0), "Pool: size must be 1 to 1000, not 0"),
         (lambda: Pool(timeout=float("nan")), "Pool: timeout must be 0.001 to 60, not nan"),
     ],

@@ -74,10 +74,16 @@ def database_url(url: str) -> str:
     ParameterError
         If it names no database that can be used.
     """
+    if not isinstance(url, str):
+        raise ParameterError(f"a database's URL is a text such as sqlite:///FILE, not {url!r}")
     match = re.fullmatch(r"([a-z+0-9]+)://(.*)", url)
     if match is None or match[1] not in _DRIVERS:
         raise ParameterError(
             f"a database's URL is sqlite:///FILE or postgresql://USER@HOST:PORT/NAME, not {shown_url(url)!r}"
+        )
+    if match[1].startswith("sqlite") and match[2] in ("", "/", "/:memory:"):
+        raise ParameterError(
+            f"{url} is a database in memory, which keeps nothing: name a file, sqlite:///FILE"
         )
     return f"{_DRIVERS[match[1]]}://{match[2]}"
 
