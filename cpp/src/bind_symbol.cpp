@@ -227,19 +227,6 @@ void log_first(const PySymbol& self, const Log& put) {
   if (!logged) throw JournalError(log.failure());
 }
 
-/// Number of the clock of a bar. The text that the plan itself has is found without being read as a bar spec, which
-/// took half of a call.
-std::size_t bars_clock(const Plan& plan, PyObject* span) {
-  Py_ssize_t size = 0;
-  const char* const text = PyUnicode_Check(span) != 0 ? PyUnicode_AsUTF8AndSize(span, &size) : nullptr;
-  if (text == nullptr) PyErr_Clear();
-  const std::string_view wanted(text == nullptr ? "" : text, static_cast<std::size_t>(size));
-  for (std::size_t c = 1; c < plan.clocks().size(); ++c) {
-    if (plan.clocks()[c].text == wanted && plan.clocks()[c].bars.kind == BarKind::time) return c;
-  }
-  return time_clock(plan, to_text(span, "on_bar: the span of bars"), "on_bar");
-}
-
 PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
   static constexpr Signature<7> signature{"on_bar", 6, 7, {"span", "ts", "open", "high", "low", "close", "volume"}};
   auto* const self = self_of<PySymbol>(object);
@@ -248,7 +235,7 @@ PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyOb
   std::int64_t ts = 0;
   if (self == nullptr || !signature.read(args, given, keywords, values)) return nullptr;
   const Plan& plan = self->symbol->plan();
-  const std::size_t clock = bars_clock(plan, values[0]);
+  const std::size_t clock = time_clock(plan, to_text(values[0], "on_bar: the span of bars"), "on_bar");
   if (!read_numbers(signature, values, 2, numbers) || !to_time(*self, values[1], "on_bar", ts)) return nullptr;
   const Bar bar = bar_made_elsewhere(ts, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
   log_first(*self, [&](EngineLog& log) { return log.bar(*self->symbol, plan.clocks()[clock].text, bar); });

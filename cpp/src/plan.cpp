@@ -14,6 +14,9 @@ std::size_t Plan::column(const std::string& name) const {
 }
 
 std::size_t Plan::clock(const std::string& text) const {
+  for (std::size_t c = 1; c < clocks_.size(); ++c) {
+    if (clocks_[c].text == text) return c;  // as the plan has it: reading it as a bar spec took half of an on_bar
+  }
   const std::string identity = parse_bar_spec(text).identity();
   std::vector<std::string> known;
   for (std::size_t c = 1; c < clocks_.size(); ++c) {
