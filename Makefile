@@ -71,7 +71,7 @@ asan: $(STAMPS)/requirements-build $(STAMPS)/debian ## Run the C++ tests under A
 .PHONY: pytest
 pytest: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the Python tests
 	@echo "== Python tests"
-	@$(PY) -m pytest -n $(JOBS) $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --max-suite-reruns=3 --rerun-show-tracebacks $(ARGS)
 
 # What CMake says of a machine is of interest only where it fails.
 cmake  = mkdir -p build && { $(TOOLS) cmake $(1) >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
@@ -85,7 +85,7 @@ proof: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the
 	@$(call preset,tsan)
 	@$(call preset,fuzz)
 	@$(MAKE) --no-print-directory faults-asan
-	@FASTCORE_PROOF=1 $(PY) -m pytest -n $(JOBS) $(ARGS)
+	@FASTCORE_PROOF=1 $(PY) -m pytest -n $(JOBS) --force-reruns=0 $(ARGS)
 
 # The extension as it is installed, but for the sanitizers, which must be loaded before all else. What Python keeps for
 # as long as it runs is no leak.

@@ -20,6 +20,49 @@ settings.load_profile("proof" if os.environ.get("FASTCORE_PROOF") == "1" else "u
 
 DataFile = Callable[[str], Path]
 
+# What these see hangs on when a browser, a server or a sampling clock was given the processor. A failure of
+# one of them is run once more; both runs are printed, and the closing line counts them. Whatever a promise
+# rests on (bits, ledger, journal, snapshots, ring, stores under faults) is not among them: there, one failure
+# in a thousand is a fault.
+FOREIGN_CLOCKS = {
+    "test_brokers",
+    "test_cache_cluster",
+    "test_cache_shared",
+    "test_ccxt",
+    "test_clusters",
+    "test_deploy",
+    "test_loop_queues",
+    "test_loop_time",
+    "test_perf_alerts",
+    "test_perf_bottlenecks",
+    "test_perf_delivery",
+    "test_perf_metrics",
+    "test_perf_profiler",
+    "test_perf_queries",
+    "test_perf_stages",
+    "test_perf_telemetry",
+    "test_perf_tuning",
+    "test_scale",
+    "test_serve_api",
+    "test_serve_dashboard",
+    "test_serve_fuzz",
+    "test_serve_hooks",
+    "test_serve_life",
+    "test_serve_mailroom",
+    "test_serve_security",
+    "test_serve_stream",
+    "test_serve_tuning",
+    "test_soak",
+    "test_store_observer",
+    "test_websocket",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in FOREIGN_CLOCKS:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
