@@ -41,7 +41,7 @@ run: $(STAMPS)/package $(STAMPS)/requirements-run ## Run the main job: a demo ma
 	@$(PY) -m fastcore run $(ARGS)
 
 .PHONY: test
-test: lint ctest asan pytest ## Run every test: linters, C++, C++ with sanitizers, Python
+test: lint ctest asan counts pytest ## Run every test: linters, C++, C++ with sanitizers, instructions, Python
 
 # ---- parts of the tests ----
 
@@ -72,6 +72,14 @@ asan: $(STAMPS)/requirements-build $(STAMPS)/debian ## Run the C++ tests under A
 pytest: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Run the Python tests
 	@echo "== Python tests"
 	@$(PY) -m pytest -n $(JOBS) --max-suite-reruns=3 --rerun-show-tracebacks $(ARGS)
+
+BASE ?=
+
+# By instructions alone, which are the same on a busy machine. Without a commit before this one it says so.
+.PHONY: counts
+counts: $(STAMPS)/package $(STAMPS)/debian ## Hold the tick path's instructions to those of the last commit, or of BASE=
+	@echo "== instructions beside the last commit's"
+	@$(PY) -m bench.gate --by instructions $(if $(BASE),--base $(BASE))
 
 # What CMake says of a machine is of interest only where it fails.
 cmake  = mkdir -p build && { $(TOOLS) cmake $(1) >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
@@ -118,11 +126,9 @@ bench: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Measur
 load: $(STAMPS)/package $(STAMPS)/requirements-bench $(STAMPS)/debian ## Load a service with wrk and locust; ARGS="--seconds 30"
 	@$(PY) -m bench.load $(ARGS)
 
-BASE ?= HEAD~1
-
 .PHONY: gate
-gate: $(STAMPS)/package $(STAMPS)/requirements-test ## Hold the speed to that of a base commit, BASE=HEAD~1, in one run
-	@$(PY) -m bench.gate --base $(BASE) $(ARGS)
+gate: $(STAMPS)/package $(STAMPS)/requirements-test $(STAMPS)/debian ## Hold instructions and time to those of the last commit, or of BASE=
+	@$(PY) -m bench.gate $(if $(BASE),--base $(BASE)) $(ARGS)
 
 .PHONY: format
 format: $(STAMPS)/requirements-test ## Format all sources
@@ -175,7 +181,7 @@ $(STAMPS)/package: $(STAMPS)/requirements-build $(STAMPS)/sources $(SOURCES)
 
 $(STAMPS)/debian: $(STAMPS)/venv
 	@sh tools/setup.sh debian doctest-dev:doctest/doctest.h libbenchmark-dev:benchmark/benchmark.h
-	@sh tools/setup.sh programs prometheus:promtool chromium:chromium wrk:wrk
+	@sh tools/setup.sh programs prometheus:promtool chromium:chromium wrk:wrk valgrind:valgrind
 	@touch $@
 
 $(STAMPS)/sources: $(STAMPS)/venv FORCE

@@ -1,8 +1,10 @@
 """The gate: `python -m bench.gate [--base REF]` holds the working tree to a base commit, in one run.
 
-Both are measured in turns, each turn in a process of its own, by processor time: what else the machine does
-falls on both, and mostly on neither. A row fails when it is slower beyond the threshold for certain: the
-lower quartile of its ratios is above it. It ends with 1 and the names of the rows that fail.
+By instructions: each row runs in a process that valgrind counts, once with one work and once with three; the
+difference is what two works take, to less than a thousandth on any machine and beside any load. By time: both
+trees in turns, each turn in a process of its own, by processor time; a row fails there when it is slower for
+certain, the lower quartile of its ratios being above the threshold. It ends with 1 and the names of the rows
+that fail.
 """
 
 from __future__ import annotations
@@ -10,94 +12,29 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from .gate_rows import ROWS
+
 ROOT = Path(__file__).resolve().parents[1]
-THRESHOLD = 1.10
+THRESHOLDS = {"instructions": 1.03, "time": 1.10}
 NATIVE = ("cpp", "CMakeLists.txt", "CMakePresets.json")
 
 
 # ---- what is measured, in a process of its own
 
 
-def _ticks(fc: Any, rows: int) -> Any:
-    rng = np.random.default_rng(1)
-    ticks = np.zeros(rows, fc.TICK)
-    ticks["ts"] = 1_700_000_000_000_000_000 + np.arange(rows) * 1_000_000
-    ticks["price"] = 100 + np.cumsum(rng.integers(-3, 4, rows)) / 64
-    ticks["size"] = 1.0
-    ticks["symbol"] = rng.integers(0, 4, rows)
-    return ticks
-
-
-def _engine(fc: Any) -> Any:
-    plan = {f"ema{n}": fc.EMA(n) for n in (5, 12, 26)} | {f"sma{n}": fc.SMA(n) for n in (10, 20, 50)}
-    return fc.Engine(plan | {"rsi": fc.RSI(14), "macd": fc.MACD(), "bands": fc.BBANDS(20), "roc": fc.ROC(10)})
-
-
-def on_tick(fc: Any) -> Callable[[], object]:
-    symbol = _engine(fc).symbol("A")
-    prices = (100 + np.cumsum(np.random.default_rng(1).integers(-3, 4, 50_000)) / 64).tolist()
-    clock = [1_700_000_000_000_000_000]
-
-    def run() -> None:
-        call, ts = symbol.on_tick, clock[0]
-        for price in prices:
-            ts += 1_000_000
-            call(ts, price, 1.0)
-        clock[0] = ts
-
-    return run
-
-
-def on_ticks(fc: Any) -> Callable[[], object]:
-    ticks, names = _ticks(fc, 200_000), list("ABCD")
-    return lambda: _engine(fc).on_ticks(ticks, symbols=names)
-
-
-def batch(fc: Any) -> Callable[[], object]:
-    close = 100 + np.cumsum(np.random.default_rng(1).normal(size=200_000)) * 0.01
-    return lambda: (fc.ema(close, period=20), fc.sma(close, period=20), fc.rsi(close, period=14))
-
-
-def loop(fc: Any) -> Callable[[], object]:
-    from fastcore.feeds import TickBatch
-    from fastcore.loop import run as run_loop
-
-    batches = [TickBatch(part, list("ABCD")) for part in np.split(_ticks(fc, 100_000), 100)]
-
-    class Strategy:
-        def on_rows(self, rows: Any) -> None:
-            rows.rows[:, 0].max()
-
-    return lambda: run_loop(fc.TickLoop(_engine(fc), batches, strategies=[Strategy()], batch=1000).run())
-
-
-def snapshot(fc: Any) -> Callable[[], object]:
-    engine = _engine(fc)
-    engine.on_ticks(_ticks(fc, 10_000), symbols=list("ABCD"))
-    return lambda: [fc.Engine.restore(engine.snapshot()) for _ in range(20)]
-
-
-ROWS: dict[str, Callable[[Any], Callable[[], object]]] = {
-    "on_tick": on_tick,
-    "on_ticks": on_ticks,
-    "batch": batch,
-    "loop": loop,
-    "snapshot": snapshot,
-}
-
-
-def child(rows: Sequence[str]) -> None:
+def timed(rows: Sequence[str]) -> None:
     """Print each row's processor time: the least of seven runs."""
     import fastcore as fc
 
@@ -113,16 +50,27 @@ def child(rows: Sequence[str]) -> None:
         print(name, min(taken))
 
 
+def worked(row: str, works: int) -> None:
+    """Do a row's work so many times, and nothing that differs from run to run."""
+    import fastcore as fc
+
+    gc.disable()
+    work = ROWS[row](fc)
+    for _ in range(works):
+        work()
+
+
 # ---- the comparison
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A row: ours over the base's time, pair by pair, and whether it is slower for certain."""
+    """A row: ours over the base's cost, pair by pair, and whether it is slower for certain."""
 
     name: str
     ratios: tuple[float, ...]
     threshold: float
+    cost: str = "time"
 
     @property
     def ratio(self) -> float:
@@ -134,32 +82,68 @@ class Verdict:
 
     def __str__(self) -> str:
         low, high = np.percentile(self.ratios, (25, 75))
+        spread = f" ({low:.3f} to {high:.3f})" if len(self.ratios) > 1 else ""
         word = "SLOWER" if self.slower else "ok"
-        return f"{self.name:10} {self.ratio:6.3f} of the base's time ({low:.3f} to {high:.3f})  {word}"
+        return f"{self.name:10} {self.ratio:6.3f} of the base's {self.cost}{spread}  {word}"
 
 
-def measure(tree: str, rows: Sequence[str]) -> dict[str, float]:
-    """One turn of one tree; `tree` is a folder to import from, or "" for what is installed."""
-    environment = {**os.environ, "PYTHONPATH": tree} if tree else {**os.environ}
-    command = [sys.executable, __file__, "--child", *rows]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def ran(tree: str, child: Sequence[str], before: Sequence[str] = (), **environment: str) -> tuple[str, str]:
+    """What a process printed that imports from `tree`, a folder or "" for what is installed."""
+    paths = [tree, str(ROOT)] if tree else [str(ROOT)]
+    variables = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [*before, sys.executable, "-m", "bench.gate", "--child", *child]
+    done = subprocess.run(
+        command, env=variables, cwd=ROOT / "bench", capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"the rows cannot be measured in {tree or 'the installed package'}:\n{done.stderr}")
-    return {name: float(ns) for name, ns in (line.split() for line in done.stdout.splitlines())}
+    return done.stdout, done.stderr
 
 
-def compare(
-    ours: str, base: str, rows: Sequence[str], pairs: int = 5, threshold: float = THRESHOLD
-) -> list[Verdict]:
+def processor_time(tree: str, rows: Sequence[str]) -> dict[str, float]:
+    """One turn of one tree, in ns."""
+    out, _ = ran(tree, ["time", *rows])
+    return {name: float(ns) for name, ns in (line.split() for line in out.splitlines())}
+
+
+def instructions(tree: str, row: str) -> float:
+    """What two works of a row take. Hashes, bytecode and threads of a process are the same in all."""
+    counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
+    same = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
+    found = []
+    for works in (1, 3):
+        _, said = ran(tree, [str(works), row], counter, **same)
+        counts = re.findall(r"I\s+refs:\s+([\d,]+)", said)
+        if not counts:
+            raise SystemExit(f"valgrind counted nothing:\n{said}")
+        found.append(int(counts[-1].replace(",", "")))
+    return float(found[1] - found[0])
+
+
+def by_instructions(ours: str, base: str, rows: Sequence[str], threshold: float) -> list[Verdict]:
+    """One count of each: there is nothing to take the median of."""
+    asked = [(tree, row) for row in rows for tree in (ours, base)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = dict(zip(asked, pool.map(lambda one: instructions(*one), asked), strict=True))
+    return [Verdict(row, (found[ours, row] / found[base, row],), threshold, "instructions") for row in rows]
+
+
+def by_time(ours: str, base: str, rows: Sequence[str], threshold: float, pairs: int) -> list[Verdict]:
     """Both trees in turns: A B, B A, A B."""
     ratios: dict[str, list[float]] = {name: [] for name in rows}
     for pair in range(pairs):
         taken = {}
         for tree in (ours, base) if pair % 2 == 0 else (base, ours):
-            taken[tree] = measure(tree, rows)
+            taken[tree] = processor_time(tree, rows)
         for name in rows:
             ratios[name].append(taken[ours][name] / taken[base][name])
     return [Verdict(name, tuple(found), threshold) for name, found in ratios.items()]
+
+
+def has_a_past() -> bool:
+    """Whether git knows a commit before this one: a source archive or a shallow copy has none."""
+    asked = ["git", "rev-parse", "--verify", "--quiet", "HEAD~1"]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
 def checked_out(reference: str) -> str:
@@ -188,23 +172,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.gate", description="the working tree beside a base"
     )
-    parser.add_argument("--base", default="HEAD~1", help="the commit to hold it to")
+    parser.add_argument("--base", help="the commit to hold it to; the last one, HEAD~1, where none is named")
+    parser.add_argument(
+        "--by", nargs="+", choices=list(THRESHOLDS), help="what to count; both where both can be"
+    )
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--threshold", type=float, default=THRESHOLD)
+    parser.add_argument("--pairs", type=int, default=5, help="turns of each tree, by time")
+    parser.add_argument("--threshold", type=float, help="1.03 by instructions, 1.10 by time, unless told")
     parser.add_argument("--trees", nargs=2, metavar=("OURS", "BASE"), help="two folders to import from")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.child:
-        child(options.child)
+        what, *rows = options.child
+        timed(rows) if what == "time" else worked(rows[0], int(what))
         return 0
-    ours, base = options.trees or ("", checked_out(options.base))
-    found = compare(ours, base, options.rows, options.pairs, options.threshold)
-    for one in found:
-        print(one)
-    slower = [one.name for one in found if one.slower]
-    if slower:
-        print(f"slower than {options.base} by more than {options.threshold - 1:.0%}: {', '.join(slower)}")
+    counted = shutil.which("valgrind") is not None
+    if options.by == ["instructions"] and not counted:
+        raise SystemExit("instructions are counted by valgrind, which is not on PATH: install it")
+    if not options.trees and not options.base and not has_a_past():
+        print("the gate: there is no commit before this one here, so there is nothing to compare with")
+        return 0
+    reference = options.base or "HEAD~1"
+    ours, base = options.trees or ("", checked_out(reference))
+    slower = []
+    for what in options.by or ["instructions", "time"][not counted :]:
+        threshold = options.threshold or THRESHOLDS[what]
+        if what == "instructions":
+            found = by_instructions(ours, base, options.rows, threshold)
+        else:
+            found = by_time(ours, base, options.rows, threshold, options.pairs)
+        for one in found:
+            print(one, flush=True)
+        slower += [(one.name, threshold) for one in found if one.slower]
+    for name, threshold in slower:
+        print(f"slower than {options.base or base} by more than {threshold - 1:.0%}: {name}")
     return 1 if slower else 0
 
 

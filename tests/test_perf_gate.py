@@ -30,23 +30,47 @@ def gate(ours: Path | str, base: Path | str, *options: str) -> subprocess.Comple
 
 
 def test_a_planted_slowdown_is_named(package: Path) -> None:
-    """In one row of two: the other is left alone, and the other way round nothing is slower."""
+    """In one row of two: the other is left alone."""
     passage = package / "fastcore" / "loop" / "passage.py"
     text = passage.read_text()
     place = "    async def ticks(self, batch: TickBatch) -> None:\n"
     assert place in text
-    passage.write_text(text.replace(place, place + "        sum(range(50_000))\n"))
+    passage.write_text(text.replace(place, place + "        sum(range(10_000))\n"))
     here = Path(fastcore.__path__[0]).parent
-    done = gate(package, here, "--rows", "loop", "batch", "--pairs", "3", "--threshold", "1.5")
+    done = gate(package, here, "--by", "instructions", "--rows", "loop", "batch")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].endswith("by more than 50%: loop")
-    assert gate(here, package, "--rows", "loop", "--pairs", "2").returncode == 0
+    assert done.stdout.splitlines()[-1].endswith("by more than 3%: loop")
+    assert "batch       1.000 of the base's instructions  ok" in done.stdout
+
+
+def test_time_is_taken_in_turns(package: Path) -> None:
+    """A tree that does nothing more: the pairs are there, and far from what would fail."""
+    here = Path(fastcore.__path__[0]).parent
+    done = gate(package, here, "--by", "time", "--rows", "batch", "--pairs", "2", "--threshold", "20")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("batch ")
+    assert " of the base's time (" in done.stdout
+
+
+def test_without_a_past_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    """As in a source archive. A base that was asked for is missed."""
+    shutil.copytree(
+        ROOT / "bench", tmp_path / "bench", ignore=shutil.ignore_patterns("__pycache__", "results")
+    )
+    command = [sys.executable, "-m", "bench.gate"]
+    alone = {"cwd": tmp_path, "capture_output": True, "text": True, "check": False}
+    done = subprocess.run(command, **alone)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing to compare with" in done.stdout
+    asked = subprocess.run([*command, "--base", "HEAD~3"], **alone)
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("there is no commit HEAD~3")
 
 
 def test_a_tree_that_does_not_run_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "fastcore").mkdir()
     (tmp_path / "fastcore" / "__init__.py").write_text("raise SystemError('broken')")
-    done = gate(tmp_path, tmp_path, "--rows", "batch")
+    done = gate(tmp_path, tmp_path, "--by", "time", "--rows", "batch")
     assert done.returncode == 1
     assert f"the rows cannot be measured in {tmp_path}" in done.stderr
 
