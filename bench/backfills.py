@@ -96,7 +96,7 @@ def simulated(one: float, two: float, workers: int, units: int) -> float:
 
 def _backfill(fc: ModuleType, executor: str, settings: Settings) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
-        files = files_in(Path(folder), settings.count(250_000))
+        files = files_in(Path(folder), settings.count(2_000_000))
         taken = []
         with cluster(executor):
             seconds(fc, files, executor, 2)  # imports, and the files in memory

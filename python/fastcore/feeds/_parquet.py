@@ -98,14 +98,14 @@ class ParquetFile:
         if types.is_timestamp(kind) or types.is_date(kind):
             return Clock("calendar")
         if types.is_floating(kind):  # spelled without an exponent, as a file would
-            return clock_of((f"{value:.9f}" for value in column.drop_null().to_pylist()[:100]), unit)
+            return clock_of((f"{value:.9f}" for value in column.drop_null()[:100].to_pylist()), unit)
         if (
             types.is_integer(kind)
             or types.is_decimal(kind)
             or types.is_string(kind)
             or types.is_large_string(kind)
         ):
-            return clock_of((str(value) for value in column.drop_null().to_pylist()[:100]), unit)
+            return clock_of((str(value) for value in column.drop_null()[:100].to_pylist()), unit)
         return None
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fastcore import _core
 from fastcore._extras import require
+from fastcore._row_writer import parquet_options
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Rows
 
@@ -217,16 +218,7 @@ class ParquetSink(_FileSink):
 
     def _open(self, path: Path) -> Any:
         parquet = require("pyarrow.parquet", "frames", "ParquetSink")
-        return parquet.ParquetWriter(
-            path,
-            self._schema,
-            compression=self._compression or "none",
-            use_dictionary=[
-                "symbol",
-                "outcome",
-            ],  # numbers hardly repeat: to look for it costs most of the time
-            write_statistics=["ts"],
-        )
+        return parquet.ParquetWriter(path, self._schema, **parquet_options(self._schema, self._compression))
 
 
 class ArrowSink(_FileSink):
