@@ -490,6 +490,38 @@ def test_an_interrupt_is_told_in_one_word() -> None:
         running.communicate()
 
 
+@pytest.mark.parametrize(
+    "module", ["fastcore._starting", "numpy", "fastcore.engine", "typer", "rich.console"]
+)
+def test_an_interrupt_of_its_imports_is_told_in_one_word(module: str) -> None:
+    """Sent when Python says that it has imported a module: no traceback, wherever that finds the others."""
+    args = [sys.executable, "-X", "importtime", "-m", "fastcore", "run", "--ticks", "50000000", "--no-report"]
+    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    try:
+        assert running.stderr is not None
+        told = iter(running.stderr)
+        assert any(line.split()[-1:] == [module] for line in told)
+        running.send_signal(signal.SIGINT)
+        rest = [line for line in told if not line.startswith("import time:")]
+        assert rest == ["interrupted\n"]
+        assert running.wait(60) == 130
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_a_program_that_imports_it_keeps_its_interrupts() -> None:
+    """Also where its name, or its arguments, are the command's."""
+    code = "import signal, sys; sys.argv = ['bin/fastcore']; before = signal.getsignal(signal.SIGINT)\n"
+    code += "import fastcore; print(signal.getsignal(signal.SIGINT) is before)"
+    for args in ([sys.executable, "-c", code], [sys.executable, "-c", code, "-m", "pytest", "fastcore"]):
+        assert subprocess.run(args, capture_output=True, text=True, timeout=60).stdout == "True\n"
+
+
 def test_a_reader_that_has_had_enough_is_no_error() -> None:
     code = f"'{sys.executable}' -m fastcore indicators --json | head -n 1"
     done = subprocess.run(["sh", "-c", code], capture_output=True, text=True, timeout=60)

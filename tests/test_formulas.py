@@ -12,6 +12,8 @@ from typing import Any
 import fastcore as fc
 import numpy as np
 import pytest
+from fastcore._formula_text import read
+from fastcore.scale import Outputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import T0, assert_same_bits, rng_of, walk_bars
@@ -90,6 +92,45 @@ def test_a_transcendental_function_is_right(name: str) -> None:
     wanted = function(fc.sma(values, period=3) / 50.0)
     found = ticked({"x": function(fc.SMA(3) / 50.0)}, values)[:, 0]
     np.testing.assert_allclose(found, wanted, rtol=4e-16)
+
+
+def test_conditions_are_joined_by_and_or_and_not() -> None:
+    """NumPy's logic of their columns, NaN while either is; written and read back as they stand."""
+    values = prices()
+    fast, slow, last = fc.ema(values, period=5), fc.sma(values, period=9), values
+    up, near, low = fc.EMA(5) > fc.SMA(9), abs(fc.SMA(1) - fc.EMA(5)) < 0.1, fc.SMA(1) <= 100
+    columns = {"up": fast > slow, "near": np.abs(last - fast) < 0.1, "low": last <= 100}
+    absent = {"up": np.isnan(fast) | np.isnan(slow), "near": np.isnan(fast), "low": np.isnan(last)}
+    cases = {
+        "and": (up & near, columns["up"] & columns["near"], ("up", "near")),
+        "or": (up | low, columns["up"] | columns["low"], ("up", "low")),
+        "not": (~near, ~columns["near"], ("near",)),
+        "all": (
+            ~(up & near) | low,
+            ~(columns["up"] & columns["near"]) | columns["low"],
+            ("up", "near", "low"),
+        ),
+        "columns": (fc.column("up") & ~fc.column("near"), columns["up"] & ~columns["near"], ("up", "near")),
+        "product": (up * near & low, columns["up"] & columns["near"] & columns["low"], ("up", "near", "low")),
+        "NumPy's": (
+            np.logical_not(np.logical_or(up, low)),
+            ~(columns["up"] | columns["low"]),
+            ("up", "low"),
+        ),
+    }
+    plan = {"up": up, "near": near, **{name: one for name, (one, _, _) in cases.items()}}
+    rows = ticked(plan, values)
+    for i, (name, (one, wanted, of)) in enumerate(cases.items()):
+        assert {0.0, 1.0} <= set(wanted.astype(float)), f"{name} is of both kinds"
+        none = np.logical_or.reduce([absent[part] for part in of])
+        assert_same_bits(rows[:, 2 + i], np.where(none, np.nan, wanted), name)
+        if name != "columns":
+            assert_same_bits(one.values(values), rows[:, 2 + i], f"values of {name}")
+        assert repr(read(repr(one))) == repr(one) == repr(pickle.loads(pickle.dumps(one)))
+    assert repr(~up & near) == (
+        "(~(EMA(period=5) > SMA(period=9))) & (abs(SMA(period=1) - EMA(period=5)) < 0.1)"
+    )
+    assert repr((~up).on("1m")) == "~(EMA(period=5).on('1m') > SMA(period=9).on('1m'))"
 
 
 def test_a_division_by_nothing_is_no_number() -> None:
@@ -202,10 +243,14 @@ def test_a_formula_can_be_copied_and_pickled() -> None:
         (lambda: fc.EMA(5) + True, TypeError, "not True"),
         (lambda: fc.EMA(5) * float("nan"), fc.InputError, "must be finite, not nan"),
         (lambda: np.sin(fc.EMA(5)), TypeError, "sin"),
-        (lambda: 30 < fc.RSI() < 70, TypeError, "no truth value.*product"),
+        (lambda: 30 < fc.RSI() < 70, TypeError, r"no truth value.*\(a > 30\) & \(a < 70\)"),
         (lambda: (fc.RSI() > 1) and fc.RSI(), TypeError, "no truth value"),
         (lambda: max(fc.EMA(5), fc.EMA(6)), TypeError, r"np\.maximum"),
         (lambda: not fc.column("y"), TypeError, "no truth value"),
+        (lambda: fc.RSI() & (fc.RSI() > 3), TypeError, r"^& is of conditions.*not of RSI\(period=14\)$"),
+        (lambda: fc.RSI() > 30 & fc.RSI(), TypeError, "in parentheses, and not of 30"),
+        (lambda: (fc.RSI() > 3) | True, TypeError, r"^\| is of conditions.*not of True"),
+        (lambda: ~(fc.RSI() - 3), TypeError, r"^~ is of conditions.*not of RSI\(period=14\) - 3.0"),
         (lambda: fc.EMA(5)["ema"], fc.PlanError, "has no output 'ema' to choose; it has one alone"),
         (lambda: fc.MACD()["x"], fc.PlanError, "it has 'macd', 'signal', 'hist'"),
         (lambda: fc.column(3), TypeError, "must be text, not 3"),
@@ -263,6 +308,8 @@ def test_functions_stay_in_their_process(tmp_path: Path) -> None:
         fc.backfill([tmp_path / "a.csv"], plan, tmp_path / "out")
     with pytest.raises(fc.PlanError, match=r"'twice_here'.*ShardedEngine"):
         fc.ShardedEngine(plan)
+    with pytest.raises(fc.PlanError, match=r"'x': 'twice_here' is a function of this process.*Outputs"):
+        Outputs(plan)
     with fc.ShardedEngine(plan, shards=1, on="here") as sharded:
         assert sharded.columns == ["x"]
 

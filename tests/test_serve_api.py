@@ -18,6 +18,7 @@ import pytest
 from fastcore.feeds import TickBatch
 from fastcore.feeds.wire import encode
 from services import MINUTE, T0, Served, problem, profiled, walk
+from websockets.sync.client import connect
 
 PLAN = {"ema": "EMA(3)", "rsi": 'RSI(3).on("1m")', "bands": "BBANDS(5)"}
 ARGUMENTS = [part for name, text in PLAN.items() for part in ("--indicator", f"{name}={text}")]
@@ -189,19 +190,24 @@ def arrays(symbol: str) -> Any:
     return TickBatch(ticks, [symbol])
 
 
-def bodies(symbol: str) -> dict[str, tuple[str, bytes]]:
-    """The same three ticks in every form."""
-    rows = [{"symbol": symbol, "ts": T0 + i, "price": i + 1.5, "id": i + 1} for i in range(3)]
+def arrow_of(rows: list[Any]) -> bytes:
+    """Ticks as a stream of Arrow's."""
     table = pa.table({key: [row[key] for row in rows] for key in rows[0]})
     out = pa.BufferOutputStream()
     with pa.ipc.new_stream(out, table.schema) as writer:
         writer.write_table(table)
+    return bytes(out.getvalue())
+
+
+def bodies(symbol: str) -> dict[str, tuple[str, bytes]]:
+    """The same three ticks in every form."""
+    rows = [{"symbol": symbol, "ts": T0 + i, "price": i + 1.5, "id": i + 1} for i in range(3)]
     return {
         "json": ("application/json", json.dumps(rows).encode()),
         "ndjson": ("application/x-ndjson", "\n".join(map(json.dumps, rows)).encode()),
         "msgpack": ("application/msgpack", msgspec.msgpack.encode(rows)),
         "wire": ("application/msgpack", encode(arrays(symbol))),
-        "arrow": ("application/vnd.apache.arrow.stream", bytes(out.getvalue())),
+        "arrow": ("application/vnd.apache.arrow.stream", arrow_of(rows)),
     }
 
 
@@ -232,6 +238,47 @@ def test_one_tick_alone_is_taken(served: Served) -> None:
 
 
 GOOD = {"symbol": "bad", "ts": T0, "price": 1.0}
+
+
+@pytest.mark.parametrize("form", ["one", "list", "lines", "pack", "packed list", "arrow", "stream"])
+@pytest.mark.parametrize(
+    ("ts", "unit"),
+    [
+        (T0 // 10**9, "seconds: multiply by 1_000_000_000"),
+        (T0 // 10**6, "milliseconds: multiply by 1_000_000"),
+        (T0 // 10**3, "microseconds: multiply by 1_000"),
+        (-5, "a time before 1970"),
+    ],
+)
+def test_a_time_in_another_unit_is_told_by_its_unit(served: Served, form: str, ts: int, unit: str) -> None:
+    """In every form of a body, and in a message of a stream."""
+    bad = GOOD | {"ts": ts}
+    kind, content = {
+        "one": ("application/json", json.dumps(bad).encode()),
+        "list": ("application/json", json.dumps([GOOD, bad]).encode()),
+        "lines": ("application/x-ndjson", f"{json.dumps(GOOD)}\n{json.dumps(bad)}\n".encode()),
+        "pack": ("application/msgpack", msgspec.msgpack.encode(bad)),
+        "packed list": ("application/msgpack", msgspec.msgpack.encode([GOOD, bad])),
+        "arrow": ("application/vnd.apache.arrow.stream", arrow_of([GOOD, bad])),
+        "stream": ("", b""),
+    }[form]
+    if form == "stream":
+        with connect(served.url.replace("http", "ws") + "/v1/stream", proxy=None, open_timeout=60) as socket:
+            socket.send(json.dumps({"op": "ticks", "ticks": [GOOD, bad]}))
+            detail = json.loads(socket.recv(timeout=60))["detail"]
+    else:
+        answer = served.client.post("/v1/ticks", content=content, headers={"content-type": kind})
+        detail = problem(answer, 422)["detail"]
+    field = "ticks.ts" if form in ("one", "pack") else "ticks[1].ts"
+    assert detail == f"{field}={ts} must be nanoseconds since 1970 UTC; it looks like {unit}"
+
+
+@pytest.mark.parametrize("behind", ["}", ',"ts":"x"}', ""])
+def test_a_wrong_time_in_a_message_with_more_that_is_wrong(served: Served, behind: str) -> None:
+    """The first fault is told, whatever stands behind it."""
+    body = '{"symbol":"bad","ts":1,"price":1' + behind
+    answer = served.client.post("/v1/ticks", content=body, headers={"content-type": "application/json"})
+    assert problem(answer, answer.status_code)["status"] in (400, 422)
 
 
 @pytest.mark.parametrize(

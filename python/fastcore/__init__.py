@@ -5,6 +5,10 @@ Every indicator of a symbol is updated in one native call, with NumPy views of l
 
 from __future__ import annotations
 
+from fastcore import _starting  # first: an interrupt of the command's imports is no traceback
+
+# isort: split
+
 import importlib
 import typing
 
@@ -89,4 +93,4 @@ _types = ("Calendar", "Difference", "Engine", "Formula", "Indicator", "Journal",
 _functions = ("column", "describe", "diff", "function", "indicators", "make", "price")
 for _name in (*_types, *_functions, *errors.__all__):
     globals()[_name].__module__ = "fastcore"
-del _functions, _name, _types
+del _functions, _name, _starting, _types

@@ -12,26 +12,56 @@ from typing import Any
 from fastcore.errors import PlanError
 from fastcore.formulas import Arithmetic, Formula, column
 
-__all__ = ["Chain", "Column", "FunctionOf", "Operation", "Output", "Price", "sources_of", "text_of"]
+__all__ = [
+    "Chain",
+    "Column",
+    "FunctionOf",
+    "Operation",
+    "Output",
+    "Price",
+    "sources_of",
+    "text_of",
+    "truth_of",
+]
+
+
+#: Kernels that give 1 or 0, and those that do of such.
+_COMPARISONS = frozenset(f"x {sign} {other}" for sign in ("<", "<=", ">", ">=") for other in ("y", "value"))
+_KEEPING = frozenset(("x * y", "maximum(x, y)", "minimum(x, y)"))
 
 
 class Operation(Formula):
-    """An operator of columns, and of a number."""
+    """An operator of columns, and of a number.
 
-    __slots__ = ("_kernel", "_operands_", "_params", "_written")
+    Parameters
+    ----------
+    kernel : str
+        What the core calls it.
+    params : tuple of float
+    operands : tuple
+    form : str, optional
+        How it is written, where that is not the kernel's name.
+    """
 
-    def __init__(self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...]) -> None:
-        self._kernel, self._params, self._operands_ = kernel, params, operands
+    __slots__ = ("_form", "_kernel", "_operands_", "_params", "_written", "condition")
+
+    def __init__(
+        self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...], form: str = ""
+    ) -> None:
+        self._kernel, self._params, self._operands_, self._form = kernel, params, operands, form
         self._written = ""  # kept: a part may be an operand of many, and each asks
+        #: Whether all that it can be is 1, 0 or NaN.
+        self.condition = bool(form) or kernel in _COMPARISONS or (kernel in _KEEPING and _all_are(operands))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Operation, (self._kernel, self._params, self._operands_)
+        return Operation, (self._kernel, self._params, self._operands_, self._form)
 
     def _operands(self) -> tuple[Any, ...]:
         return self._operands_
 
     def _mapped(self, change: Any) -> Formula:
-        return Operation(self._kernel, self._params, tuple(changed(x, change) for x in self._operands_))
+        operands = tuple(changed(x, change) for x in self._operands_)
+        return Operation(self._kernel, self._params, operands, self._form)
 
     def _text(self) -> str:
         if not self._written:
@@ -42,8 +72,9 @@ class Operation(Formula):
         words = dict(zip(("x", "y"), map(text_of, self._operands_), strict=False))
         if self._params:
             words["value"] = repr(self._params[0])
-        text = re.sub(r"\b(x|y|value)\b", lambda found: words[found[0]], self._kernel)
-        return text if "(" in self._kernel else f"({text})"
+        form = self._form or self._kernel
+        text = re.sub(r"\b(x|y|value)\b", lambda found: words[found[0]], form)
+        return text if "(" in form else f"({text})"
 
 
 class Output(Formula):
@@ -183,12 +214,34 @@ class Column(Formula):
         return f"column({self._name!r})"
 
 
+def truth_of(sign: str, operand: Any) -> Formula:
+    """A condition as it is; of a column, whether it is not 0.
+
+    Raises
+    ------
+    TypeError
+        For all else, which has no truth.
+    """
+    if isinstance(operand, Operation) and operand.condition:
+        return operand
+    if isinstance(operand, Column):
+        return abs(operand) > 0
+    raise TypeError(
+        f"{sign} is of conditions, such as (fc.RSI() > 70) {sign if sign != '~' else '&'} (fc.ADX() > 25) "
+        f"with each in parentheses, and not of {operand!r}"
+    )
+
+
 def sources_of(columns: tuple[Any, ...]) -> tuple[Any, ...]:
     """Columns by name as formulas."""
     for one in columns:
         if not isinstance(one, (str, Arithmetic)):
             raise TypeError(f"of: a column must be text, an indicator or a formula, not {one!r}")
     return tuple(column(one) if isinstance(one, str) else one for one in columns)
+
+
+def _all_are(operands: tuple[Any, ...]) -> bool:
+    return all(isinstance(one, Operation) and one.condition for one in operands)
 
 
 def changed(operand: Any, change: Any) -> Any:

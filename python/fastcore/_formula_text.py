@@ -30,6 +30,8 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
 }
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
@@ -94,13 +96,15 @@ class _Reader:
                 return self._call(self.formula(inner, depth + 1).__getitem__, [output], {})
             case ast.UnaryOp(op=ast.USub(), operand=inner):
                 return -self.formula(inner, depth + 1)
+            case ast.UnaryOp(op=ast.Invert()):
+                return self._of(operator.invert, [node.operand], depth)
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
                 return self._of(_OPERATORS[type(op)], [left, right], depth)
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _OPERATORS:
                 return self._of(_OPERATORS[type(op)], [left, right], depth)
             case ast.Compare() | ast.BoolOp():
                 raise ConfigError(
-                    f"{self._text!r}: one comparison makes a column; write two of them, and multiply them"
+                    f"{self._text!r}: one comparison makes a column; join two by & or |, each in parentheses"
                 )
         raise _none(self._text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from fastcore import _starting
 from fastcore.errors import ConfigError, FastcoreError, ParameterError, PlanError, UnknownNameError
 
 __all__ = ["main"]
@@ -46,9 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # while what prints in colour was still to come
         return INTERRUPTED
+    _starting.over()
     try:
         # Accepted anywhere on the line, not only before the command.
         status = commands.run([arg for arg in args if arg != "--debug"])
+    except KeyboardInterrupt:  # while the command was being put together, or its end was shown
+        status = INTERRUPTED
     except Exception as error:
         if debug:
             raise

@@ -35,6 +35,18 @@ TOO_DEEP = (
     "a formula is nested too deep: give some of its parts names of their own in the plan, and compute with "
     "fastcore.column(name)"
 )
+#: Operators of conditions: NumPy's functions for them -> sign, kernel, numbers, and how they are written.
+_AND = ("&", "minimum(x, y)", (), "x & y")
+_OR = ("|", "maximum(x, y)", (), "x | y")
+_NOT = ("~", "value - x", (1.0,), "~x")
+_LOGIC = {
+    "bitwise_and": _AND,
+    "logical_and": _AND,
+    "bitwise_or": _OR,
+    "logical_or": _OR,
+    "invert": _NOT,
+    "logical_not": _NOT,
+}
 _FUNCTIONS = {"absolute": "abs(x)", "negative": "-x", "sqrt": "sqrt(x)", "log": "log(x)", "exp": "exp(x)"}
 
 
@@ -79,6 +91,21 @@ class Arithmetic:
     def __ge__(self, other: Any) -> Formula:
         return _two("greater_equal", self, other)
 
+    def __and__(self, other: Any) -> Formula:
+        return _logic(_AND, self, other)
+
+    def __rand__(self, other: Any) -> Formula:
+        return _logic(_AND, other, self)
+
+    def __or__(self, other: Any) -> Formula:
+        return _logic(_OR, self, other)
+
+    def __ror__(self, other: Any) -> Formula:
+        return _logic(_OR, other, self)
+
+    def __invert__(self) -> Formula:
+        return _logic(_NOT, self)
+
     def __neg__(self) -> Formula:
         return _operation(_FUNCTIONS["negative"], (), (self,))
 
@@ -89,6 +116,8 @@ class Arithmetic:
         if method == "__call__" and not options:
             if ufunc.__name__ in _OPERATORS:
                 return _two(ufunc.__name__, *operands)
+            if ufunc.__name__ in _LOGIC:
+                return _logic(_LOGIC[ufunc.__name__], *operands)
             if ufunc.__name__ in _FUNCTIONS:
                 return _operation(_FUNCTIONS[ufunc.__name__], (), operands)
         return NotImplemented
@@ -103,9 +132,10 @@ class Arithmetic:
 class Formula(Arithmetic):
     """Arithmetic between indicators, for an engine's plan; made by operators, not by its class.
 
-    Operators are ``+ - * /``, ``abs``, a minus sign, the comparisons ``< <= > >=``, which give 1 or 0, and
-    NumPy's functions ``maximum``, ``minimum``, ``sqrt``, ``log`` and ``exp``. What is no number, as after a
-    division by 0, is NaN. ``fc.SMA(1)`` is the price itself, ``fc.column("rsi")`` another column of the plan,
+    Operators are ``+ - * /``, ``abs``, a minus sign, the comparisons ``< <= > >=``, which give 1 or 0, what
+    joins these, ``&``, ``|`` and ``~``, and NumPy's functions ``maximum``, ``minimum``, ``sqrt``, ``log`` and
+    ``exp``. What is no number, as after a division by 0, is NaN, and so is what is made of it, conditions
+    included. ``fc.SMA(1)`` is the price itself, ``fc.column("rsi")`` another column of the plan,
     ``fc.MACD()["hist"]`` one of several outputs, and ``fc.EMA(9).of(formula)`` an indicator of a formula.
 
     Examples
@@ -125,9 +155,9 @@ class Formula(Arithmetic):
 
     def __bool__(self) -> bool:
         raise TypeError(
-            "a formula has no truth value, as its comparisons are columns: for `and` write a product, "
-            "(a > 1) * (b > 2), for `or` and max() np.maximum(a, b), for min() np.minimum(a, b), for "
-            "30 < a < 70 (a > 30) * (a < 70)"
+            "a formula has no truth value, as its comparisons are columns: for `and`, `or` and `not` write "
+            "(a > 1) & (b > 2), (a > 1) | (b > 2) and ~(a > 1), for 30 < a < 70 (a > 30) & (a < 70), for "
+            "max() and min() np.maximum(a, b) and np.minimum(a, b)"
         )
 
     def on(self, span: str) -> Formula:
@@ -258,6 +288,13 @@ def _two(ufunc: str, left: Any, right: Any) -> Formula:
     if isinstance(left, Arithmetic):
         return _operation(of_right, (_constant(ufunc, right),), (left,))
     return _operation(of_left, (_constant(ufunc, left),), (right,))
+
+
+def _logic(operator: tuple[str, str, tuple[float, ...], str], *operands: Any) -> Formula:
+    from fastcore._formula_parts import Operation, truth_of
+
+    sign, kernel, params, form = operator
+    return Operation(kernel, params, tuple(truth_of(sign, one) for one in operands), form)
 
 
 def _constant(ufunc: str, value: Any) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastcore._formula_plan import must_travel
 from fastcore.engine import Engine
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
@@ -37,7 +38,7 @@ class Outputs:
     Raises
     ------
     PlanError
-        If the plan cannot be; at once, not on a worker.
+        If the plan cannot be, or has a `fastcore.function`, which workers do not have; at once, not on one.
 
     Examples
     --------
@@ -61,6 +62,7 @@ class Outputs:
         symbol: str | None = None,
     ) -> None:
         engine = Engine(plan) if policy is None else Engine(plan, policy=policy)
+        must_travel(plan, "Outputs")
         self.__name__ = type(self).__name__  # Ray Data asks for it
         #: An engine without a symbol: what each call begins with.
         self._fresh = engine.snapshot()

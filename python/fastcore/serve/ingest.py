@@ -7,6 +7,8 @@ acknowledged is not lost. When the engine is behind, new ticks are refused at on
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import zlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
+from fastcore._engine_arguments import EARLIEST, unit_wrong
 from fastcore._extras import require
 from fastcore._tick_frames import ticks_of
 from fastcore.errors import FastcoreError, InputError, MissingExtraError
@@ -24,9 +27,8 @@ from fastcore.serve.problems import Problem, field_of
 from fastcore.serve.wire import ARROW, JSON, MSGPACK
 from fastcore.ticks import TICK
 
-__all__ = ["Ingest", "Repeats", "TickIn", "of_structs", "parsed", "unpacked"]
+__all__ = ["Ingest", "Repeats", "TickIn", "of_structs", "parsed", "refused", "unpacked"]
 
-_EARLIEST = 10**17  # ns; below, a time is in another unit
 _LONGEST_NAME = 64
 _WHOLE = 2**63 - 1
 _NDJSON = ("application/x-ndjson", "application/jsonl", "application/ndjson")
@@ -38,7 +40,7 @@ class TickIn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One tick as a client sends it."""
 
     symbol: Name
-    ts: Annotated[int, msgspec.Meta(ge=_EARLIEST, le=_WHOLE, description="ns since 1970 UTC")]
+    ts: Annotated[int, msgspec.Meta(ge=EARLIEST, le=_WHOLE, description="ns since 1970 UTC")]
     price: float
     size: float = 0.0
     id: Annotated[int, msgspec.Meta(ge=0, le=_WHOLE, description="the venue's number, 0 for none")] = 0
@@ -93,8 +95,7 @@ def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
             single = data.lstrip()[:1] == b"{"
             return of_structs([_one_json.decode(data)] if single else _many_json.decode(data))
     except msgspec.ValidationError as error:
-        field, detail = field_of(error, "ticks")
-        raise Problem(422, f"{field}: {detail}", field=field) from None
+        raise refused(error, "ticks", lambda: _plain(data, media)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"the body is no {media}: {error}", field="body") from None
     raise Problem(
@@ -102,6 +103,35 @@ def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
         f"Content-Type is {media!r}; ticks come as {JSON}, {_NDJSON[0]}, {MSGPACK} or {ARROW}",
         field="Content-Type",
     )
+
+
+def refused(error: msgspec.ValidationError, root: str, plain: Callable[[], Any]) -> Problem:
+    """What a validation found wrong with ticks; of a time in another unit, which unit that is.
+
+    Parameters
+    ----------
+    error : ValidationError
+    root : str
+        What the message is called in the names of its fields.
+    plain : callable
+        Gives the same message without validation.
+    """
+    field, detail = field_of(error, root)
+    if field.endswith(".ts") and ">=" in detail:
+        value: Any = None
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError, LookupError):  # or more is wrong
+            value = plain()
+            for place in re.findall(r"\w+", field[len(root) :]):
+                value = value[int(place)] if isinstance(value, list) else value[place]
+        if isinstance(value, int):
+            return Problem(422, unit_wrong(field, value), field=field)
+    return Problem(422, f"{field or 'message'}: {detail}", field=field or "message")
+
+
+def _plain(data: bytes, media: str) -> Any:
+    if media in _NDJSON:
+        return msgspec.json.Decoder().decode_lines(data)
+    return msgspec.json.decode(data) if media == JSON else msgspec.msgpack.decode(data)
 
 
 def of_structs(found: Sequence[TickIn]) -> tuple[Any, list[str]]:
@@ -146,14 +176,11 @@ def _of_arrow(data: bytes) -> tuple[Any, list[str]]:
 
 def _checked(ticks: Any, names: Sequence[str]) -> tuple[Any, list[str]]:
     """Ticks that came as an array: their times and symbols must be what they say."""
-    wrong = np.flatnonzero(ticks["ts"] < _EARLIEST)
+    wrong = np.flatnonzero(ticks["ts"] < EARLIEST)
     if len(wrong):
         at = int(wrong[0])
-        raise Problem(
-            422,
-            f"ticks[{at}].ts is {int(ticks['ts'][at])}; it must be nanoseconds since 1970 UTC",
-            field=f"ticks[{at}].ts",
-        )
+        field = f"ticks[{at}].ts"
+        raise Problem(422, unit_wrong(field, int(ticks["ts"][at])), field=field)
     if len(ticks) and int(ticks["symbol"].max()) >= len(names):
         raise Problem(422, "a tick has no symbol", field="ticks.symbol")
     return ticks, _names(names)

@@ -19,8 +19,8 @@ from litestar.response import Stream
 
 from fastcore.serve.api.common import Call, service_of
 from fastcore.serve.guard import Outgoing
-from fastcore.serve.ingest import TickIn, of_structs, parsed, stopping
-from fastcore.serve.problems import Problem, field_of
+from fastcore.serve.ingest import TickIn, of_structs, parsed, refused, stopping
+from fastcore.serve.problems import Problem
 from fastcore.serve.service import Service
 from fastcore.serve.stream import Slot, Subscriber, Wanted
 from fastcore.serve.wire import MSGPACK
@@ -213,8 +213,7 @@ def _asked(text: str) -> Any:
     try:
         return _decode(text)
     except msgspec.ValidationError as error:
-        field, detail = field_of(error)
-        raise Problem(422, f"{field or 'message'}: {detail}", field=field or "message") from None
+        raise refused(error, "", lambda: msgspec.json.decode(text)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Problem(400, f"the message is no JSON: {error}", field="message") from None
 
