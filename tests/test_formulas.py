@@ -97,9 +97,10 @@ def test_a_transcendental_function_is_right(name: str) -> None:
 def test_conditions_are_joined_by_and_or_and_not() -> None:
     """NumPy's logic of their columns, NaN while either is; written and read back as they stand."""
     values = prices()
+    middle = float(np.median(values))
     fast, slow, last = fc.ema(values, period=5), fc.sma(values, period=9), values
-    up, near, low = fc.EMA(5) > fc.SMA(9), abs(fc.SMA(1) - fc.EMA(5)) < 0.1, fc.SMA(1) <= 100
-    columns = {"up": fast > slow, "near": np.abs(last - fast) < 0.1, "low": last <= 100}
+    up, near, low = fc.EMA(5) > fc.SMA(9), abs(fc.SMA(1) - fc.EMA(5)) < 0.01, fc.SMA(1) <= middle
+    columns = {"up": fast > slow, "near": np.abs(last - fast) < 0.01, "low": last <= middle}
     absent = {"up": np.isnan(fast) | np.isnan(slow), "near": np.isnan(fast), "low": np.isnan(last)}
     cases = {
         "and": (up & near, columns["up"] & columns["near"], ("up", "near")),
@@ -128,7 +129,7 @@ def test_conditions_are_joined_by_and_or_and_not() -> None:
             assert_same_bits(one.values(values), rows[:, 2 + i], f"values of {name}")
         assert repr(read(repr(one))) == repr(one) == repr(pickle.loads(pickle.dumps(one)))
     assert repr(~up & near) == (
-        "(~(EMA(period=5) > SMA(period=9))) & (abs(SMA(period=1) - EMA(period=5)) < 0.1)"
+        "(~(EMA(period=5) > SMA(period=9))) & (abs((SMA(period=1) - EMA(period=5))) < 0.01)"
     )
     assert repr((~up).on("1m")) == "~(EMA(period=5).on('1m') > SMA(period=9).on('1m'))"
 

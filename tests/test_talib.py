@@ -288,9 +288,9 @@ def test_a_stream_is_the_function_bar_by_bar(name: str) -> None:
     """To the bit, from the first bar that it can be opened on."""
     columns = columns_of(name, 220)
     begin = abstract.Function(name).lookback + 1
-    handle, *filled = getattr(ours.stream, name).open_and_fill(*(x[:begin] for x in columns))
+    handle, filled = getattr(ours.stream, name).open_and_fill(*(x[:begin] for x in columns))
     whole = outputs(getattr(ours, name)(*columns))
-    for part, all_ in zip(filled, whole, strict=True):
+    for part, all_ in zip(outputs(filled), whole, strict=True):
         np.testing.assert_array_equal(part, all_[:begin])
     for row in range(begin, 220):
         value = handle.update(*(float(x[row]) for x in columns))

@@ -7,7 +7,7 @@ themselves.
 What differs: values agree to rounding, not to the bit, since windows here keep no rounding of what has left
 them. A NaN or an infinity behind the first row ends what has a memory, NaN from there on, or 0 for whole
 numbers, where TA-Lib leaves it undefined. Unstable periods act on the function that they name alone.
-MetaStock's mode is not had.
+MetaStock's mode is not had. ``abstract.Function.run`` takes frames, whose truth TA-Lib asks for there.
 
 Examples
 --------

@@ -68,8 +68,10 @@ def has(name: str) -> bool:
 def given(name: str, params: Sequence[Number]) -> list[Number]:
     """Parameters with TA-Lib's marks replaced by defaults."""
     defaults = TABLE[name].params.values()
-    marks = {DEFAULT_WHOLE, DEFAULT_REAL}
-    return [default if value in marks else value for value, default in zip(params, defaults, strict=True)]
+    return [
+        default if value == (DEFAULT_WHOLE if isinstance(default, int) else DEFAULT_REAL) else value
+        for value, default in zip(params, defaults, strict=True)
+    ]
 
 
 def indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
@@ -90,20 +92,32 @@ def indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
         else:
             kinds = [_SMA if kind == _OWN else kind for kind in (slowk_kind, slowd_kind)]
             native, values = "KDJ", [fastk, slowk, kinds[0], slowd, kinds[1]]
+    elif name == "STDDEV" and _is_wide(values[1]):
+        _made("STDDEV", values[:1])
+        return None
     elif name == "BBANDS":
         *values, kind = values
-        if kind not in (_SMA, _OWN):
+        wide = _is_wide(values[1]) or _is_wide(values[2])
+        values = [values[0], *(1.0 if _is_wide(times) else times for times in values[1:])]
+        if wide or kind not in (_SMA, _OWN):
             _made("MA", [values[0], kind])
             _made("BBANDS", values)
             return None
     elif name == "MACD":
         values = [*sorted(values[:2]), values[2]]
     elif name == "VAR":
-        _made("STDDEV", [max(values[0], 2), values[1]])
+        _made("STDDEV", [max(values[0], 2), 1.0 if _is_wide(values[1]) else values[1]])
         values = values[:1]
+    elif name == "HMA" and values == [1]:
+        native = "SMA"
     elif name == "NATR" and values == [1]:
         native, values = "TRANGE", []
     return _made(native, values)
+
+
+def _is_wide(times: Number) -> bool:
+    """Whether deviations are multiplied by more than the indicators take, as TA-Lib does."""
+    return 1e6 < abs(times) <= 3e37
 
 
 def _made(name: str, values: Sequence[Number]) -> fastcore.Indicator:
@@ -121,6 +135,8 @@ def lookback(name: str, params: Sequence[Number]) -> int:
         return made.warmup - 1
     if name == "BBANDS":
         return max(_made("MA", [params[0], params[3]]).warmup, int(params[0])) - 1
+    if name == "STDDEV":
+        return int(params[0]) - 1
     if name == "MAVP":
         least, most, kind = params
         if least > most or not 1 <= least <= 100_000:
@@ -139,6 +155,8 @@ def compute(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Ar
         return tuple(outputs[: len(TABLE[name].outputs)])
     if name == "BBANDS":
         return _bands(columns[0], params)
+    if name == "STDDEV":
+        return (fastcore.stddev(columns[0], int(params[0])) * params[1],)
     if name == "MAVP":
         return (_variable(columns[0], columns[1], params, skipped),)
     with np.errstate(all="ignore"):
@@ -149,7 +167,9 @@ def _bands(close: Array, params: Sequence[Number]) -> Arrays:
     """Bands around an average of any kind, as wide as the deviations from the simple one."""
     period, up, down, kind = params
     deviation = fastcore.stddev(close, int(period))
-    middle = np.where(np.isnan(deviation), np.nan, fastcore.ma(close, int(period), int(kind)))
+    middle = np.where(
+        np.isnan(deviation), np.nan, fastcore.ma(close, int(period), int(_SMA if kind == _OWN else kind))
+    )
     return middle + up * deviation, middle, middle - down * deviation
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,21 +37,27 @@ def converted(described: Described, params: Sequence[Any]) -> list[Number]:
     """Parameters as the numbers that TA-Lib's signature declares."""
     values: list[Number] = []
     for value, default in zip(params, described.params.values(), strict=True):
-        values.append(_real(value) if isinstance(default, float) else _whole(value))
+        values.append(real(value) if isinstance(default, float) else _whole(value))
     return _compute.given(described.name, values)
 
 
-def _real(value: Any) -> float:
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+def real(value: Any) -> float:
+    """A C double, as Python's own C functions take it."""
+    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):  # texts have neither
         raise TypeError(f"must be real number, not {type(value).__name__}")
     return float(value)
 
 
 def _whole(value: Any) -> int:
-    try:
-        return int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
-    except TypeError:
-        raise TypeError("an integer is required") from None
+    """A C int of what has ``__int__``: digits behind the point are left out, as Cython does."""
+    if not hasattr(value, "__int__"):
+        raise TypeError("an integer is required")
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        raise OverflowError("Python int too large to convert to C long")
+    if not -(2**31) <= number < 2**31:
+        raise OverflowError("value too large to convert to int")
+    return number
 
 
 def shown(described: Described, outputs: Sequence[Array], begin: int, rows: int) -> list[Array]:
@@ -135,6 +140,24 @@ def docstring(described: Described) -> str:
     return "\n".join([*lines, "Outputs:", *(f"    {name}" for name in described.outputs), ""])
 
 
+def bound(
+    described: Described, declared: inspect.Signature, call: str, args: tuple[Any, ...], named: dict[str, Any]
+) -> inspect.BoundArguments:
+    """Arguments with their names and defaults; too few or too many are told in TA-Lib's words."""
+    least, most, given = len(described.arguments), len(declared.parameters), len(args)
+    try:
+        found = declared.bind(*args, **named)
+    except TypeError as error:
+        if given <= most and (given >= least or named):
+            raise TypeError(f"{call}() {error}") from None
+        how = "exactly" if least == most else "at least" if given < least else "at most"
+        count = most if given > most else least
+        plural = "" if count == 1 else "s"
+        raise TypeError(f"{call}() takes {how} {count} positional argument{plural} ({given} given)") from None
+    found.apply_defaults()
+    return found
+
+
 def make(name: str) -> Callable[..., Any]:
     """The function of that name."""
     described = TABLE[name]
@@ -142,12 +165,8 @@ def make(name: str) -> Callable[..., Any]:
     count = len(described.arguments)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        try:
-            bound = declared.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{name}() {error}") from None
-        bound.apply_defaults()
-        values, rewrap = frames(list(bound.arguments.values()))
+        given = bound(described, declared, name, args, kwargs).arguments
+        values, rewrap = frames(list(given.values()))
         columns = [
             checked(key, value) for key, value in zip(described.arguments, values[:count], strict=True)
         ]

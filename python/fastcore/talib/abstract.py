@@ -14,6 +14,7 @@ array([nan, nan,  2.,  3.,  4.,  5.])
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,8 @@ class Function:
     @property
     def output_flags(self) -> dict[str, list[str]]:
         """How each output is drawn."""
-        return {name: meanings(flags, TA_OUTPUT_FLAGS) for name, flags in self._described.outputs.items()}
+        flags = self._described.outputs.items()
+        return OrderedDict((name, meanings(bits, TA_OUTPUT_FLAGS)) for name, bits in flags)
 
     @property
     def output_names(self) -> list[str]:
@@ -101,12 +103,15 @@ class Function:
     # ---- inputs
     def get_input_names(self) -> dict[str, str | list[str]]:
         """Which column each input is taken from."""
-        return dict(self._local.inputs)
+        return OrderedDict(self._local.inputs)
 
     def set_input_names(self, input_names: dict[str, str | list[str]]) -> None:
         """Take inputs from other columns."""
         local = self._local
-        local.inputs.update({key: column for key, column in input_names.items() if key in local.inputs})
+        for key, column in input_names.items():
+            if key not in local.inputs:
+                raise KeyError(key)
+            local.inputs[key] = column
         local.results = None
 
     input_names = property(get_input_names, set_input_names)
@@ -155,13 +160,15 @@ class Function:
     def get_parameters(self) -> dict[str, Number]:
         """The parameters as they are set, or their defaults."""
         local = self._local
-        return {
-            name: default if (value := local.params[name]) is None else value
+        return OrderedDict(
+            (name, default if (value := local.params[name]) is None else value)
             for name, default in self._described.params.items()
-        }
+        )
 
     def set_parameters(self, parameters: dict[str, Number] | None = None, **kwargs: Number) -> None:
         """Set parameters, from a dict, by keyword, or both."""
+        if parameters and not hasattr(parameters, "update"):
+            raise AttributeError(f"{type(parameters).__name__!r} object has no attribute 'update'")
         for name, value in {**(parameters or {}), **kwargs}.items():
             self._set(name, value)
         self._local.results = None
@@ -194,13 +201,19 @@ class Function:
 
     # ---- results
     @property
+    def func_object(self) -> Any:
+        """The function of arrays that this one calls."""
+        return getattr(talib, self._described.name)
+
+    @property
     def lookback(self) -> int:
-        """Rows before the first value, with the parameters as they are set."""
+        """Rows before the first value, with the parameters as they are set; -1 if these cannot be."""
         name = self._described.name
         try:
-            rows = _compute.lookback(name, list(self.get_parameters().values()))
+            params = _function.converted(self._described, list(self.get_parameters().values()))
+            rows = _compute.lookback(name, params)
         except _compute.BadParameter:
-            raise _function.bad_parameter("GetLookback") from None
+            return -1
         return rows + _settings.unstable.get(name, 0)
 
     @property
@@ -229,7 +242,7 @@ class Function:
 
     def run(self, input_arrays: Any = None) -> Any:
         """The outputs, over other columns if they are given."""
-        if input_arrays is not None:
+        if input_arrays is not None and not (isinstance(input_arrays, dict) and not input_arrays):
             self.set_input_arrays(input_arrays)
         self._call()
         return self.outputs
@@ -263,7 +276,7 @@ class Function:
         local = self._local
         arrays = [local.input_arrays[column] for column in self._columns()]
         taken = [x.to_numpy().astype(float) if type(x).__name__ == "Series" else x for x in arrays]
-        result = getattr(talib, self._described.name)(*taken, *self.get_parameters().values())
+        result = self.func_object(*taken, *self.get_parameters().values())
         local.results = list(result) if isinstance(result, tuple) else [result]
 
     def __repr__(self) -> str:
@@ -271,12 +284,25 @@ class Function:
 
     def __str__(self) -> str:
         described = self._described
-        inputs = "".join(f"    {key}: {column}\n" for key, column in self.get_input_names().items())
-        options = "".join(f"    {name}: {value}\n" for name, value in self.get_parameters().items())
-        outputs = "".join(f"    {name}\n" for name in described.outputs)
-        listed = "".join(f", {name}={value}" for name, value in self.get_parameters().items())
-        head = f"{described.name}([input_arrays]{listed})\n\n{described.title} ({described.group})\n"
-        return f"{head}\nInputs:\n{inputs}Parameters:\n{options}Outputs:\n{outputs}"
+        params = self.get_parameters()
+        listed = ", ".join(f"[{name}={value}]" for name, value in params.items())
+        lines = [f"{described.name}([input_arrays]{', ' + listed if listed else ''})", ""]
+        lines += [f"{described.title} ({described.group})", "", "Inputs:"]
+        for key, column in self.get_input_names().items():
+            lines.append(f"    {key}: {column if isinstance(column, list) else '(any ndarray)'}")
+        if params:
+            lines += ["Parameters:"]
+            for name, value in params.items():
+                kind = f" ({talib.MA_Type[int(value)]})" if "matype" in name else ""
+                lines.append(f"    {name}: {value}{kind}")
+        return "\n".join(
+            [*lines, "Outputs:", *(f"    {name}{_marks(described.name)}" for name in described.outputs)]
+        )
+
+
+def _marks(function: str) -> str:
+    """What is said of an output beside its name."""
+    return " (values are -100, 0 or 100)" if function.startswith("CDL") else ""
 
 
 def __getattr__(name: str) -> Function:

@@ -96,21 +96,23 @@ class Stream:
     _described: Described
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._open(*args, **kwargs)
+        self._open("__init__", args, kwargs)
 
     @classmethod
-    def open_and_fill(cls, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """A handle, and the function's outputs over its history."""
+    def open_and_fill(cls, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """A handle, and what the function gives over its history: an array, or a tuple of several."""
         handle = cls.__new__(cls)
-        columns, params, rewrap = handle._open(*args, **kwargs)
-        outputs = _function.outputs_of(cls._described, columns, params)
-        return (handle, *(rewrap(output) for output in outputs))
+        columns, params, rewrap = handle._open("open_and_fill", args, kwargs)
+        outputs = tuple(map(rewrap, _function.outputs_of(cls._described, columns, params)))
+        return handle, outputs[0] if len(outputs) == 1 else outputs
 
-    def _open(self, *args: Any, **kwargs: Any) -> tuple[list[Any], list[Number], Any]:
+    def _open(
+        self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], list[Number], Any]:
         described = self._described
         name, count = described.name, len(described.arguments)
-        bound = _function.signature(described).bind(*args, **kwargs)
-        bound.apply_defaults()
+        native = f"{name}_{'Open' if method == '__init__' else 'OpenAndFill'}"
+        bound = _function.bound(described, _function.signature(described), method, args, kwargs)
         values, rewrap = _function.frames(list(bound.arguments.values()))
         for value in values[:count]:
             if not isinstance(value, np.ndarray):
@@ -129,12 +131,12 @@ class Stream:
             skipped = _compute.lookback(name, params) + _settings.unstable.get(name, 0)
             made = _compute.indicator(name, params)
         except _compute.BadParameter:
-            raise _function.bad_parameter(f"{name}_Open") from None
+            raise _function.bad_parameter(native) from None
         begin = _compute.first_finite(columns)
         rows = len(columns[0]) - begin
         if rows <= skipped:
             raise talib.InsufficientHistory(
-                f"TA_{name}_Open: {rows} bars of history, at least {skipped + 1} needed "
+                f"TA_{native}: {rows} bars of history, at least {skipped + 1} needed "
                 "(a leading bar that is NaN in any input is not history)"
             )
         self._state: _Native | _Again = _Again(name, params) if made is None else _Native(made)
@@ -162,10 +164,7 @@ class Stream:
             raise TypeError(
                 f"{call.lower()}() takes exactly {count} positional argument{plural} ({len(bar)} given)"
             )
-        for value in bar:
-            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                raise TypeError(f"must be real number, not {type(value).__name__}")
-        values = [float(value) for value in bar]
+        values = [_function.real(value) for value in bar]
         if not _compute.finite(values):
             raise _function.bad_parameter(f"{self._described.name}_{call}")
         return values
