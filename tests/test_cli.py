@@ -696,3 +696,20 @@ def test_the_default_plan_makes_an_engine() -> None:
     engine = fc.Engine(config.default_plan())
     assert len(config.DEFAULT_PLAN) == 10
     assert {column.partition(".")[0] for column in engine.columns} == set(config.DEFAULT_PLAN)
+
+
+def test_a_shell_completes_commands() -> None:
+    """By what `--install-completion` writes into the shell's own file."""
+    command = [sys.executable, "-m", "fastcore"]
+    asked = {
+        **os.environ,
+        "_FASTCORE_COMPLETE": "complete_bash",
+        "COMP_WORDS": "fastcore re",
+        "COMP_CWORD": "1",
+    }
+    told = subprocess.run(command, env=asked, capture_output=True, text=True, timeout=60)
+    assert set(told.stdout.split()) == {"report", "replay"}
+    shown = subprocess.run(
+        [*command, "--show-completion", "bash"], capture_output=True, text=True, timeout=60
+    )
+    assert "complete -o default -F _fastcore_completion fastcore" in shown.stdout

@@ -9,6 +9,8 @@ import importlib
 import os
 from importlib.util import find_spec
 
+from fastcore._native_words import reworded
+
 try:
     from fastcore import _cpu
 except ImportError as error:
@@ -51,3 +53,6 @@ snapshot_difference = _native.snapshot_difference
 shm_names = _native.shm_names
 shm_remove = _native.shm_remove
 variant = _native.variant
+
+for _kind in (Engine, Histogram, Journal, RingReader, RingWriter, Symbol):
+    reworded(_kind)

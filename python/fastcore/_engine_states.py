@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, Self
 
 from fastcore import _core
+from fastcore._checks import PATH, arguments
 from fastcore._engine_arguments import calendars_of, copies_rows, snapshot_bytes
 from fastcore._formula_plan import flattened
 from fastcore.calendars import Calendar, almanacs
@@ -110,6 +111,7 @@ class EngineStates(_core.Engine):
         """
         return self._restore_symbol(snapshot_bytes("Engine.restore_symbol", data))
 
+    @arguments("Engine.save", path=PATH)
     def save(self, path: str | os.PathLike[str], *, history: bool = False) -> None:
         """Write the snapshot to a file, whole or not at all: a crash leaves the old file or the new one.
 
@@ -139,6 +141,7 @@ class EngineStates(_core.Engine):
             raise OSError(error, f"Engine.save: cannot write {target!r}: {why} ({step}); {left}")
 
     @classmethod
+    @arguments("Engine.load", path=PATH)
     def load(
         cls,
         path: str | os.PathLike[str],

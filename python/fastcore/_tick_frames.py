@@ -147,6 +147,8 @@ def ticks_of(
     >>> ticks["price"].tolist(), names
     ([100.0], ['BTCUSDT'])
     """
+    if isinstance(frame, Mapping) and not frame:
+        raise InputError("a frame of ticks must have the columns ts and price, and this one has none")
     reader = reader_of(frame)
     return _ticks(reader, found(reader, TICK_FIELDS, columns), symbol)
 

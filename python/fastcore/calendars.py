@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastcore._checks import MAPPING, PAIR, TEXTS, check
 from fastcore.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,12 +69,13 @@ class Calendar:
     years: tuple[int, int] = (2000, 2040)
 
     def __post_init__(self) -> None:
+        check("Calendar", "years", self.years, PAIR)
+        check("Calendar", "early", self.early, MAPPING)
         _zone(self.zone, "Calendar")
         for name in ("open", "close"):
             _time(getattr(self, name), f"Calendar: {name}")
         for name in ("days", "holidays"):
-            if isinstance(getattr(self, name), str):
-                raise TypeError(f"Calendar: {name} must be a list of texts, not {getattr(self, name)!r}")
+            check("Calendar", name, getattr(self, name), TEXTS)
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for day in self.days:
             if day not in _DAYS:

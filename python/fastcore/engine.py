@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fastcore import _core
+from fastcore._checks import FLAG, MAPPING, TEXT, arguments, optional
 from fastcore._engine_arguments import (
     MOST_HISTORY,
     MOST_SYMBOLS,
@@ -105,6 +106,7 @@ class Engine(EngineStates):
         if journal is not None:
             self.attach(journal)
 
+    @arguments("on_ticks", outcomes=FLAG)
     def on_ticks(
         self,
         ticks: Any,
@@ -158,6 +160,7 @@ class Engine(EngineStates):
         names = None if symbols is None else names_of("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
 
+    @arguments("run", columns=optional(MAPPING))
     def run(
         self,
         frame: Any,
@@ -262,6 +265,7 @@ class Engine(EngineStates):
             self._go_live()
         return accepted
 
+    @arguments("on_bars", span=TEXT)
     def on_bars(
         self,
         span: str,
@@ -306,6 +310,22 @@ class Engine(EngineStates):
             return f"{columns}, in a batch>"
 
 
+def _unmade(_: Any, *__: Any, **___: Any) -> None:
+    raise TypeError("Symbol: a symbol is made by its engine, engine.symbol(name)")
+
+
+def _shown(symbol: _core.Symbol) -> str:
+    try:
+        return f"<Symbol {symbol.name}, {symbol.ledger['received']} ticks received>"
+    except BusyError:
+        return f"<Symbol {symbol.name}, in a batch>"
+
+
+def _column_names(symbol: _core.Symbol) -> list[str]:
+    """What a notebook offers behind ``symbol["``."""
+    return [] if symbol._engine is None else list(symbol._engine.columns)
+
+
 def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
     """What `pickle` and `copy` call."""
     return cls.restore(data, rows=rows)
@@ -326,3 +346,6 @@ def _symbol_of(engine: Engine, name: str) -> _core.Symbol:
 
 
 copyreg.pickle(_core.Symbol, _reduced_symbol)
+_core.Symbol.__init__ = _unmade  # type: ignore[method-assign, assignment]
+_core.Symbol.__repr__ = _shown  # type: ignore[method-assign, assignment]
+setattr(_core.Symbol, "_ipython_key_completions_", _column_names)  # noqa: B010

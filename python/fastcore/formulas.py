@@ -128,6 +128,11 @@ class Arithmetic:
 
         return Output(self, output)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers behind ``fc.MACD()["``."""
+        outputs = getattr(self, "_row", {}).get("outputs", [])
+        return [one["name"] for one in outputs] if len(outputs) > 1 else []
+
 
 class Formula(Arithmetic):
     """Arithmetic between indicators, for an engine's plan; made by operators, not by its class.

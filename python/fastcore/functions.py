@@ -12,6 +12,7 @@ from types import CodeType, FunctionType
 from typing import Any, overload
 
 from fastcore import _core
+from fastcore._checks import FLAG, NAME, TEXTS, WHOLE, arguments, optional
 from fastcore._formula_parts import FunctionOf
 from fastcore.errors import PlanError
 from fastcore.formulas import Formula, price
@@ -39,6 +40,7 @@ def function(
     warmup: int = 1,
     replace: bool = False,
 ) -> Callable[[Callable[..., float]], Formula]: ...
+@arguments("function", name=optional(NAME), inputs=TEXTS, state=WHOLE, warmup=WHOLE, replace=FLAG)
 def function(
     body: Callable[..., float] | None = None,
     /,
@@ -112,6 +114,9 @@ def function(
         )
     if not callable(body):
         raise TypeError(f"function: a function must be callable, not {body!r}")
+    for what, number, least, most in (("state", state, 0, 1_024), ("warmup", warmup, 1, 2**31 - 1)):
+        if not least <= number <= most:
+            raise PlanError(f"function: {what} must be {least} to {most}, not {number}")
     called = body.__name__ if name is None else name
     sources = tuple(price(one) for one in inputs)
     shape = (len(sources), state, warmup)

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from fastcore import _core
+from fastcore._checks import TEXT, Fit, arguments
 from fastcore.errors import InputError, JournalError
 from fastcore.ticks import TICK
 
@@ -86,6 +87,11 @@ class Journal(_core.Journal):
     (101.5,)
     """
 
+    @arguments(
+        "Journal",
+        folder=Fit("a path", lambda value: isinstance(value, (str, bytes, os.PathLike))),
+        fsync=TEXT,
+    )
     def __init__(
         self,
         folder: str | os.PathLike[str],

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
+from fastcore._checks import CACHE, CALL, TEXT, arguments, optional
 from fastcore.cache.facade import Cache
 
 __all__ = ["cached"]
@@ -15,6 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@arguments("cached", cache=CACHE, kind=TEXT, key=optional(CALL))
 def cached(
     cache: Cache,
     kind: str,

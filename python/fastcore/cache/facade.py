@@ -11,6 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from fastcore._checks import MAPPING, NUMBER, TEXT, WHOLE, arguments, optional
 from fastcore.cache._levels import Levels, Loader
 from fastcore.cache._local import Key
 from fastcore.cache._remote import RemoteLevel
@@ -67,6 +68,15 @@ class Cache:
     ([1, 2], [1, 2], 0.5)
     """
 
+    @arguments(
+        "Cache",
+        kinds=MAPPING,
+        url=optional(TEXT),
+        memory=WHOLE,
+        prefix=TEXT,
+        timeout=NUMBER,
+        connections=WHOLE,
+    )
     def __init__(
         self,
         kinds: dict[str, Kind | float],
@@ -95,6 +105,9 @@ class Cache:
         self._opened = False
 
     # ---- life ----
+
+    def __repr__(self) -> str:
+        return f"<Cache of {', '.join(self.kinds)}>"
 
     async def __aenter__(self) -> Self:
         await self.open()

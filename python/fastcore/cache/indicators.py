@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import fastcore
+from fastcore._checks import CACHE, TEXT, arguments
 from fastcore._extras import require
 from fastcore.cache.facade import Cache
 from fastcore.errors import InputError, UnknownNameError
@@ -14,6 +15,7 @@ from fastcore.errors import InputError, UnknownNameError
 __all__ = ["cached_indicator"]
 
 
+@arguments("cached_indicator", cache=CACHE, name=TEXT, kind=TEXT)
 async def cached_indicator(
     cache: Cache, name: str, *columns: Any, kind: str = "indicators", **params: Any
 ) -> Any:
@@ -89,7 +91,7 @@ def _column(name: str, values: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     try:
         column = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: a column must be an array of numbers: {error}") from error
+        raise InputError(f"{name}: a column must be an array of numbers, not {values!r:.100}") from error
     if column.ndim != 1:
         raise InputError(f"{name}: a column must have one dimension, not {column.ndim}")
     return column

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore._checks import NUMBER, WHOLE, check
 from fastcore.errors import ParameterError
 
 __all__ = ["Kind"]
@@ -62,6 +63,10 @@ class Kind:
     type: Any = None
 
     def __post_init__(self) -> None:
+        for name in (*_TIMES, "jitter"):
+            check("Kind", name, getattr(self, name), NUMBER)
+        for name in ("largest", "schema"):
+            check("Kind", name, getattr(self, name), WHOLE)
         for name in _TIMES:
             value = getattr(self, name)
             if not 0 <= value <= LONGEST or (name == "ttl" and value == 0):

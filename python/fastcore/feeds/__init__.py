@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._checks import MANY, TEXTS, WHOLE, Fit, arguments, check, having
+from fastcore.errors import InputError
 from fastcore.ticks import BAR, TICK
 
 __all__ = ["BarBatch", "TickArray", "TickBatch", "candle_columns", "candles", "rebatch"]
@@ -48,10 +50,9 @@ class TickBatch:
     symbols: list[str]
 
     def __post_init__(self) -> None:
-        if self.ticks.dtype != TICK:
-            raise TypeError(
-                f"TickBatch.ticks must be an array of fastcore.ticks.TICK, not of {self.ticks.dtype}"
-            )
+        if getattr(self.ticks, "dtype", None) != TICK:
+            kind = getattr(self.ticks, "dtype", type(self.ticks).__name__)
+            raise TypeError(f"TickBatch.ticks must be an array of fastcore.ticks.TICK, not of {kind}")
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -84,7 +85,8 @@ class BarBatch:
     names: list[str]
 
     def __post_init__(self) -> None:
-        if self.bars.dtype != BAR or len(self.bars) != len(self.names):
+        check("BarBatch", "names", self.names, TEXTS)
+        if getattr(self.bars, "dtype", None) != BAR or len(self.bars) != len(self.names):
             raise TypeError("BarBatch takes an array of fastcore.BAR and as many names")
 
     def __len__(self) -> int:
@@ -95,6 +97,7 @@ class BarBatch:
         return BarBatch(self.span, self.bars[place:], self.names[place:])
 
 
+@arguments("candles", rows=MANY)
 def candles(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.void]:
     """Bars of which no more is known than ``(ts, open, high, low, close, volume, count)``.
 
@@ -105,7 +108,10 @@ def candles(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.void]:
     >>> candles([(10**18, 1.0, 3.0, 1.0, 2.0, 40.0, 7)])[["close", "count", "value", "complete"]].tolist()
     [(2.0, 7, nan, True)]
     """
-    return candle_columns(*zip(*rows, strict=True)) if len(rows) else np.zeros(0, BAR)
+    try:
+        return candle_columns(*zip(*rows, strict=True)) if len(rows) else np.zeros(0, BAR)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"candles: rows must each be {', '.join(_KNOWN)}, not {rows!r:.100}") from error
 
 
 def candle_columns(*columns: Any) -> npt.NDArray[np.void]:
@@ -116,15 +122,21 @@ def candle_columns(*columns: Any) -> npt.NDArray[np.void]:
     >>> candle_columns([10**18], [1.0], [3.0], [1.0], [2.0], [40.0], [7])["close"].tolist()
     [2.0]
     """
-    bars = np.zeros(len(columns[0]), BAR)
-    for name, column in zip(_KNOWN, columns, strict=True):
-        bars[name] = column
+    try:
+        bars = np.zeros(len(columns[0]), BAR)
+        for name, column in zip(_KNOWN, columns, strict=True):
+            bars[name] = column
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        raise InputError(
+            f"candle_columns: columns must be {', '.join(_KNOWN)}, of equal lengths, not {columns!r:.100}"
+        ) from error
     bars["value"] = bars["vwap"] = np.nan
     bars["first_ts"] = bars["last_ts"] = bars["ts"]
     bars["complete"] = True
     return bars
 
 
+@arguments("rebatch", chunks=MANY, batch=Fit("a whole number above 0", lambda n: WHOLE.fits(n) and n > 0))
 def rebatch(chunks: Iterable[npt.NDArray[Any]], batch: int) -> Iterator[npt.NDArray[Any]]:
     """Cut a stream of arrays anew into arrays of `batch` rows; the last may be shorter.
 
@@ -138,6 +150,7 @@ def rebatch(chunks: Iterable[npt.NDArray[Any]], batch: int) -> Iterator[npt.NDAr
     parts: list[npt.NDArray[Any]] = []
     have = 0
     for chunk in chunks:
+        check("rebatch", "each of chunks", chunk, having("an array", "dtype", "shape"))
         at = 0
         while at < len(chunk):
             part = chunk[at : at + batch - have]

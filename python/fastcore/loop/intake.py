@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickArray, TickBatch
 from fastcore.perf import Histogram
@@ -67,6 +68,7 @@ class Intake:
     0
     """
 
+    @arguments("Intake", when_full=TEXT, name=TEXT)
     def __init__(
         self, feed: Any, *, when_full: WhenFull = "block", capacity: int = 131_072, name: str = ""
     ) -> None:
@@ -92,6 +94,9 @@ class Intake:
         self._came: deque[tuple[int, int]] = deque()  # what was received up to there, and when
         self._room = asyncio.Event()
         self._notify: Callable[[], None] = lambda: None
+
+    def __repr__(self) -> str:
+        return f"<Intake of {self.name}, when full {self.when_full}, capacity {self.capacity}>"
 
     def attach(self, notify: Callable[[], None]) -> None:
         """Say whom to call when something has come."""

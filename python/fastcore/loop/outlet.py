@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from fastcore._checks import PATH, TEXT, arguments, optional
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Event, Rows
 from fastcore.loop.failures import Failures
@@ -68,6 +69,7 @@ class Outlet:
         Default the sink's class.
     """
 
+    @arguments("Outlet", folder=optional(PATH), name=TEXT)
     def __init__(
         self,
         sink: Sink,
@@ -99,6 +101,9 @@ class Outlet:
         self._written = self._dropped = self._spilled = self._lost = 0
         self._come, self._room = asyncio.Event(), asyncio.Event()
         self._ending = False
+
+    def __repr__(self) -> str:
+        return f"<Outlet of {self.name}, when full {self.when_full}, capacity {self.capacity}>"
 
     def counts(self) -> dict[str, int]:
         """Rows, bars and signals that were written, dropped, spilled, lost with an error, or wait."""

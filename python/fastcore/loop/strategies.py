@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Row, Rows, Signal
 from fastcore.loop.failures import Failures
@@ -40,6 +41,7 @@ class Strategy:
         Rows that may wait for an async strategy.
     """
 
+    @arguments("Strategy", when_full=TEXT, name=TEXT)
     def __init__(
         self,
         body: Any,
@@ -75,6 +77,9 @@ class Strategy:
         self.outlet: Outlet | None = None
         self._when_full: Literal["block", "drop"] = when_full
         self._capacity = capacity
+
+    def __repr__(self) -> str:
+        return f"<Strategy {self.name}>"
 
     def connect(self, rows_of: Any, emit: Any) -> Outlet:
         """Give an async strategy its queue, and hand it back."""

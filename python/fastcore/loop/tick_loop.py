@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+from fastcore._checks import MANY, NUMBER, PATH, TEXTS, WHOLE, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, TickBatch
@@ -89,6 +90,17 @@ class TickLoop:
     (5000, 4999)
     """
 
+    @arguments(
+        "TickLoop",
+        strategies=MANY,
+        sinks=MANY,
+        bars=TEXTS,
+        batch=WHOLE,
+        save=optional(PATH),
+        save_every=NUMBER,
+        drain_seconds=NUMBER,
+        stall_seconds=NUMBER,
+    )
     def __init__(
         self,
         engine: Engine,
@@ -136,6 +148,9 @@ class TickLoop:
         self._holding = [intake for intake in self.intakes if callable(getattr(intake.feed, "commit", None))]
         self._delivery = Delivery(self.columns, self.strategies, self.outlets)
         self._passage = Passage(engine, bars, self._delivery)
+
+    def __repr__(self) -> str:
+        return f"<TickLoop of {len(self.intakes)} feeds>"
 
     @property
     def engine(self) -> Engine:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fastcore._checks import CALL, MANY, MAPPING, PATH, WHOLE, arguments, check, optional
 from fastcore._formula_plan import must_travel
 from fastcore.engine import Engine
 from fastcore.errors import InputError
@@ -56,6 +57,7 @@ class Backfill:
     seconds: float
 
 
+@arguments("backfill", out=PATH, workers=optional(WHOLE), columns=optional(MAPPING), progress=optional(CALL))
 def backfill(
     files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     plan: Mapping[str, Indicator],
@@ -110,6 +112,9 @@ def backfill(
     empty = Engine(plan, policy=policy).snapshot()
     must_travel(plan, "backfill")
     paths = [files] if isinstance(files, (str, os.PathLike)) else files
+    check("backfill", "files", paths, MANY)
+    for path in paths:
+        check("backfill", "each of files", path, PATH)
     with open_job([Path(file) for file in paths], empty, Path(out), dict(columns or {}), count) as job:
         done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
         resumed = sum(job.done(p) for p in range(len(job.chains)))

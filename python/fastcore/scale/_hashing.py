@@ -47,6 +47,9 @@ class HashRing:
         self._points = [point for point, _ in ring]
         self._owners = [owner for _, owner in ring]
 
+    def __repr__(self) -> str:
+        return f"HashRing({self.shards})"
+
     def owner(self, symbol: str) -> int:
         """Number of the shard that has a symbol, from 0 on."""
         return self._owners[bisect_right(self._points, _point(symbol)) % len(self._owners)]

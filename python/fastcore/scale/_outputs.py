@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fastcore._checks import MAPPING, TEXT, arguments, optional
 from fastcore._formula_plan import must_travel
 from fastcore.engine import Engine
 from fastcore.indicators import Indicator
@@ -52,6 +53,7 @@ class Outputs:
     [nan, 2.0, nan, 6.0]
     """
 
+    @arguments("Outputs", bars=optional(TEXT), columns=optional(MAPPING), symbol=optional(TEXT))
     def __init__(
         self,
         plan: Mapping[str, Indicator],
@@ -67,6 +69,9 @@ class Outputs:
         #: An engine without a symbol: what each call begins with.
         self._fresh = engine.snapshot()
         self._options: dict[str, Any] = {"bars": bars, "columns": columns, "symbol": symbol}
+
+    def __repr__(self) -> str:
+        return f"<Outputs of {len(Engine.restore(self._fresh).columns)} columns>"
 
     def __call__(self, frame: Any) -> Any:
         """A frame of the same kind, as `Engine.run` gives it.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from fastcore._checks import NUMBER, arguments, having
 from fastcore.errors import ConfigError, InputError
 from fastcore.perf.scaling import ScalingSignal
 from fastcore.perf.tuner import Knob
@@ -54,6 +55,9 @@ class WorkerPool:
     (1, 1)
     """
 
+    @arguments(
+        "WorkerPool", engine=having("a fastcore.scale.ShardedEngine", "shards", "resize"), every=NUMBER
+    )
     def __init__(
         self,
         engine: ShardedEngine,
@@ -71,6 +75,9 @@ class WorkerPool:
         self.failures = 0
         self._every, self._clock = every, clock
         self._since, self._busy, self._lag = clock(), 0.0, 0.0
+
+    def __repr__(self) -> str:
+        return f"<WorkerPool of {self.engine!r}>"
 
     def __enter__(self) -> Self:
         return self

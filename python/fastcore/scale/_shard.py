@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastcore._checks import TEXTS, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import ShardError
 from fastcore.feeds import TickArray
@@ -41,9 +42,13 @@ class Shard:
     (1, (nan,))
     """
 
+    @arguments("Shard", names=optional(TEXTS))
     def __init__(self, state: bytes, names: list[str] | None = None) -> None:
         self._engine = Engine.restore(state)
         self._names = list(names or [])
+
+    def __repr__(self) -> str:
+        return f"<Shard of {len(self._engine.symbols)} symbols at command {self.sequence}>"
 
     @property
     def sequence(self) -> int:

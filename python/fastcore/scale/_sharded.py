@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._checks import WHOLE, arguments
 from fastcore._core import outcomes as OUTCOMES
 from fastcore._engine_arguments import check_unit, names_of
 from fastcore._formula_plan import must_travel
@@ -92,6 +93,7 @@ class ShardedEngine:
         From any call, when a shard dies again and again.
     """
 
+    @arguments("ShardedEngine", checkpoint_ticks=WHOLE)
     def __init__(
         self,
         plan: Mapping[str, Indicator],

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastcore._checks import MANY, Fit, arguments, check
 from fastcore.errors import ConfigError
 
 __all__ = ["SCOPES", "Key", "KeyRing"]
@@ -67,8 +68,17 @@ class KeyRing:
     ('dashboard', None)
     """
 
+    @arguments("KeyRing", keys=MANY)
     def __init__(self, keys: Iterable[Key] = ()) -> None:
+        keys = list(keys)
+        for key in keys:
+            check(
+                "KeyRing", "each of keys", key, Fit("a fastcore.serve.Key", lambda one: isinstance(one, Key))
+            )
         self._keys = {key.id: key for key in keys}
+
+    def __repr__(self) -> str:
+        return f"<KeyRing of {len(self)} keys>"
 
     def __len__(self) -> int:
         return len(self._keys)

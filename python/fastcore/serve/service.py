@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from fastcore._checks import MANY, MAPPING, arguments, having, optional
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError, FastcoreError
 from fastcore.journal import Journal
@@ -75,6 +76,13 @@ class Service:
     ``service.run_blocking()`` then serves until Ctrl-C or SIGTERM.
     """
 
+    @arguments(
+        "Service",
+        plan=MAPPING,
+        settings=optional(having("a fastcore.serve.Settings", "host", "port")),
+        strategies=MANY,
+        sinks=MANY,
+    )
     def __init__(
         self,
         plan: Mapping[str, Any],
@@ -120,6 +128,9 @@ class Service:
         self._stop = asyncio.Event()
 
     # ---- what is served ----
+
+    def __repr__(self) -> str:
+        return f"<Service at {self.settings.host}:{self.settings.port}>"
 
     @property
     def engine(self) -> Engine:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fastcore._checks import NAME, NUMBER, PATH, TEXT, TEXTS, WHOLE, Fit, check, optional
 from fastcore.errors import ConfigError
 from fastcore.serve.keys import KeyRing
 
@@ -102,7 +103,17 @@ class Settings:
             ("checkpoint_seconds", 1, 86_400),
             ("drain_seconds", 0, 3_600),
         )
+        check("serve", "host", self.host, NAME)
+        check("serve", "hosts", self.hosts, TEXTS)
+        check("serve", "origins", self.origins, TEXTS)
+        check("serve", "page", self.page, TEXT)
+        check("serve", "data", self.data, optional(PATH))
+        check(
+            "serve", "keys", self.keys, Fit("a fastcore.serve.KeyRing", lambda one: isinstance(one, KeyRing))
+        )
         for name, least, most in ranges:
+            exact = name not in ("body_seconds", "rate", "checkpoint_seconds", "drain_seconds")
+            check("serve", name, getattr(self, name), WHOLE if exact else NUMBER)
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(
                     f"serve: {name} must be from {least:,} to {most:,}, not {getattr(self, name)!r}"

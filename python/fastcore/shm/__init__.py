@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
+from fastcore._checks import CALL, NAME, NUMBER, PATH, TEXT, WHOLE, arguments, optional
 from fastcore.errors import ShmError, ShmMissingError
 from fastcore.journal import Journal
 from fastcore.shm._log import LoggedWriter
@@ -51,6 +52,7 @@ def _folder(folder: str | os.PathLike[str] | None) -> str:
     return os.fspath(folder or os.environ.get("FASTCORE_SHM_FOLDER") or "/dev/shm")
 
 
+@arguments("shm.create", name=NAME, key=optional(TEXT), rows=WHOLE, folder=optional(PATH), mode=WHOLE)
 def create(
     name: str,
     dtype: npt.DTypeLike,
@@ -105,6 +107,9 @@ def create(
     return LoggedWriter(name, dtype, journal=journal, mode=mode, **options)
 
 
+@arguments(
+    "shm.attach", name=NAME, patience=NUMBER, timeout=NUMBER, folder=optional(PATH), catch_up=optional(CALL)
+)
 def attach(
     name: str,
     *,
@@ -168,11 +173,13 @@ def attach(
             time.sleep(0.002)
 
 
+@arguments("shm.names", folder=optional(PATH))
 def names(folder: str | os.PathLike[str] | None = None) -> list[str]:
     """The names of all segments, sound or not."""
     return _core.shm_names(_folder(folder))
 
 
+@arguments("shm.inspect", name=NAME, folder=optional(PATH))
 def inspect(name: str, *, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """All that a ring says about itself, as plain values.
 
@@ -210,6 +217,7 @@ def inspect(name: str, *, folder: str | os.PathLike[str] | None = None) -> dict[
     }
 
 
+@arguments("shm.clean", name=optional(NAME), folder=optional(PATH))
 def clean(
     name: str | None = None, *, folder: str | os.PathLike[str] | None = None, dry_run: bool = False
 ) -> list[str]:

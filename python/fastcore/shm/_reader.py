@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
+from fastcore._checks import NAME, NUMBER, PATH, arguments
 from fastcore.errors import InputError, LappedError, UnknownNameError, WriterLostError
 from fastcore.shm._layout import dtype_of, journal_of
 from fastcore.shm._log import MessageLog
@@ -46,6 +47,7 @@ class Reader(_core.RingReader):
     [101. 102.] 2
     """
 
+    @arguments("shm.Reader", name=NAME, folder=PATH, patience=NUMBER)
     def __init__(
         self,
         name: str,
@@ -57,7 +59,7 @@ class Reader(_core.RingReader):
         catch_up: CatchUp | None = None,
         patience: float = 10.0,
     ) -> None:
-        if wait not in _WAITING:
+        if not isinstance(wait, str) or wait not in _WAITING:
             raise InputError(f"shm.attach: wait must be 'spin', 'yield' or 'sleep', not {wait!r}")
         if on_lap not in ("raise", "skip"):
             raise InputError(f"shm.attach: on_lap must be 'raise' or 'skip', not {on_lap!r}")

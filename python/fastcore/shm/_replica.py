@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from fastcore._checks import NAME, NUMBER, PATH, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import InputError, LappedError
 from fastcore.shm._reader import Reader
@@ -59,6 +60,7 @@ class Replica:
     100 100 (198.0,)
     """
 
+    @arguments("shm.Replica", name=NAME, timeout=NUMBER, folder=optional(PATH))
     def __init__(
         self,
         name: str,

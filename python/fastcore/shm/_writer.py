@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
+from fastcore._checks import NAME, PATH, TEXT, TEXTS, WHOLE, arguments, optional
 from fastcore.errors import InputError
 from fastcore.shm._layout import schema_of
 
@@ -34,6 +35,7 @@ class Writer(_core.RingWriter):
     0 0.75
     """
 
+    @arguments("shm.Writer", name=NAME, folder=PATH, key=optional(TEXT), rows=WHOLE, mode=WHOLE)
     def __init__(
         self,
         name: str,
@@ -46,7 +48,10 @@ class Writer(_core.RingWriter):
         mode: int = 0o600,
         journal: str | None = None,
     ) -> None:
-        layout = np.dtype(dtype)
+        try:
+            layout = np.dtype(dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"shm.create: dtype must be what numpy.dtype takes, not {dtype!r}") from error
         schema = schema_of(layout, journal)
         if isinstance(capacity, bool) or not isinstance(capacity, int | np.integer):
             raise TypeError(f"shm.create: capacity must be a whole number, not {capacity!r}")
@@ -65,13 +70,19 @@ class Writer(_core.RingWriter):
         """
         return self._publish_many(self._array(messages))
 
+    @arguments("name_rows", names=TEXTS)
     def name_rows(self, names: Sequence[str]) -> dict[str, int]:
         """Name the next rows of the table of latest messages; returns the number of each."""
         return {name: self._name_row(name) for name in names}
 
     def _array(self, messages: npt.ArrayLike) -> npt.NDArray[Any]:
         """Messages as the core takes them."""
-        array = np.ascontiguousarray(messages, dtype=self.dtype)
+        try:
+            array = np.ascontiguousarray(messages, dtype=self.dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(
+                f"publish_many: messages must be an array of {self.dtype}, not {messages!r:.100}"
+            ) from error
         if array.ndim != 1:
             raise InputError(f"publish_many takes an array of one dimension, not of {array.ndim}")
         return array
@@ -88,9 +99,7 @@ class Writer(_core.RingWriter):
         try:
             packed = np.array(message, dtype=self.dtype)
         except (ValueError, TypeError, OverflowError) as error:
-            raise InputError(
-                f"the ring '{self.name}': {message!r} is no message of {self.dtype}: {error}"
-            ) from error
+            raise InputError(f"the ring '{self.name}': {message!r} is no message of {self.dtype}") from error
         if packed.size != 1:
             raise InputError(f"publish takes one message, not {packed.size}: use publish_many")
         return packed

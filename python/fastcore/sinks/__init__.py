@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from fastcore._checks import CALL, TEXTS, arguments
 from fastcore.sinks.files import ArrowSink, ParquetSink
 from fastcore.sinks.ring import RingSink
 
@@ -33,9 +34,13 @@ class CallbackSink:
     Signal(symbol='BTCUSDT', ts=1000000000000000000, value='buy', strategy='')
     """
 
+    @arguments("CallbackSink", call=CALL, wants=TEXTS)
     def __init__(self, call: Callable[[Any], Any], wants: Collection[str] = ("rows",)) -> None:
         self.wants = frozenset(wants)
         self._call = call
+
+    def __repr__(self) -> str:
+        return f"<CallbackSink of {', '.join(sorted(self.wants))} to {self._call!r}>"
 
     async def open(self, columns: Sequence[str]) -> None:
         """Nothing to do."""
@@ -60,11 +65,15 @@ class MemorySink:
     closed : bool
     """
 
+    @arguments("MemorySink", wants=TEXTS)
     def __init__(self, wants: Collection[str] = ("rows", "bars", "signals")) -> None:
         self.wants = frozenset(wants)
         self.events: list[Any] = []
         self.columns: list[str] = []
         self.closed = False
+
+    def __repr__(self) -> str:
+        return f"<MemorySink of {', '.join(sorted(self.wants))}, {len(self.events)} events>"
 
     async def open(self, columns: Sequence[str]) -> None:
         """Keep the columns."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
+from fastcore._checks import NAME, PATH, arguments
 from fastcore._extras import require
 from fastcore._row_writer import parquet_options
 from fastcore.errors import ConfigError
@@ -33,6 +34,7 @@ class _FileSink:
     suffix: ClassVar[str]
     wants = ("rows",)
 
+    @arguments("sink", folder=PATH, prefix=NAME)
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -65,6 +67,9 @@ class _FileSink:
         self._pending = 0
         self._names: dict[str, int] = {}
         self._table: tuple[Any, int, npt.NDArray[np.int32]] = (None, 0, np.empty(0, np.int32))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self.folder}>"
 
     async def open(self, columns: Sequence[str]) -> None:
         """Make the folder, and go on counting from the files that are there."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import shm
+from fastcore._checks import NAME, PATH, WHOLE, arguments, optional
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Rows
 from fastcore.ticks import BAR
@@ -54,6 +55,7 @@ class RingSink:
     ('ts', 'symbol', 'outcome', 'price', 'size', 'ema')
     """
 
+    @arguments("RingSink", name=NAME, folder=optional(PATH), capacity=WHOLE)
     def __init__(
         self,
         name: str,
@@ -69,6 +71,9 @@ class RingSink:
         self._name, self._capacity, self._symbols, self._folder = name, capacity, symbols, folder
         self._rows: _Named | None = None
         self._bars: _Named | None = None
+
+    def __repr__(self) -> str:
+        return f"<RingSink to {self._name!r}, {self._capacity} slots>"
 
     async def open(self, columns: Sequence[str]) -> None:
         """Make the rings, or take over those of a process that died."""

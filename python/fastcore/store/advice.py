@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Inspector
 
+from fastcore._checks import DATABASE, WHOLE, arguments
 from fastcore.store.database import Database
 from fastcore.store.plans import Plan, Step
 
@@ -54,6 +55,7 @@ class Table(NamedTuple):
     rows: float
 
 
+@arguments("advise", database=DATABASE, most=WHOLE)
 async def advise(database: Database, most: int = 10) -> list[Advice]:
     """Advice from the plans that the observer has seen, the dearest first; then indexes never used."""
     tables = await _tables(database)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import CONNECTION, TEXT, WHOLE, arguments
 from fastcore.errors import ParameterError
 from fastcore.store import schema
 from fastcore.store._reading import Columns, gather
@@ -16,6 +17,15 @@ from fastcore.store.queries import symbol_number
 __all__ = ["aggregate_bars"]
 
 
+@arguments(
+    "aggregate_bars",
+    connection=CONNECTION,
+    name=TEXT,
+    span=TEXT,
+    every=WHOLE,
+    start=WHOLE,
+    end=WHOLE,
+)
 async def aggregate_bars(
     connection: AsyncConnection, name: str, span: str, every: int, start: int, end: int
 ) -> Columns:

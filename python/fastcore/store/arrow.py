@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from fastcore._checks import MAPPING, arguments, check, having
 from fastcore._extras import require
 from fastcore.store._reading import Columns
 
 __all__ = ["to_arrow"]
 
 
+@arguments("to_arrow", columns=MAPPING)
 def to_arrow(columns: Columns | dict[str, Columns]) -> Any:
     """Columns as a `pyarrow.Table`, without a copy of numbers; of many symbols one table with their names.
 
@@ -28,6 +30,9 @@ def to_arrow(columns: Columns | dict[str, Columns]) -> Any:
         )
 
     first = next(iter(columns.values()), None)
+    if not isinstance(first, dict):
+        for name, values in columns.items():
+            check("to_arrow", f"column {name!r}", values, having("an array", "dtype"))
     if not isinstance(first, dict):
         return pa.table({name: array(values) for name, values in columns.items()})
     by_symbol: Any = columns

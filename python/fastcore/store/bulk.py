@@ -16,6 +16,7 @@ from asyncpg.exceptions import UniqueViolationError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import CONNECTION, MAPPING, TABLE, TEXTS, arguments
 from fastcore.errors import InputError
 from fastcore.store import schema
 from fastcore.store._columns import Batch, Texts, conflict_keys
@@ -29,6 +30,11 @@ _TYPES = {"BIGINT": "bigint", "INTEGER": "int", "SMALLINT": "smallint", "DOUBLE"
 MANY = 4_000  # rows from which COPY is the faster way
 
 
+@arguments(
+    "symbol_ids",
+    connection=CONNECTION,
+    names=TEXTS,
+)
 async def symbol_ids(connection: AsyncConnection, names: list[str]) -> dict[str, int]:
     """The numbers of symbols by name, made where they are new."""
     table = schema.symbols
@@ -61,6 +67,12 @@ _BY_NAME = sa.select(schema.symbols.c.name, schema.symbols.c.id).where(
 )
 
 
+@arguments(
+    "upsert",
+    connection=CONNECTION,
+    table=TABLE,
+    columns=MAPPING,
+)
 async def upsert(connection: AsyncConnection, table: sa.Table, columns: dict[str, Any]) -> int:
     """Write rows given as columns; a row whose key is there is overwritten.
 
@@ -88,6 +100,12 @@ async def upsert(connection: AsyncConnection, table: sa.Table, columns: dict[str
     return await write(connection, Batch.of(table, columns))
 
 
+@arguments(
+    "append",
+    connection=CONNECTION,
+    table=TABLE,
+    columns=MAPPING,
+)
 async def append(connection: AsyncConnection, table: sa.Table, columns: dict[str, Any]) -> int:
     """Write rows that are new, the fastest way there is: COPY on PostgreSQL.
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from fastcore._checks import arguments, having, optional
 from fastcore.errors import FastcoreError, StoreError
 from fastcore.perf import Histogram
 from fastcore.perf.tuner import Knob
@@ -62,6 +63,11 @@ class Database:
     ('0004', 0)
     """
 
+    @arguments(
+        "Database",
+        pool=optional(having("a fastcore.store.Pool", "size", "overflow")),
+        observer=optional(having("a fastcore.store.Observer", "attach")),
+    )
     def __init__(self, url: str, *, pool: Pool | None = None, observer: Observer | None = None) -> None:
         self.url = database_url(url)
         self.shown = shown_url(url)
@@ -74,6 +80,9 @@ class Database:
         self.observer = observer or Observer()
         self.observer.attach(self)
         self._since = time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"<Database {self.shown}>"
 
     def _make_engine(self) -> AsyncEngine:
         pool = self.pool

@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import CONNECTION, TEXT, TEXTS, WHOLE, arguments, optional
 from fastcore.errors import ParameterError
 from fastcore.store import schema
 from fastcore.store._reading import Columns, as_arrays, ask, dtype_of, gather
@@ -28,6 +29,14 @@ MOST = 100_000  # bars of each symbol
 FEW = 64  # rows that PostgreSQL sends faster as they are than as arrays
 
 
+@arguments(
+    "latest_bars",
+    connection=CONNECTION,
+    names=TEXTS,
+    span=TEXT,
+    count=WHOLE,
+    columns=optional(TEXTS),
+)
 async def latest_bars(
     connection: AsyncConnection,
     names: list[str],

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import NUMBER, PATH, WHOLE, arguments, optional
 from fastcore.errors import FastcoreError, ParameterError
 from fastcore.perf import Histogram
 from fastcore.store._errors import driver, is_gone
@@ -113,6 +114,9 @@ class Observer:
         If a number is outside its range.
     """
 
+    @arguments(
+        "Observer", slow=NUMBER, explain_every=NUMBER, statements=WHOLE, kept=WHOLE, file=optional(PATH)
+    )
     def __init__(
         self,
         *,
@@ -140,6 +144,9 @@ class Observer:
         self._file = None if file is None else SlowFile(file)
         self._tasks: set[asyncio.Task[None]] = set()
         self._database: Database | None = None
+
+    def __repr__(self) -> str:
+        return f"<Observer of {len(self.statements)} statements>"
 
     def attach(self, database: Database) -> None:
         """Listen to a database's statements."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import DATABASE, MANY, TEXT, arguments
 from fastcore.errors import InputError
 from fastcore.store._errors import driver
 from fastcore.store.fingerprints import fingerprint
@@ -61,6 +62,12 @@ class Plan:
     steps: list[Step]
 
 
+@arguments(
+    "explain",
+    database=DATABASE,
+    statement=TEXT,
+    parameters=MANY,
+)
 async def explain(
     database: Database, statement: str, parameters: Sequence[Any] = (), *, analyze: bool = False
 ) -> Plan:

@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import CONNECTION, TABLE, TEXT, TEXTS, WHOLE, arguments, optional
 from fastcore.errors import InputError
 from fastcore.store import schema
 from fastcore.store._reading import Columns, gather
@@ -16,6 +17,15 @@ from fastcore.store._reading import Columns, gather
 __all__ = ["as_of", "scan", "symbol_number"]
 
 
+@arguments(
+    "scan",
+    connection=CONNECTION,
+    table=TABLE,
+    symbol=TEXT,
+    start=WHOLE,
+    end=WHOLE,
+    limit=optional(WHOLE),
+)
 async def scan(
     connection: AsyncConnection,
     table: sa.Table,
@@ -86,6 +96,15 @@ def _range(table: sa.Table, equal: tuple[str, ...], limited: bool) -> sa.Select[
     return query.limit(sa.bindparam("most", type_=big)) if limited else query
 
 
+@arguments(
+    "as_of",
+    connection=CONNECTION,
+    name=TEXT,
+    values=TEXTS,
+    start=WHOLE,
+    end=WHOLE,
+    max_age=optional(WHOLE),
+)
 async def as_of(
     connection: AsyncConnection,
     name: str,

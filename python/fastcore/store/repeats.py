@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Generic, NamedTuple, TypeVar
 
+from fastcore._checks import CALL, FLAG, WHOLE, arguments
 from fastcore.errors import ParameterError, RepeatedQueryError
 from fastcore.store.fingerprints import call_site
 
@@ -63,6 +64,7 @@ class Watch:
 _watch: ContextVar[Watch | None] = ContextVar("fastcore_store_watch", default=None)
 
 
+@arguments("watch_queries", limit=WHOLE, refuse=FLAG)
 @contextmanager
 def watch_queries(limit: int = 10, *, refuse: bool = False) -> Iterator[Watch]:
     """Watch what this task, and those it starts, ask of observed databases.
@@ -119,12 +121,16 @@ class BatchLoader(Generic[Key, Value]):
     ['btc', 'eth', 'btc']
     """
 
+    @arguments("BatchLoader", load=CALL, most=WHOLE)
     def __init__(
         self, load: Callable[[list[Key]], Awaitable[Mapping[Key, Value]]], most: int = 1_000
     ) -> None:
         self._load, self._most = load, most
         self._wanted: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<BatchLoader by {self._load!r}, {self._most} at most>"
 
     async def __call__(self, key: Key) -> Value | None:
         loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import DATABASE, MANY, NUMBER, arguments, check
 from fastcore.errors import ParameterError, StoreError
 from fastcore.store.database import Database
 
@@ -84,6 +85,14 @@ class Replicated:
     counts as up to date when it has replayed all that it received.
     """
 
+    @arguments(
+        "Replicated",
+        primary=DATABASE,
+        replicas=MANY,
+        max_lag=NUMBER,
+        wait=NUMBER,
+        look_every=NUMBER,
+    )
     def __init__(
         self,
         primary: Database,
@@ -100,6 +109,8 @@ class Replicated:
         ):
             if not 0 <= value <= most:
                 raise ParameterError(f"Replicated: {name} must be 0 to {most}, not {value}")
+        for one in replicas:
+            check("Replicated", "each of replicas", one, DATABASE)
         if any(one.is_sqlite for one in (primary, *replicas)):
             raise ParameterError("Replicated: replicas are PostgreSQL's; a SQLite file has none")
         self.primary = primary
@@ -107,6 +118,9 @@ class Replicated:
         self._max_lag, self._wait, self._look_every = max_lag, wait, look_every
         self._turn = 0
         self._fallbacks: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Replicated {self.primary.shown}, {len(self._replicas)} replicas>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fastcore._checks import NUMBER, WHOLE, check
 from fastcore.errors import ParameterError
 
 __all__ = ["Pool", "database_url", "shown_url"]
@@ -62,6 +63,7 @@ class Pool:
             ("recycle", 1, 86_400),
         ):
             value = getattr(self, name)
+            check("Pool", name, value, NUMBER if name in ("timeout", "recycle") else WHOLE)
             if not least <= value <= most:
                 raise ParameterError(f"Pool: {name} must be {least} to {most}, not {value}")
 

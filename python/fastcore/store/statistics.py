@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import DATABASE, NUMBER, WHOLE, arguments
 from fastcore.errors import ParameterError
 from fastcore.store import schema
 from fastcore.store.database import Database
@@ -51,6 +52,7 @@ _SLOWEST = sa.text(
 )
 
 
+@arguments("statistics", database=DATABASE)
 async def statistics(database: Database) -> dict[str, Any]:
     """The database as a whole, and each of its tables, the largest first."""
     revision = await database.revision()
@@ -91,6 +93,7 @@ async def _of_sqlite(connection: AsyncConnection) -> dict[str, Any]:
     }
 
 
+@arguments("slowest", database=DATABASE, most=WHOLE)
 async def slowest(database: Database, most: int = 20) -> list[dict[str, Any]] | None:
     """PostgreSQL's own counts of statements, those that took most time first; None where it keeps none."""
     if database.is_sqlite:
@@ -116,6 +119,7 @@ async def slowest(database: Database, most: int = 20) -> list[dict[str, Any]] | 
     ]
 
 
+@arguments("pool_size", rate=NUMBER, held=NUMBER, spread=NUMBER)
 def pool_size(rate: float, held: float, *, spread: float = 0.0) -> int:
     """Connections that a pool needs, by Little's law: those in use on average, and room for when it is more.
 
@@ -151,6 +155,7 @@ def pool_size(rate: float, held: float, *, spread: float = 0.0) -> int:
     return max(1, math.ceil(rate * held + 2 * math.sqrt(rate * max(held, spread))))
 
 
+@arguments("sizing", database=DATABASE, processes=WHOLE)
 async def sizing(database: Database, *, processes: int = 1) -> dict[str, Any]:
     """Whether the pool fits the server, and the load the pool; `advice` says what does not.
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fastcore._checks import DATABASE, NUMBER, WHOLE, arguments
 from fastcore.errors import ParameterError, StoreError
 from fastcore.perf.tuner import Knob
 from fastcore.store._columns import Batch
@@ -69,6 +70,13 @@ class Writer:
     1
     """
 
+    @arguments(
+        "Writer",
+        database=DATABASE,
+        rows=WHOLE,
+        delay=NUMBER,
+        capacity=WHOLE,
+    )
     def __init__(
         self, database: Database, *, rows: int = 20_000, delay: float = 0.02, capacity: int = 200_000
     ) -> None:
@@ -87,6 +95,9 @@ class Writer:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Writer to {self.database.shown}, {self._pending} rows wait>"
 
     async def __aenter__(self) -> Self:
         return self
