@@ -71,7 +71,7 @@ TEXT = Fit("text", lambda value: isinstance(value, str))
 NAME = Fit("text that is not empty", lambda value: isinstance(value, str) and value != "")
 TEXTS = Fit("texts", lambda value: _is_many(value) and all(isinstance(one, str) for one in value))
 PATH = Fit("a path that is not empty", _is_path)
-NUMBER = Fit("a number", lambda value: _is_number(value) and value == value)
+NUMBER = Fit("a number", _is_number)
 WHOLE = Fit("a whole number", lambda value: _is_number(value) and isinstance(value, (int, np.integer)))
 FLAG = Fit("True or False", lambda value: isinstance(value, (bool, np.bool_)))
 MAPPING = Fit("a mapping", lambda value: isinstance(value, Mapping))
@@ -118,7 +118,7 @@ def pathname(call: str, name: str, value: Any) -> str:
 
 
 def arguments(call: str, /, **fits: Fit) -> Callable[[F], F]:
-    """Check arguments of a function or a method by their names, before its body runs.
+    """Check arguments by their names before the body runs; of a coroutine function, when it is called.
 
     Parameters
     ----------
@@ -138,15 +138,6 @@ def arguments(call: str, /, **fits: Fit) -> Callable[[F], F]:
                     check(call, name, kwargs[name], fit)
                 elif place < len(args):
                     check(call, name, args[place], fit)
-
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def later(*args: Any, **kwargs: Any) -> Any:
-                look(args, kwargs)
-                return await function(*args, **kwargs)
-
-            return cast(F, later)
 
         @functools.wraps(function)
         def now(*args: Any, **kwargs: Any) -> Any:

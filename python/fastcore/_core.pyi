@@ -122,6 +122,8 @@ class Symbol:
         """There is a gap before the next tick: 'sequence' (ticks were lost), 'silence', 'session' (it is
         over: bars close) or 'feed' (it is down).
         """
+    def _ipython_key_completions_(self) -> list[str]:
+        """What a notebook offers behind ``symbol["``."""
     def _closed_since(
         self, span: str, made: int, newest: int, revised: int, /
     ) -> tuple[int, int, tuple[_Bars, npt.NDArray[np.uint64]], tuple[_Bars, npt.NDArray[np.uint64]]]: ...

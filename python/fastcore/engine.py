@@ -321,9 +321,9 @@ def _shown(symbol: _core.Symbol) -> str:
         return f"<Symbol {symbol.name}, in a batch>"
 
 
-def _column_names(symbol: _core.Symbol) -> list[str]:
+def _column_names(self: _core.Symbol) -> list[str]:
     """What a notebook offers behind ``symbol["``."""
-    return [] if symbol._engine is None else list(symbol._engine.columns)
+    return [] if self._engine is None else list(self._engine.columns)
 
 
 def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
@@ -348,4 +348,4 @@ def _symbol_of(engine: Engine, name: str) -> _core.Symbol:
 copyreg.pickle(_core.Symbol, _reduced_symbol)
 _core.Symbol.__init__ = _unmade  # type: ignore[method-assign, assignment]
 _core.Symbol.__repr__ = _shown  # type: ignore[method-assign, assignment]
-setattr(_core.Symbol, "_ipython_key_completions_", _column_names)  # noqa: B010
+_core.Symbol._ipython_key_completions_ = _column_names  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from fastcore._checks import MANY, NUMBER, PATH, TEXTS, WHOLE, arguments, optional
+from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, TickBatch
@@ -94,7 +94,9 @@ class TickLoop:
         "TickLoop",
         strategies=MANY,
         sinks=MANY,
-        bars=TEXTS,
+        bars=Fit(
+            "bar specs", lambda specs: hasattr(specs, "__iter__") and all(isinstance(x, str) for x in specs)
+        ),
         batch=WHOLE,
         save=optional(PATH),
         save_every=NUMBER,

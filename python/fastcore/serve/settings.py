@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fastcore._checks import NAME, NUMBER, PATH, TEXT, TEXTS, WHOLE, Fit, check, optional
+from fastcore._checks import NUMBER, PATH, TEXT, TEXTS, WHOLE, Fit, check, optional
 from fastcore.errors import ConfigError
 from fastcore.serve.keys import KeyRing
 
@@ -103,7 +103,7 @@ class Settings:
             ("checkpoint_seconds", 1, 86_400),
             ("drain_seconds", 0, 3_600),
         )
-        check("serve", "host", self.host, NAME)
+        check("serve", "host", self.host, TEXT)
         check("serve", "hosts", self.hosts, TEXTS)
         check("serve", "origins", self.origins, TEXTS)
         check("serve", "page", self.page, TEXT)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import CALL, NAME, NUMBER, PATH, TEXT, WHOLE, arguments, optional
+from fastcore._checks import CALL, NUMBER, PATH, TEXT, WHOLE, arguments, optional
 from fastcore.errors import ShmError, ShmMissingError
 from fastcore.journal import Journal
 from fastcore.shm._log import LoggedWriter
@@ -52,7 +52,7 @@ def _folder(folder: str | os.PathLike[str] | None) -> str:
     return os.fspath(folder or os.environ.get("FASTCORE_SHM_FOLDER") or "/dev/shm")
 
 
-@arguments("shm.create", name=NAME, key=optional(TEXT), rows=WHOLE, folder=optional(PATH), mode=WHOLE)
+@arguments("shm.create", name=TEXT, key=optional(TEXT), rows=WHOLE, folder=optional(PATH), mode=WHOLE)
 def create(
     name: str,
     dtype: npt.DTypeLike,
@@ -108,7 +108,7 @@ def create(
 
 
 @arguments(
-    "shm.attach", name=NAME, patience=NUMBER, timeout=NUMBER, folder=optional(PATH), catch_up=optional(CALL)
+    "shm.attach", name=TEXT, patience=NUMBER, timeout=NUMBER, folder=optional(PATH), catch_up=optional(CALL)
 )
 def attach(
     name: str,
@@ -179,7 +179,7 @@ def names(folder: str | os.PathLike[str] | None = None) -> list[str]:
     return _core.shm_names(_folder(folder))
 
 
-@arguments("shm.inspect", name=NAME, folder=optional(PATH))
+@arguments("shm.inspect", name=TEXT, folder=optional(PATH))
 def inspect(name: str, *, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """All that a ring says about itself, as plain values.
 
@@ -217,7 +217,7 @@ def inspect(name: str, *, folder: str | os.PathLike[str] | None = None) -> dict[
     }
 
 
-@arguments("shm.clean", name=optional(NAME), folder=optional(PATH))
+@arguments("shm.clean", name=optional(TEXT), folder=optional(PATH))
 def clean(
     name: str | None = None, *, folder: str | os.PathLike[str] | None = None, dry_run: bool = False
 ) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import NAME, NUMBER, PATH, arguments
+from fastcore._checks import NUMBER, PATH, TEXT, arguments
 from fastcore.errors import InputError, LappedError, UnknownNameError, WriterLostError
 from fastcore.shm._layout import dtype_of, journal_of
 from fastcore.shm._log import MessageLog
@@ -47,7 +47,7 @@ class Reader(_core.RingReader):
     [101. 102.] 2
     """
 
-    @arguments("shm.Reader", name=NAME, folder=PATH, patience=NUMBER)
+    @arguments("shm.Reader", name=TEXT, folder=PATH, patience=NUMBER)
     def __init__(
         self,
         name: str,

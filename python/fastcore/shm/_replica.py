@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from fastcore._checks import NAME, NUMBER, PATH, arguments, optional
+from fastcore._checks import NUMBER, PATH, TEXT, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import InputError, LappedError
 from fastcore.shm._reader import Reader
@@ -60,7 +60,7 @@ class Replica:
     100 100 (198.0,)
     """
 
-    @arguments("shm.Replica", name=NAME, timeout=NUMBER, folder=optional(PATH))
+    @arguments("shm.Replica", name=TEXT, timeout=NUMBER, folder=optional(PATH))
     def __init__(
         self,
         name: str,

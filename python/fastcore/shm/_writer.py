@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import NAME, PATH, TEXT, TEXTS, WHOLE, arguments, optional
+from fastcore._checks import PATH, TEXT, WHOLE, arguments, having, optional
 from fastcore.errors import InputError
 from fastcore.shm._layout import schema_of
 
@@ -35,7 +35,7 @@ class Writer(_core.RingWriter):
     0 0.75
     """
 
-    @arguments("shm.Writer", name=NAME, folder=PATH, key=optional(TEXT), rows=WHOLE, mode=WHOLE)
+    @arguments("shm.Writer", name=TEXT, folder=PATH, key=optional(TEXT), rows=WHOLE, mode=WHOLE)
     def __init__(
         self,
         name: str,
@@ -70,7 +70,7 @@ class Writer(_core.RingWriter):
         """
         return self._publish_many(self._array(messages))
 
-    @arguments("name_rows", names=TEXTS)
+    @arguments("name_rows", names=having("names", "__iter__"))
     def name_rows(self, names: Sequence[str]) -> dict[str, int]:
         """Name the next rows of the table of latest messages; returns the number of each."""
         return {name: self._name_row(name) for name in names}
