@@ -1,7 +1,8 @@
 """Write snapshots of the present format, with what must follow from them, into tests/fixtures/snapshots.
 
-Run once, when a format is new: `python tests/make_snapshot_fixtures.py NUMBER`. What is there stays for
-ever, and the tests read it with every later version; so nothing here overwrites a file.
+Run once, when a format is new: `python tests/make_snapshot_fixtures.py NUMBER`, with the names of the
+indicators whose states are new where others are not. What is there stays for ever, and the tests read it
+with every later version; so nothing here overwrites a file.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 import pickle
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,10 @@ def params_of(name: str, largest: bool) -> dict[str, int | float]:
     return params if accepted(name, params) else {p["name"]: p["default"] for p in ROWS[name]["params"]}
 
 
-def every_kernel() -> dict[str, fc.Indicator]:
+def every_kernel(names: Sequence[str] = NAMES) -> dict[str, fc.Indicator]:
     """Every indicator with short windows on ticks and on bars, and with long ones."""
     plan: dict[str, fc.Indicator] = {}
-    for name in NAMES:
+    for name in names:
         plan[f"{name} short"] = make(name, params_of(name, False))
         plan[f"{name} long"] = make(name, params_of(name, True))
         plan[f"{name} on bars"] = make(name, params_of(name, False)).on("2s")
@@ -184,12 +186,12 @@ def indicator_fixture(name: str, largest: bool, before: int, after: int) -> dict
     }
 
 
-def main(number: float) -> None:
-    """Write the fixtures of format `number`, such as 2 or 2.1, where there are none yet."""
+def every_engine() -> dict[str, Any]:
+    """Engines with everything that a snapshot may hold."""
     accept = fc.Policy(order="accept", invalid="raise")
     buffer = fc.Policy(order="buffer", lateness="2s", buffer_size=20)
     guarded = fc.Policy(invalid="clamp", duplicates="value", jumps=6.0, jump_window=8, duplicate_window=9)
-    engines = {
+    return {
         "empty": engine_fixture({"sma": fc.SMA(3)}, 0, 20, max_symbols=7, policy=fc.Policy(order="reject")),
         "young": engine_fixture(every_kernel(), 5, 16),
         "kernels": engine_fixture(every_kernel(), 140, 16),
@@ -201,9 +203,22 @@ def main(number: float) -> None:
         "guarded": engine_fixture(dict(PLAN), 150, 40, history=8, policy=guarded),
         **bar_fixtures(),
     }
+
+
+def kernel_engines(names: Sequence[str]) -> dict[str, Any]:
+    """Engines with these indicators alone."""
+    return {
+        "young": engine_fixture(every_kernel(names), 5, 16),
+        "kernels": engine_fixture(every_kernel(names), 140, 16),
+    }
+
+
+def main(number: float, names: Sequence[str]) -> None:
+    """Write the fixtures of format `number`, such as 2 or 2.1, where there are none yet."""
+    engines = kernel_engines(names) if names else every_engine()
     indicators = [
         indicator_fixture(name, largest, before, 12)
-        for name in NAMES
+        for name in names or NAMES
         for largest in (False, True)
         for before in (4, 61)
     ]
@@ -216,4 +231,4 @@ def main(number: float) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(json.loads(sys.argv[1]), sys.argv[2:])

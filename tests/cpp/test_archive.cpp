@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "fastcore/archive.hpp"
+#include "fastcore/schema.hpp"
 #include "support.hpp"
 
 using namespace fastcore;
@@ -35,6 +36,24 @@ struct Outer {
     archive("wide", wide);
     archive("count", count);
     archive("inner", inner);
+  }
+};
+
+/// Has parts now, where earlier versions saved values.
+struct Summed {
+  double sum = 0.0;
+  template <class Archive>
+  void state(Archive& archive) {
+    archive("sum", sum);
+    archive.former("values", 3, [this](double x) { sum += x; });
+  }
+};
+/// And as it was.
+struct Listed {
+  double values[3] = {1.0, 2.0, 4.0};
+  template <class Archive>
+  void state(Archive& archive) {
+    archive.array("values", values, 3);
   }
 };
 
@@ -302,4 +321,24 @@ TEST_CASE("a choice that is none and a list that is too long are refused by name
   for (std::int64_t i = 0; i < 4; ++i) box.things.push_back({i, 1.0});
   const std::string long_list = save(box);
   CHECK_THROWS_WITH_AS(load(box, long_list), "the snapshot's state of a test does not fit it: things", SnapshotError);
+}
+
+TEST_CASE("a state is made of what an earlier version saved, and saves it no longer") {
+  Listed listed;
+  Summed summed;
+  const Schema was(schema_of(listed));
+  load_record(summed, record_of(listed), was, "a test");
+  CHECK(summed.sum == 7.0);
+  const std::string bytes = save(summed);
+  Summed twin;
+  load(twin, bytes);
+  CHECK(twin.sum == 7.0);
+  CHECK(bytes.size() == sizeof(double) + sizeof(std::uint32_t));
+  CHECK_THROWS_AS(check_fits(Schema(schema_of(summed)), was, "a test"), SnapshotError);
+  ByteWriter other;  // a window of another length
+  other.number(0.0);
+  other.number(std::uint32_t{2});
+  other.number(1.0);
+  other.number(2.0);
+  CHECK_THROWS_AS(load(twin, other.bytes()), SnapshotError);
 }

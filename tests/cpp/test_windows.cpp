@@ -5,7 +5,7 @@ using namespace fastcore;
 using namespace fastcore::testing;
 
 // NOLINTBEGIN(bugprone-macro-parentheses): W names a template
-#define SHIFTED(W) W<ShiftedSum>, W<Moments>, W<Weighted>, W<MomentsWeighted>
+#define SHIFTED(W) W<ShiftedSum>, W<Moments>, W<Weighted>, W<MomentsWeighted>, W<Powers>
 #define EXTREMA(W) W<Highest>, W<Lowest>
 #define ALL_WINDOWS \
   SHIFTED(Window), Window<Sum>, EXTREMA(Window), SHIFTED(BlockWindow), BlockWindow<Sum>, EXTREMA(BlockWindow)
@@ -278,6 +278,23 @@ TEST_CASE_TEMPLATE("a number has the same bits in every summary that has it, so 
           REQUIRE(at != MomentsWeighted::gives.end());
           REQUIRE(same(a[k], b[static_cast<std::size_t>(at - MomentsWeighted::gives.begin())]));
         }
+      }
+    }
+  }
+}
+
+TEST_CASE("means and variances are the same bits beside higher powers") {
+  for (const int period : periods<Window<Powers>>()) {
+    CAPTURE(period);
+    for (const Values& x : series(rows_for(period), 800)) {
+      Housed<Window<Moments>> narrow(period);
+      Housed<Window<Powers>> wide(period);
+      for (const double value : x) {
+        const auto a = narrow->push(value);
+        const auto b = wide->push(value);
+        REQUIRE(same(a.shift, b.shift));
+        REQUIRE(same(a.offset, b.offset));
+        REQUIRE(same(a.variance, b.variance));
       }
     }
   }

@@ -103,15 +103,25 @@ struct Exact {
       size += std::fabs(value);
     }
     mean = sum / n;
-    for (int i = 0; i < n; ++i) variance += (x[i] - mean) * (x[i] - mean);
+    // About a value of the window, since a mean that is off by a rounding of the level shifts third powers.
+    long double offset = 0;
+    for (int i = 0; i < n; ++i) offset += (static_cast<long double>(x[i]) - x[0]) / n;
+    for (int i = 0; i < n; ++i) {
+      const long double d = (static_cast<long double>(x[i]) - x[0]) - offset;
+      variance += d * d;
+      third += d * d * d;
+      fourth += d * d * d * d;
+    }
     variance /= n;
+    third /= n;
+    fourth /= n;
     weighted /= 0.5L * n * (n + 1.0L);
     spread = static_cast<long double>(highest) - lowest;
     level = std::max(std::fabs(static_cast<long double>(lowest)), std::fabs(static_cast<long double>(highest)));
     // Half a block of additions one after the other, and the few that join the parts.
     rounding = (0.5L * n + 8.0L) * (0.5L * std::numeric_limits<double>::epsilon());
   }
-  long double sum = 0, weighted = 0, size = 0, mean = 0, variance = 0;
+  long double sum = 0, weighted = 0, size = 0, mean = 0, variance = 0, third = 0, fourth = 0;
   long double spread, level, rounding;
   double lowest, highest;
 };
@@ -157,6 +167,14 @@ void require_exact(const Row<W>& row, const double* x, int n) {
         case Number::sum:
           require_near(row[k], exact.sum - n * static_cast<long double>(shift),
                        4.0L * exact.rounding * n * exact.spread);
+          break;
+        case Number::third:
+          // As above, of eight terms and then six; and of sixteen and thirteen.
+          require_near(row[k], exact.third, 16.0L * exact.rounding * std::pow(exact.spread, 3));
+          break;
+        case Number::fourth:
+          REQUIRE(row[k] >= 0.0);
+          require_near(row[k], exact.fourth, 32.0L * exact.rounding * std::pow(exact.spread, 4));
           break;
         case Number::weighted:
           require_near(shift + row[k] / (0.5L * n * (n + 1.0L)), exact.weighted, mean_tolerance);

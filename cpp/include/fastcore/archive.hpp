@@ -7,6 +7,7 @@
 //   archive.text("zone", zone_);
 //   archive.array("window", values_, n);               // n numbers, where n follows from what came before
 //   archive.list("held", size, most, read, write);     // as many things as there are: read(i), write(i, thing)
+//   archive.former("window", n, take);                 // n numbers that earlier versions saved: take(x) for each
 //
 // Which fields there are, and in what order, may depend on parameters and never on the state; so all
 // states of one kind share one schema. Names hold no blank and none of : . [ ] ( ) |
@@ -186,6 +187,10 @@ class StateSaver {
       thing.state(*this);
     }
   }
+  template <class Take>
+  void former(const char*, std::size_t, const Take&) {
+    out_.number(std::uint32_t{0});
+  }
   [[noreturn]] void fail(const char*) const { throw std::logic_error("saving does not fail"); }
 
  private:
@@ -232,6 +237,13 @@ class StateLoader {
       thing.state(*this);
       write(i, thing);
     }
+  }
+  template <class Take>
+  void former(const char* name, std::size_t count, const Take& take) {
+    const std::size_t saved = in_.number<std::uint32_t>();
+    if (saved == 0) return;
+    if (saved != count) fail(name);
+    for (std::size_t i = 0; i < count; ++i) take(in_.number<double>());
   }
   [[noreturn]] void fail(const char* what) const {
     throw SnapshotError(std::string("the snapshot's state of ") + owner_ + " does not fit it: " + what);
@@ -290,6 +302,10 @@ class StateSchema {
     thing.state(*this);
     prefix_ = outer;
     text_.append("] ");
+  }
+  template <class Take>
+  void former(const char* name, std::size_t, const Take&) {
+    add(name, ":reals");
   }
   [[noreturn]] void fail(const char*) const { throw std::logic_error("listing fields does not fail"); }
   const std::string& schema() const noexcept { return text_; }

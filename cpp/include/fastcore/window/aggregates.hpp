@@ -9,6 +9,7 @@
 #include "fastcore/lanes.hpp"
 #include "fastcore/window/moments.hpp"
 #include "fastcore/window/parts.hpp"
+#include "fastcore/window/powers.hpp"
 
 namespace fastcore {
 

@@ -14,7 +14,7 @@ namespace fastcore {
 
 /// The numbers that a summary can hold. An aggregate lists which it gives, in the order in which it
 /// gives them, so that a wider window can serve the readers of a narrower one.
-enum class Number : unsigned char { shift, offset, variance, deviation, sum, weighted };
+enum class Number : unsigned char { shift, offset, variance, deviation, sum, weighted, third, fourth };
 
 /// Sums of a part, and the value about which they are taken.
 template <class V, std::size_t Width>

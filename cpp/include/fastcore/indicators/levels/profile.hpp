@@ -25,7 +25,7 @@ class VolumeProfile {
     using P = VolumeProfileParams;
     return describe<P>(
                "VOLUMEPROFILE",
-               "Volume profile of the last `period` bars: the price at which most was traded, and the area around it that holds `area` of all volume. One pass over the window.")
+               "Volume profile of the last `period` bars: the price at which most was traded, and the area around it that holds `area` of all volume. The bins move with the range of prices, so each tick is one pass over the window, 3 ns a bar.")
         .formula(
             "tp = (high + low + close) / 3, with its volume in one of `bins` equal bins from the lowest tp to the highest; poc = middle of the fullest bin; upper, lower = ends of the area, which grows from there to the fuller neighbour")
         .source("Steidlmayer, Koy, Markets and Market Logic (1986); value area as in Dalton, Mind over Markets (1990)")

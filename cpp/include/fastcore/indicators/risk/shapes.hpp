@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstddef>
 
-#include "fastcore/memory/ring.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/lag.hpp"
 #include "fastcore/window/onset.hpp"
@@ -13,33 +12,26 @@
 
 namespace fastcore {
 
-/// Sums of the second to the fourth powers of the deviations from the mean: two passes over a window, since powers of
-/// deviations cannot be put together from parts without losing digits. 0.6 ns a value.
-inline std::array<double, 3> powers_about_mean(const double* x, std::size_t n) noexcept {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < n; ++i) sum += x[i] - x[0];
-  const double offset = sum / static_cast<double>(n);  // of the mean from the first value, which keeps all digits
-  std::array<double, 3> powers{};
-  for (std::size_t i = 0; i < n; ++i) {
-    const double d = (x[i] - x[0]) - offset;
-    const double square = d * d;
-    powers[0] += square;
-    powers[1] += square * d;
-    powers[2] += square * square;
-  }
-  return powers;
-}
-
 struct ShapeParams {
   int period = 30;
 };
 
+namespace detail {
+
+/// State of a window of powers, also from snapshots of before it was kept in parts, which hold its values.
+template <class Archive>
+void powers_state(Archive& archive, Window<Powers>& window, int period) {
+  archive("window", window);
+  archive.former("values.window", static_cast<std::size_t>(period), [&](double x) { window.push(x); });
+}
+
+}  // namespace detail
+
 class Skew {
  public:
   static constexpr auto spec() {
-    return describe<ShapeParams>(
-               "SKEW",
-               "Sample skewness of the last `period` values, as pandas'; 0 where they are equal. Two passes over the window.")
+    return describe<ShapeParams>("SKEW",
+                                 "Sample skewness of the last `period` values, as pandas'; 0 where they are equal.")
         .formula(
             "skew = sqrt(n * (n - 1)) / (n - 2) * m3 / m2^1.5, m2 and m3 the means of the second and third powers of x - mean(x)")
         .source("Joanes, Gill, Comparing Measures of Sample Skewness and Kurtosis, The Statistician 47:1 (1998), G1")
@@ -49,32 +41,39 @@ class Skew {
   }
   static constexpr int warmup(const ShapeParams& p) { return p.period; }
 
-  Skew(const ShapeParams& p, Arena& arena) : values_(static_cast<std::size_t>(p.period), arena) {}
+  Skew(const ShapeParams& p, Arena& arena) : window_(p.period, arena), period_(p.period), factor_(factor(p.period)) {}
 
-  double operator()(double x) noexcept {
-    values_.push(x);
-    const auto n = static_cast<double>(values_.capacity());
-    const auto [squares, cubes, fourths] = powers_about_mean(values_.window(), values_.capacity());
-    if (!(squares > 0.0)) return 0.0;
-    const double variance = squares / n;
-    return std::sqrt(n * (n - 1.0)) / (n - 2.0) * (cubes / n) / (variance * std::sqrt(variance));
+  double operator()(double x) noexcept { return skewness(window_.push(x)); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out, [this](const auto& summary, const auto&) { return skewness(summary); });
   }
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("values", values_);
+    detail::powers_state(archive, window_, period_);
   }
 
  private:
-  Ring<double> values_;
+  static double factor(int period) noexcept {
+    const double n = period;
+    return std::sqrt(n * (n - 1.0)) / (n - 2.0);
+  }
+  template <class V>
+  V skewness(const Powers::Summary<V>& s) const noexcept {
+    return either(s.variance == 0.0, broadcast<V>(0.0), factor_ * s.third / (s.variance * square_root(s.variance)));
+  }
+
+  Window<Powers> window_;
+  int period_;
+  double factor_;
 };
 
 class Kurtosis {
  public:
   static constexpr auto spec() {
     return describe<ShapeParams>(
-               "KURTOSIS",
-               "Sample excess kurtosis of the last `period` values, as pandas'; 0 where they are equal. Two passes over the window.")
+               "KURTOSIS", "Sample excess kurtosis of the last `period` values, as pandas'; 0 where they are equal.")
         .formula(
             "kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * m4 / m2^2 - 3 * (n - 1)), m2 and m4 the means of the second and fourth powers of x - mean(x)")
         .source("Joanes, Gill, Comparing Measures of Sample Skewness and Kurtosis, The Statistician 47:1 (1998), G2")
@@ -84,24 +83,30 @@ class Kurtosis {
   }
   static constexpr int warmup(const ShapeParams& p) { return p.period; }
 
-  Kurtosis(const ShapeParams& p, Arena& arena) : values_(static_cast<std::size_t>(p.period), arena) {}
+  Kurtosis(const ShapeParams& p, Arena& arena) : window_(p.period, arena), period_(p.period) {}
 
-  double operator()(double x) noexcept {
-    values_.push(x);
-    const auto n = static_cast<double>(values_.capacity());
-    const auto [squares, cubes, fourths] = powers_about_mean(values_.window(), values_.capacity());
-    if (!(squares > 0.0)) return 0.0;
-    const double ratio = fourths / squares / squares * n;
-    return (n - 1.0) / ((n - 2.0) * (n - 3.0)) * ((n + 1.0) * ratio - 3.0 * (n - 1.0));
+  double operator()(double x) noexcept { return excess(window_.push(x)); }
+
+  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
+    window_.run(in[0], n, out, [this](const auto& summary, const auto&) { return excess(summary); });
   }
 
   template <class Archive>
   void state(Archive& archive) {
-    archive("values", values_);
+    detail::powers_state(archive, window_, period_);
   }
 
  private:
-  Ring<double> values_;
+  template <class V>
+  V excess(const Powers::Summary<V>& s) const noexcept {
+    const V ratio = s.fourth / s.variance / s.variance;
+    const double n = period_;
+    const double factor = (n - 1.0) / ((n - 2.0) * (n - 3.0));
+    return either(s.variance == 0.0, broadcast<V>(0.0), factor * ((n + 1.0) * ratio - 3.0 * (n - 1.0)));
+  }
+
+  Window<Powers> window_;
+  int period_;
 };
 
 struct EntropyParams {
