@@ -8,13 +8,20 @@
 
 namespace fastcore::candle {
 
+/// Whether b lies within the range of a.
+template <class C>
+auto inside_bar(const C& a, const C& b) noexcept {
+  return all(b.low > a.low, b.high < a.high);
+}
+/// Whether c leaves an inside bar b, down or up.
+template <class C>
+auto leaves_inside(const C& a, const C& b, const C& c) noexcept {
+  return all(inside_bar(a, b), any(all(c.high < b.high, c.low < b.low), all(c.high > b.high, c.low > b.low)));
+}
 /// The side of a hikkake that ends with c: 1 for a false step down, -1 for one up, 0 for none.
 template <class C>
 typename C::Number hikkake(const C& a, const C& b, const C& c) noexcept {
-  const auto inside = b.high < a.high && b.low > a.low;
-  const auto down = c.high < b.high && c.low < b.low;
-  const auto up = c.high > b.high && c.low > b.low;
-  return when(inside && (down || up), either(down, 1.0, -1.0));
+  return when(leaves_inside(a, b, c), either(c.high < b.high, 1.0, -1.0));
 }
 
 /// 100 for a pattern that ends now, 200 for one of the last three bars that the newest close is the first to
@@ -55,7 +62,7 @@ struct ThreeBlackCrows {
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d) const noexcept {
     constexpr unsigned crow = black | no_lower;
-    const auto found = a.is(white) && b.is(crow) && c.is(crow) && d.is(crow);
+    const auto found = all(a.is(white), b.is(crow), c.is(crow), d.is(crow));
     const auto within_bodies = c.open < b.open && c.open > b.close && d.open < c.open && d.open > c.close;
     return when(found && within_bodies && b.close < a.high && b.close > c.close && c.close > d.close, -100.0);
   }
@@ -73,11 +80,13 @@ struct ThreeLineStrike {
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d) const noexcept {
     const auto from = [](const C& x, const C& y) {
-      return y.open >= x.bottom() - x.near() && y.open <= x.top() + x.near();
+      return all(y.open >= x.bottom() - x.near(), y.open <= x.top() + x.near());
     };
-    const auto up = c.is(white) && c.close > b.close && b.close > a.close && d.open > c.close && d.close < a.open;
-    const auto down = c.is(black) && c.close < b.close && b.close < a.close && d.open < c.close && d.close > a.open;
-    const auto struck = (up || down) && !differ(a, b) && !differ(b, c) && differ(c, d);
+    const auto colors = all(!differ(a, b), !differ(b, c), differ(c, d));
+    if (none(colors)) return C::nothing;
+    const auto up = all(c.is(white), c.close > b.close, b.close > a.close, d.open > c.close, d.close < a.open);
+    const auto down = all(c.is(black), d.close > a.open, c.close < b.close, b.close < a.close, d.open < c.close);
+    const auto struck = all(colors, any(up, down));
     if (none(struck)) return C::nothing;
     return when(struck && from(a, b) && from(b, c), 100.0 * c.color());
   }
@@ -112,8 +121,8 @@ struct Breakaway {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
-    const auto fall = body_gap_down(a, b) && c.high < b.high && c.low < b.low && d.high < c.high && d.low < c.low;
-    const auto rise = body_gap_up(a, b) && c.high > b.high && c.low > b.low && d.high > c.high && d.low > c.low;
+    const auto fall = all(body_gap_down(a, b), c.high < b.high, c.low < b.low, d.high < c.high, d.low < c.low);
+    const auto rise = all(body_gap_up(a, b), c.high > b.high, c.low > b.low, d.high > c.high, d.low > c.low);
     const auto back_up = fall && a.is(black) && e.close > b.open && e.close < a.close;
     const auto back_down = rise && a.is(white) && e.close < b.open && e.close > a.close;
     const auto found = (back_up || back_down) && !differ(a, b) && !differ(b, d) && differ(d, e);
@@ -133,9 +142,10 @@ struct LadderBottom {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
-    const auto colors = a.is(black) && b.is(black) && c.is(black) && d.is(black) && e.is(white);
-    const auto falls = b.open < a.open && c.open < b.open && b.close < a.close && c.close < b.close;
-    const auto found = colors && falls && e.open > d.open && e.close > d.high;
+    const auto colors = all(a.is(black), b.is(black), c.is(black), d.is(black), e.is(white));
+    if (none(colors)) return C::nothing;
+    const auto falls = all(b.open < a.open, c.open < b.open, b.close < a.close, c.close < b.close);
+    const auto found = all(colors, falls, e.open > d.open, e.close > d.high);
     if (none(found)) return C::nothing;
     return when(found && d.is(some_upper), 100.0);
   }
@@ -154,11 +164,12 @@ struct MatHold {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
+    const auto falls = all(body_gap_up(a, b), c.top() < b.open, d.top() < c.top());
+    if (none(falls)) return C::nothing;
     const auto least = a.close - a.body * penetration;
-    const auto held = c.bottom() < a.close && d.bottom() < a.close && c.bottom() > least && d.bottom() > least;
-    const auto falls = body_gap_up(a, b) && c.top() < b.open && d.top() < c.top();
-    const auto on = e.open > d.close && e.close > larger(larger(b.high, c.high), d.high);
-    const auto found = held && falls && on && a.is(white) && b.is(black) && e.is(white);
+    const auto held = all(c.bottom() < a.close, d.bottom() < a.close, c.bottom() > least, d.bottom() > least);
+    const auto on = all(e.open > d.close, e.close > larger(larger(b.high, c.high), d.high));
+    const auto found = all(held, falls, on, a.is(white), b.is(black), e.is(white));
     if (none(found)) return C::nothing;
     return when(found && a.is(long_body) && b.is(short_body) && c.is(short_body) && d.is(short_body), 100.0);
   }
@@ -177,7 +188,7 @@ struct RiseFallThreeMethods {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e) const noexcept {
-    const auto colors = differ(a, b) && differ(a, c) && differ(a, d) && !differ(a, e);
+    const auto colors = all(differ(a, b), differ(a, c), differ(a, d), !differ(a, e));
     if (none(colors)) return C::nothing;
     const auto side = a.color();
     const auto meets = [&a](const C& x) { return x.bottom() < a.high && x.top() > a.low; };
@@ -201,6 +212,9 @@ struct Hikkake {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e, const C& f) const noexcept {
+    const auto ended =
+        any(leaves_inside(a, b, c), leaves_inside(b, c, d), leaves_inside(c, d, e), leaves_inside(d, e, f));
+    if (none(ended)) return C::nothing;
     return confirmed<C>({hikkake(a, b, c), hikkake(b, c, d), hikkake(c, d, e), hikkake(d, e, f)}, {&b, &c, &d},
                         {&d, &e, &f});
   }
@@ -218,8 +232,10 @@ struct ModifiedHikkake {
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c, const C& d, const C& e, const C& f,
                                 const C& g) const noexcept {
+    const auto inside = [](const C& p, const C& q, const C& r) { return all(inside_bar(p, q), inside_bar(q, r)); };
+    if (none(any(inside(a, b, c), inside(b, c, d), inside(c, d, e), inside(d, e, f)))) return C::nothing;
     const auto found = [](const C& p, const C& q, const C& r, const C& s) -> typename C::Number {
-      const auto side = when(q.high < p.high && q.low > p.low, hikkake(q, r, s));
+      const auto side = when(inside_bar(p, q), hikkake(q, r, s));
       if (none(side != 0.0)) return C::nothing;
       const auto low_end = side > 0.0 && q.close <= q.low + q.near();
       const auto high_end = side < 0.0 && q.close >= q.high - q.near();

@@ -8,7 +8,7 @@ namespace fastcore::candle {
 /// Whether a white b closes above a white a, from within or near its body.
 template <class C>
 auto climb(const C& a, const C& b) noexcept {
-  return b.close > a.close && b.open > a.open && b.open <= a.close + a.near();
+  return all(b.close > a.close, b.open > a.open, b.open <= a.close + a.near());
 }
 
 struct TwoCrows {
@@ -22,7 +22,7 @@ struct TwoCrows {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto above = a.is(white) && b.is(black) && c.is(black) && body_gap_up(a, b);
+    const auto above = all(a.is(white), b.is(black), c.is(black), body_gap_up(a, b));
     if (none(above)) return C::nothing;
     const auto found = above && a.is(long_body);
     return when(found && c.open < b.open && c.open > b.close && c.close > a.open && c.close < a.close, -100.0);
@@ -39,10 +39,10 @@ struct ThreeInside {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto inside = b.top() < a.top() && b.bottom() > a.bottom();
+    const auto inside = all(b.top() < a.top(), b.bottom() > a.bottom());
     const auto beyond =
-        (a.is(white) && c.is(black) && c.close < a.open) || (a.is(black) && c.is(white) && c.close > a.open);
-    return when(inside && beyond && a.is(long_body) && !b.is(long_body), -100.0 * a.color());
+        any(all(a.is(white), c.is(black), c.close < a.open), all(a.is(black), c.is(white), c.close > a.open));
+    return when(all(inside, beyond, a.is(long_body), !b.is(long_body)), -100.0 * a.color());
   }
 };
 
@@ -56,9 +56,9 @@ struct ThreeOutside {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto covers = differ(a, b) && b.top() > a.top() && b.bottom() < a.bottom();
-    const auto further = (b.is(white) && c.close > b.close) || (b.is(black) && c.close < b.close);
-    return when(covers && further, 100.0 * b.color());
+    const auto covers = all(differ(a, b), b.top() > a.top(), b.bottom() < a.bottom());
+    const auto further = any(all(b.is(white), c.close > b.close), all(b.is(black), c.close < b.close));
+    return when(all(covers, further), 100.0 * b.color());
   }
 };
 
@@ -132,7 +132,7 @@ struct AdvanceBlock {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto rises = a.is(white) && b.is(white) && c.is(white) && climb(a, b) && climb(b, c);
+    const auto rises = all(a.is(white), b.is(white), c.is(white), climb(a, b), climb(b, c));
     if (none(rises)) return C::nothing;
     const auto shorter = c.body < b.body;
     const auto weaker = (b.body < a.body - a.far() && c.body < b.body + b.near()) || c.body < b.body - b.far() ||
@@ -155,7 +155,7 @@ struct EveningDojiStar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto apart = a.is(white) && c.is(black) && body_gap_up(a, b);
+    const auto apart = all(a.is(white), c.is(black), body_gap_up(a, b));
     if (none(apart)) return C::nothing;
     const auto found = apart && a.is(long_body) && b.is(doji) && c.is(long_body);
     return when(found && c.close < a.close - a.body * penetration, -100.0);
@@ -177,7 +177,7 @@ struct EveningStar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto apart = a.is(white) && c.is(black) && body_gap_up(a, b);
+    const auto apart = all(a.is(white), c.is(black), body_gap_up(a, b));
     if (none(apart)) return C::nothing;
     const auto found = apart && a.is(long_body) && !b.is(long_body) && c.is(long_body);
     return when(found && c.close < a.close - a.body * penetration, -100.0);
@@ -218,7 +218,7 @@ struct IdenticalThreeCrows {
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
     constexpr unsigned crow = black | no_lower;
-    const auto found = a.is(crow) && b.is(crow) && c.is(crow) && a.close > b.close && b.close > c.close;
+    const auto found = all(a.is(crow), b.is(crow), c.is(crow), a.close > b.close, b.close > c.close);
     return when(found && within(b.open, a.close, a.equal()) && within(c.open, b.close, b.equal()), -100.0);
   }
 };
@@ -236,7 +236,7 @@ struct MorningDojiStar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto apart = a.is(black) && c.is(white) && body_gap_down(a, b);
+    const auto apart = all(a.is(black), c.is(white), body_gap_down(a, b));
     if (none(apart)) return C::nothing;
     const auto found = apart && a.is(long_body) && b.is(doji) && c.is(long_body);
     return when(found && c.close > a.close + a.body * penetration, 100.0);
@@ -258,7 +258,7 @@ struct MorningStar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto apart = a.is(black) && c.is(white) && body_gap_down(a, b);
+    const auto apart = all(a.is(black), c.is(white), body_gap_down(a, b));
     if (none(apart)) return C::nothing;
     const auto found = apart && a.is(long_body) && !b.is(long_body) && c.is(long_body);
     return when(found && c.close > a.close + a.body * penetration, 100.0);
@@ -278,7 +278,7 @@ struct StalledPattern {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto found = a.is(white | long_body) && b.is(white | long_body | no_upper) && c.is(white | short_body);
+    const auto found = all(a.is(white | long_body), b.is(white | long_body | no_upper), c.is(white | short_body));
     return when(found && climb(a, b) && c.close > b.close && c.open >= b.close - c.body - b.near(), -100.0);
   }
 };
@@ -294,7 +294,7 @@ struct StickSandwich {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto found = a.is(black) && b.is(white) && c.is(black) && b.low > a.close;
+    const auto found = all(a.is(black), b.is(white), c.is(black), b.low > a.close);
     return when(found && within(c.close, a.close, a.equal()), 100.0);
   }
 };
@@ -310,9 +310,9 @@ struct TasukiGap {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto up = b.is(white) && body_gap_up(a, b) && c.close < b.open && c.close > a.top();
-    const auto down = b.is(black) && body_gap_down(a, b) && c.close > b.open && c.close < a.bottom();
-    const auto apart = (up || down) && differ(b, c);
+    const auto up = all(b.is(white), body_gap_up(a, b), c.close > a.top(), c.close < b.open);
+    const auto down = all(b.is(black), body_gap_down(a, b), c.close > b.open, c.close < a.bottom());
+    const auto apart = all(any(up, down), differ(b, c));
     if (none(apart)) return C::nothing;
     const auto from = c.open < b.top() && c.open > b.bottom();
     return when(apart && from && absolute(b.body - c.body) < b.near(), 100.0 * b.color());
@@ -329,8 +329,8 @@ struct Tristar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto above = body_gap_up(a, b) && c.top() < b.top();
-    const auto below = body_gap_down(a, b) && c.bottom() > b.bottom();
+    const auto above = all(body_gap_up(a, b), c.top() < b.top());
+    const auto below = all(body_gap_down(a, b), c.bottom() > b.bottom());
     if (none(above || below)) return C::nothing;
     const auto flat = a.is(doji) && b.body <= a.flat() && c.body <= a.flat();
     return when(flat && (above || below), either(above, -100.0, 100.0));
@@ -348,7 +348,7 @@ struct UniqueThreeRiver {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto found = a.is(black | long_body) && b.is(black) && c.is(white | short_body);
+    const auto found = all(a.is(black | long_body), b.is(black), c.is(white | short_body));
     return when(found && b.close > a.close && b.open <= a.open && b.low < a.low && c.open > b.low, 100.0);
   }
 };
@@ -364,7 +364,7 @@ struct UpsideGapTwoCrows {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto above = a.is(white) && b.is(black) && c.is(black) && body_gap_up(a, b);
+    const auto above = all(a.is(white), b.is(black), c.is(black), body_gap_up(a, b));
     if (none(above)) return C::nothing;
     const auto found = above && a.is(long_body) && !b.is(long_body);
     return when(found && c.open > b.open && c.close < b.close && c.close > a.close, -100.0);
@@ -382,8 +382,8 @@ struct GapThreeMethods {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b, const C& c) const noexcept {
-    const auto apart = (a.is(white) && body_gap_up(a, b)) || (a.is(black) && body_gap_down(a, b));
-    const auto gap = apart && !differ(a, b) && differ(b, c);
+    const auto apart = any(all(a.is(white), body_gap_up(a, b)), all(a.is(black), body_gap_down(a, b)));
+    const auto gap = all(apart, !differ(a, b), differ(b, c));
     if (none(gap)) return C::nothing;
     return when(gap && c.open < b.top() && c.open > b.bottom() && c.close < a.top() && c.close > a.bottom(),
                 100.0 * a.color());

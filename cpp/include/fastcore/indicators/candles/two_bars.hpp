@@ -5,20 +5,26 @@
 
 namespace fastcore::candle {
 
-/// 100 where the body of b lies within that of a, 80 where it shares an end with it, else 0.
+/// Whether the body of b lies within that of a, and shares an end with it at most.
 template <class C>
-typename C::Number inside(const C& a, const C& b) noexcept {
-  const auto apart = b.top() < a.top() && b.bottom() > a.bottom();
-  return when(b.top() <= a.top() && b.bottom() >= a.bottom(), either(apart, 100.0, 80.0));
+auto within_body(const C& a, const C& b) noexcept {
+  return all(b.top() <= a.top(), b.bottom() >= a.bottom());
+}
+/// 100 where it does and shares none, 80 where it shares one.
+template <class C>
+typename C::Number depth(const C& a, const C& b) noexcept {
+  return either(all(b.top() < a.top(), b.bottom() > a.bottom()), 100.0, 80.0);
 }
 
 /// Whether a marubozu is followed by one of the other color, a gap away on the side of that color.
 template <class C>
 auto kicks(const C& a, const C& b) noexcept {
   constexpr unsigned marubozu = long_body | no_upper | no_lower;
-  const auto apart = (a.is(black) && b.is(white) && gap_up(a, b)) || (a.is(white) && b.is(black) && gap_down(a, b));
+  const auto up = gap_up(a, b);
+  const auto apart = any(up, gap_down(a, b));
   if (none(apart)) return apart;
-  return apart && a.is(marubozu) && b.is(marubozu);
+  const auto colors = any(all(up, a.is(black), b.is(white)), all(!up, a.is(white), b.is(black)));
+  return all(apart, colors, a.is(marubozu), b.is(marubozu));
 }
 
 struct Counterattack {
@@ -31,7 +37,7 @@ struct Counterattack {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto found = differ(a, b) && a.is(long_body) && b.is(long_body);
+    const auto found = all(differ(a, b), a.is(long_body), b.is(long_body));
     return when(found && within(b.close, a.close, a.equal()), 100.0 * b.color());
   }
 };
@@ -49,7 +55,7 @@ struct DarkCloudCover {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto above = a.is(white) && b.is(black) && b.open > a.high;
+    const auto above = all(a.is(white), b.is(black), b.open > a.high);
     if (none(above)) return C::nothing;
     return when(above && a.is(long_body) && b.close > a.open && b.close < a.close - a.body * penetration, -100.0);
   }
@@ -67,7 +73,7 @@ struct DojiStar {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto apart = a.is(white) ? body_gap_up(a, b) : body_gap_down(a, b);
+    const auto apart = any(all(a.is(white), body_gap_up(a, b)), all(a.is(black), body_gap_down(a, b)));
     if (none(apart)) return C::nothing;
     return when(apart && a.is(long_body) && b.is(doji), -100.0 * a.color());
   }
@@ -84,10 +90,12 @@ struct Engulfing {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto covers = b.top() >= a.top() && b.bottom() <= a.bottom();
-    const auto wider = b.top() > a.top() || b.bottom() < a.bottom();
-    const auto both = b.top() != a.top() && b.bottom() != a.bottom();
-    return when(differ(a, b) && covers && wider, either(both, 100.0, 80.0) * b.color());
+    const auto covers = all(b.top() >= a.top(), b.bottom() <= a.bottom());
+    const auto wider = any(b.top() > a.top(), b.bottom() < a.bottom());
+    const auto found = all(differ(a, b), covers, wider);
+    if (none(found)) return C::nothing;
+    const auto both = all(b.top() != a.top(), b.bottom() != a.bottom());
+    return when(found, either(both, 100.0, 80.0) * b.color());
   }
 };
 
@@ -129,8 +137,9 @@ struct Harami {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto depth = inside(a, b);
-    return when(depth > 0.0 && a.is(long_body) && !b.is(long_body), -depth * a.color());
+    const auto found = all(within_body(a, b), a.is(long_body), !b.is(long_body));
+    if (none(found)) return C::nothing;
+    return when(found, -depth(a, b) * a.color());
   }
 };
 
@@ -145,8 +154,9 @@ struct HaramiCross {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto depth = inside(a, b);
-    return when(depth > 0.0 && a.is(long_body) && b.is(doji), -depth * a.color());
+    const auto found = all(within_body(a, b), a.is(long_body), b.is(doji));
+    if (none(found)) return C::nothing;
+    return when(found, -depth(a, b) * a.color());
   }
 };
 
@@ -161,7 +171,7 @@ struct HomingPigeon {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto found = a.is(black | long_body) && b.is(black) && !b.is(long_body);
+    const auto found = all(a.is(black | long_body), b.is(black), !b.is(long_body));
     return when(found && b.open < a.open && b.close > a.close, 100.0);
   }
 };
@@ -176,7 +186,7 @@ struct InNeck {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    const auto below = all(a.is(black), b.is(white), b.open < a.low);
     if (none(below)) return C::nothing;
     return when(below && a.is(long_body) && b.close >= a.close && b.close <= a.close + a.equal(), -100.0);
   }
@@ -235,7 +245,7 @@ struct MatchingLow {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    return when(a.is(black) && b.is(black) && within(b.close, a.close, a.equal()), 100.0);
+    return when(all(a.is(black), b.is(black), within(b.close, a.close, a.equal())), 100.0);
   }
 };
 
@@ -249,7 +259,7 @@ struct OnNeck {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    const auto below = all(a.is(black), b.is(white), b.open < a.low);
     if (none(below)) return C::nothing;
     return when(below && a.is(long_body) && within(b.close, a.low, a.equal()), -100.0);
   }
@@ -266,7 +276,7 @@ struct Piercing {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    const auto below = all(a.is(black), b.is(white), b.open < a.low);
     if (none(below)) return C::nothing;
     const auto back = b.close < a.open && b.close > a.close + a.body * 0.5;
     return when(below && back && a.is(long_body) && b.is(long_body), 100.0);
@@ -284,8 +294,8 @@ struct SeparatingLines {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto held = b.is(long_body | white | no_lower) || b.is(long_body | black | no_upper);
-    return when(held && differ(a, b) && within(b.open, a.open, a.equal()), 100.0 * b.color());
+    const auto held = any(b.is(long_body | white | no_lower), b.is(long_body | black | no_upper));
+    return when(all(held, differ(a, b)) && within(b.open, a.open, a.equal()), 100.0 * b.color());
   }
 };
 
@@ -316,7 +326,7 @@ struct Thrusting {
 
   template <class C>
   typename C::Number operator()(const C& a, const C& b) const noexcept {
-    const auto below = a.is(black) && b.is(white) && b.open < a.low;
+    const auto below = all(a.is(black), b.is(white), b.open < a.low);
     if (none(below)) return C::nothing;
     const auto back = b.close > a.close + a.equal() && b.close <= a.close + a.body * 0.5;
     return when(below && back && a.is(long_body), -100.0);
