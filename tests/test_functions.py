@@ -239,20 +239,25 @@ def test_a_function_cannot_come_into_the_engine_that_calls_it() -> None:
     assert engine.symbols == ["S"]
 
 
-def test_endless_calls_of_a_function_by_itself_are_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Not the end of the process: of the call, or of the formula that is made for it."""
+def test_endless_calls_of_a_function_by_itself_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the end of the process, whose stack they would fill: of the call that is one too deep."""
     reported: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda said: reported.append(type(said.exc_value)))
+    monkeypatch.setattr(sys, "unraisablehook", lambda said: reported.append(said.exc_value))
     endless: list[Any] = []
+    calls: list[float] = []
 
     def deeper(x: float, state: Any) -> float:
+        calls.append(x)
         return float(endless[0].values([x])[0])
 
-    endless.append(fc.function(deeper, name="deeper", state=1))
-    assert np.isnan(endless[0].values([1.0])).all()
-    assert {RecursionError, fc.PlanError} & set(reported)
+    endless.append(fc.function(deeper, name="deeper", state=1024))
+    for _ in range(2):  # the count of levels is back where it was
+        calls.clear()
+        assert np.isnan(endless[0].values([1.0])).all()
+        assert len(calls) == 16
+        (error,) = {str(one): one for one in reported}.values()
+        assert type(error) is RecursionError
+        assert str(error) == "functions call one another through indicators more than 16 deep"
 
 
 INTERRUPTED = """

@@ -54,12 +54,36 @@ void report(PyObject* function) noexcept {
   }
 }
 
+/// How deep functions are in one another on this thread. One that calls itself without end through an indicator of its
+/// own would run out of stack long before Python has counted a thousand calls: each takes some 30 kB here.
+class Level {
+ public:
+  static constexpr int most = 16;
+
+  Level() noexcept { ++depth; }
+  ~Level() { --depth; }
+  Level(const Level&) = delete;
+  Level& operator=(const Level&) = delete;
+  bool too_deep() const noexcept { return depth > most; }
+
+ private:
+  static thread_local int depth;
+};
+
+thread_local int Level::depth = 0;
+
 /// With the GIL, which a batch has given up. The function gets its state as a list of its own, so that nothing dangles
 /// when it keeps it; what it raises is reported as Python does where nobody can catch it, and then the state stays.
 double call_python(void* context, const double* in, double* state) {
   const auto& self = *static_cast<const Callable*>(context);
   const py::gil_scoped_acquire gil;
   const py::object function = self.function;
+  const Level level;
+  if (level.too_deep()) {
+    PyErr_Format(PyExc_RecursionError, "functions call one another through indicators more than %d deep", Level::most);
+    report(function.ptr());
+    return quiet_nan;
+  }
   py::object held[max_inputs + 1];
   PyObject* args[max_inputs + 1];
   for (std::size_t k = 0; k < self.inputs; ++k) held[k] = py::reinterpret_steal<py::object>(PyFloat_FromDouble(in[k]));
