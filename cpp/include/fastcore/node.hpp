@@ -74,10 +74,10 @@ struct CellsOf : std::integral_constant<std::size_t, decltype(T::spec())::output
 template <class T>
 struct CellsOf<T, std::void_t<typename T::Block>> : std::integral_constant<std::size_t, T::cells> {};
 
-/// Rows that T takes at once. A window gains by long chunks, whose last rows make no group; others by staying in the
+/// Rows that T takes at once. A window gains by long chunks, whose last rows make no stretch; others by staying in the
 /// cache, unless they say otherwise.
 template <class T, class = void>
-struct BatchRows : std::integral_constant<std::size_t, IsWindowed<T>::value ? chunk_rows : chunk_rows / 2> {};
+struct BatchRows : std::integral_constant<std::size_t, IsWindowed<T>::value ? window_rows : chunk_rows / 2> {};
 template <class T>
 struct BatchRows<T, std::void_t<decltype(T::batch_rows)>> : std::integral_constant<std::size_t, T::batch_rows> {};
 

@@ -10,6 +10,7 @@
 // aggregate: what has left the window has left no rounding behind, not even after 1e17.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -19,6 +20,7 @@
 #include "fastcore/lanes.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/window/aggregates.hpp"
+#include "fastcore/window/block_lanes.hpp"
 #include "fastcore/window/chunk.hpp"
 
 namespace fastcore {
@@ -52,13 +54,13 @@ class BlockWindow {
   template <std::size_t Outputs, class Finish>
   void run(const double* x, std::size_t n, const std::array<double*, Outputs>& out, const Finish& finish) noexcept {
     const std::size_t group = lane_count * size(block_);
-    const bool grouped = native_lanes && block_ <= largest_block;
-    const bool stripped = !grouped && block_ >= shortest_strip;
+    const bool side_by_side = native_lanes && block_ <= BlockLanes<Aggregate>::longest;
     for (std::size_t i = 0; i < n;) {
-      if (grouped && filled_ == block_ && n - i >= group) {
-        run_group(x + i, out, i, finish);
-        i += group;
-      } else if (stripped && filled_ > 0 && filled_ < block_) {
+      if (side_by_side && filled_ == block_ && n - i >= group) {
+        const std::size_t rows = (n - i) / group * group;
+        run_lanes(x + i, static_cast<Index>(rows / lane_count), out, i, finish);
+        i += rows;
+      } else if (block_ >= shortest_strip && filled_ > 0 && filled_ < block_) {
         i += run_strip(x + i, n - i, out, i, finish);
       } else {
         put(out, i, finish(push(x[i]), x[i]));
@@ -93,7 +95,6 @@ class BlockWindow {
  private:
   using Index = std::ptrdiff_t;
   static constexpr Index width = Aggregate::width;
-  static constexpr Index largest_block = chunk_rows / lane_count;
   static constexpr Index shortest_strip = 8;
 
   template <class V>
@@ -149,56 +150,12 @@ class BlockWindow {
     filled_ = 0;
   }
 
-  /// Four whole blocks, one in each lane: the scans of a block need nothing from the block before it.
+  /// Whole blocks, a quarter of them in each lane.
   template <std::size_t Outputs, class Finish>
-  void run_group(const double* __restrict x, const std::array<double*, Outputs>& out, std::size_t base,
+  void run_lanes(const double* x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
                  const Finish& finish) noexcept {
-    const std::size_t b = size(block_);
-    Lanes prefixes[largest_block][width];
-    Lanes suffixes[largest_block + 1][width];  // row n: of length n, of the lanes' middle blocks
-    for (Lanes& empty : suffixes[0]) empty = broadcast<Lanes>(0.0);
-    const double* const last = current_;            // the block before x
-    const auto mirror = [&](std::size_t n) { return Lanes{last[b - n], x[b - n], x[2 * b - n], x[3 * b - n]}; };
-    Part<Lanes> prefix = Aggregate::template start<Lanes>(gather(x, b));
-    Part<Lanes> suffix = Aggregate::template start<Lanes>(mirror(1));
-    for (std::size_t n = 1;; ++n) {
-      for (Index k = 0; k < width; ++k) {
-        prefixes[n - 1][k] = prefix.sums[k];
-        suffixes[n][k] = suffix.sums[k];
-      }
-      if (n == b) break;
-      Aggregate::template append<Lanes>(prefix, gather(x + n, b), static_cast<double>(n + 1));
-      Aggregate::template prepend<Lanes>(suffix, mirror(n + 1), static_cast<double>(n + 1));
-    }
-    const auto fixed =
-        Aggregate::template fix<Lanes>(shifted_in(suffix_, suffix), shifted_in(prefix_, prefix), whole_, prefix);
-    double length = suffix_length(1.0);
-    Index shorter = period_ - block_ - 1;
-    for (std::size_t i = 0; i < b; ++i, length -= 1.0, --shorter) {
-      Lanes old[width];
-      for (Index k = 0; k < width; ++k) {
-        prefix.sums[k] = prefixes[i][k];
-        // Lane q's old block is the middle block of lane q - 1.
-        old[k] = shift_in(growing_[row(shorter) + k], suffixes[shorter][k]);
-      }
-      spread(
-          out, base + i, b,
-          finish(Aggregate::template combine<Lanes>(old, length, fixed, whole_, prefix, inverse_), gather(x + i, b)));
-    }
-    settle(x + 3 * b, prefix, suffix);
-    for (Index n = 1; n <= block_; ++n) {
-      for (Index k = 0; k < width; ++k) growing_[row(n) + k] = suffixes[n][k][lane_count - 1];
-    }
-  }
-
-  /// Leaves parts and values as four blocks of pushes would; tables and arrays have then changed places
-  /// an even number of times.
-  void settle(const double* newest, const Part<Lanes>& prefix, const Part<Lanes>& suffix) noexcept {
-    take_lane(middle_, prefix, 2);
-    take_lane(old_, suffix, 2);
-    take_lane(prefix_, prefix, 3);
-    take_lane(suffix_, suffix, 3);
-    std::memcpy(current_, newest, size(block_) * sizeof(double));
+    BlockLanes<Aggregate>(period_, block_, inverse_)
+        .run(x, stretch, out, base, {current_, growing_ + row(1), prefix_, middle_, suffix_, old_}, finish);
   }
 
   /// Part of one long block: its two scans do not wait for each other, and the combines vectorise.
@@ -207,8 +164,7 @@ class BlockWindow {
   std::size_t run_strip(const double* __restrict x, std::size_t n, const std::array<double*, Outputs>& out,
                         std::size_t base, const Finish& finish) noexcept {
     const Index room = block_ - filled_;
-    const Index rows = n < size(room) ? static_cast<Index>(n) : room;
-    if (rows <= 0 || rows > static_cast<Index>(chunk_rows)) return 0;
+    const Index rows = std::min({static_cast<Index>(n), room, static_cast<Index>(chunk_rows)});
     double scanned[width][chunk_rows];
     double olds[width][chunk_rows];
     Part<double> prefix = prefix_;
@@ -255,15 +211,6 @@ class BlockWindow {
     return size(rows);
   }
 
-  /// A part per lane, one lane later: `first` before the first three of `rest`.
-  static Part<Lanes> shifted_in(const Part<double>& first, const Part<Lanes>& rest) noexcept {
-    constexpr std::size_t numbers = sizeof(Part<double>) / sizeof(double);
-    const auto* const from = reinterpret_cast<const double*>(&first);
-    Part<Lanes> moved = rest;
-    auto* const to = reinterpret_cast<Lanes*>(&moved);
-    for (std::size_t i = 0; i < numbers; ++i) to[i] = shift_in(from[i], to[i]);
-    return moved;
-  }
   /// The same numbers in every lane.
   template <class Wide, class Narrow>
   static Wide in_all_lanes(const Narrow& one) noexcept {
@@ -273,12 +220,6 @@ class BlockWindow {
     auto* const to = reinterpret_cast<Lanes*>(&all);
     for (std::size_t i = 0; i < numbers; ++i) to[i] = broadcast<Lanes>(from[i]);
     return all;
-  }
-  static void take_lane(Part<double>& part, const Part<Lanes>& lanes, std::size_t lane) noexcept {
-    constexpr std::size_t numbers = sizeof(Part<double>) / sizeof(double);
-    auto* const to = reinterpret_cast<double*>(&part);
-    const auto* const from = reinterpret_cast<const Lanes*>(&lanes);
-    for (std::size_t i = 0; i < numbers; ++i) to[i] = from[i][lane];
   }
 
   Index period_;

@@ -2,6 +2,7 @@
 // blocks, and forgets as exactly. In batch four rows go side by side.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -36,15 +37,7 @@ class DirectWindow {
 
   template <std::size_t Outputs, class Finish>
   void run(const double* x, std::size_t n, const std::array<double*, Outputs>& out, const Finish& finish) noexcept {
-    double line[too_long + chunk_rows];  // the window before x, and x: each row's window lies in one piece
-    const auto period = static_cast<std::size_t>(period_);
-    std::memcpy(line, values_.window(), period * sizeof(double));
-    std::memcpy(line + period, x, n * sizeof(double));
-    const double* const first = line + 1;
-    std::size_t i = 0;
-    for (; i + lane_count <= n; i += lane_count) put(out, i, finish(summary<Lanes>(first + i), load<Lanes>(x + i)));
-    for (; i < n; ++i) put(out, i, finish(summary<double>(first + i), x[i]));
-    values_.push_many(x, n);
+    for (std::size_t i = 0; i < n; i += chunk_rows) run_chunk(x + i, std::min(n - i, chunk_rows), out, i, finish);
   }
 
   template <class Archive>
@@ -55,6 +48,21 @@ class DirectWindow {
  private:
   template <class V>
   using Part = typename Aggregate::template Part<V>;
+
+  template <std::size_t Outputs, class Finish>
+  void run_chunk(const double* x, std::size_t n, const std::array<double*, Outputs>& out, std::size_t base,
+                 const Finish& finish) noexcept {
+    double line[too_long + chunk_rows];  // the window before x, and x: each row's window lies in one piece
+    const auto period = static_cast<std::size_t>(period_);
+    std::memcpy(line, values_.window(), period * sizeof(double));
+    std::memcpy(line + period, x, n * sizeof(double));
+    const double* const first = line + 1;
+    std::size_t i = 0;
+    for (; i + lane_count <= n; i += lane_count)
+      put(out, base + i, finish(summary<Lanes>(first + i), load<Lanes>(x + i)));
+    for (; i < n; ++i) put(out, base + i, finish(summary<double>(first + i), x[i]));
+    values_.push_many(x, n);
+  }
 
   /// Of the window that begins at `oldest`; for Lanes also of the three after it.
   template <class V>

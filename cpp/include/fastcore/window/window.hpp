@@ -32,7 +32,7 @@ class Window {
     return blocks_.push(x);
   }
 
-  /// Pushes x[0..n), n <= chunk_rows, and writes what `finish(summary, x)` makes of each summary (a
+  /// Pushes x[0..n) and writes what `finish(summary, x)` makes of each summary (a
   /// number, or a std::array of numbers) to out[..][0..n). The same bits as `push`, faster.
   template <std::size_t Outputs, class Finish>
   void run(const double* x, std::size_t n, const std::array<double*, Outputs>& out, const Finish& finish) noexcept {
