@@ -25,7 +25,7 @@ class Donchian {
         .outputs(band("upper"), line("middle"), band("lower"))
         .params(param("period", &DonchianParams::period, 2, longest_period, "bars in the window"));
   }
-  static constexpr std::size_t batch_rows = chunk_rows;
+  static constexpr std::size_t batch_rows = 2 * window_rows;
   static constexpr int warmup(const DonchianParams& p) { return p.period; }
 
   Donchian(const DonchianParams& p, Arena& arena) : range_(p.period, arena) {}

@@ -1,9 +1,11 @@
 // KAMA: Kaufman's adaptive average, fast where the price goes somewhere and slow where it wanders.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/lag.hpp"
@@ -32,6 +34,7 @@ class Kama {
                 param("fast", &KamaParams::fast, 1, longest_period, "span of the average in a straight move"),
                 param("slow", &KamaParams::slow, 1, longest_period, "span of the average in a wandering price"));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const KamaParams& p) { return p.period == 1 ? 1 : p.period + 1; }
 
   Kama(const KamaParams& p, Arena& arena)
@@ -69,13 +72,24 @@ class Kama {
     for (std::size_t i = 1; i < n; ++i) change[i] = x[i] - x[i - 1];
     for (std::size_t i = 0; i < n; ++i) step[i] = std::fabs(change[i]);
     path_.run(step, n, path);
-    lag_.run(x, n, [&](std::size_t i, double before) { step[i] = 1.0 - smoothing(std::fabs(x[i] - before), path[i]); });
-    for (std::size_t i = 0; i < n; ++i) change[i] *= step[i];
+    lag_.run(x, n, [&](std::size_t i, double before) { step[i] = std::fabs(x[i] - before); });
+    // Each average waits for the one before it; side by side with that go the quotients of the next four rows.
     double d = distance_;
-    for (std::size_t i = 0; i < n; ++i) {
-      d = std::fma(step[i], d, change[i]);
-      average[i] = period_ == 1 ? x[i] : x[i] - d;
+    const auto follow = [&](std::size_t i, double kept, double moved) {
+      d = std::fma(kept, d, moved);
+      average[i] = x[i] - d;
+    };
+    std::size_t i = 0;
+    for (; i + lane_count <= n; i += lane_count) {
+      const Lanes kept = 1.0 - smoothing(load<Lanes>(step + i), load<Lanes>(path + i));
+      const Lanes moved = kept * load<Lanes>(change + i);
+      for (std::size_t k = 0; k < lane_count; ++k) follow(i + k, kept[k], moved[k]);
     }
+    for (; i < n; ++i) {
+      const double kept = 1.0 - smoothing(step[i], path[i]);
+      follow(i, kept, kept * change[i]);
+    }
+    if (period_ == 1) std::copy(x, x + n, average);
     distance_ = d;
     previous_ = x[n - 1];
   }
@@ -96,9 +110,10 @@ class Kama {
   }
 
  private:
-  double smoothing(double move, double path) const noexcept {
-    const double ratio = path > move ? move / path : 1.0;
-    const double root = ratio * span_ + slow_;
+  template <class V>
+  V smoothing(const V& move, const V& path) const noexcept {
+    const V ratio = path > move ? move / path : broadcast<V>(1.0);
+    const V root = ratio * span_ + slow_;
     return root * root;
   }
 

@@ -61,13 +61,19 @@ class Macd {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !(both_.settled() && signal_.settled()); ++i) by_row(in, out, i);
-    // In one loop, so that the stores of three columns do not come at once: 0.93 ns a row, 1.4 in passes.
+    // In one loop, so that the stores of three columns do not come at once: 0.9 ns a row, 1.4 in passes.
     LevelAverages<2>::Fours fast(both_, 0);
     LevelAverages<2>::Fours slow(both_, 1);
     LevelAverage::Fours smooth(signal_, 0);
+    // The signal line is four rows behind, so that in no turn an average waits for another.
+    const auto difference = [&](std::size_t row) {
+      const Lanes x = load<Lanes>(in[0] + row);
+      return fast(x) - slow(x);
+    };
+    Lanes next = i + lane_count <= n ? difference(i) : Lanes{};
     for (; i + lane_count <= n; i += lane_count) {
-      const Lanes x = load<Lanes>(in[0] + i);
-      const Lanes macd = fast(x) - slow(x);
+      const Lanes macd = next;
+      if (i + 2 * lane_count <= n) next = difference(i + lane_count);
       const Lanes signal = smooth(macd);
       put(out, i, std::array{macd, signal, macd - signal});
     }

@@ -44,14 +44,19 @@ class Tema {
     const double* const x = in[0];
     double* const tema = out[0];
     std::size_t i = 0;
-    for (; i < n && !third_.ready(); ++i) tema[i] = (*this)(x[i]);
+    for (; i < n && !third_.settled(); ++i) tema[i] = (*this)(x[i]);
     double once[chunk_rows];
     double twice[chunk_rows];
-    double thrice[chunk_rows];
     first_.run(x + i, n - i, once);
     second_.run(once, n - i, twice);
-    third_.run(twice, n - i, thrice);
-    for (std::size_t k = 0; i < n; ++i, ++k) tema[i] = join(once[k], twice[k], thrice[k]);
+    LevelAverage::Fours third(third_, 0);  // with the sum of all, a pass less
+    std::size_t k = 0;
+    for (; i + lane_count <= n; i += lane_count, k += lane_count) {
+      const Lanes two = load<Lanes>(twice + k);
+      store(tema + i, join(load<Lanes>(once + k), two, third(two)));
+    }
+    third.end(third_);
+    for (; i < n; ++i, ++k) tema[i] = join(once[k], twice[k], third_(twice[k]));
   }
 
   template <class Archive>
@@ -63,7 +68,10 @@ class Tema {
 
  private:
   /// Of a constant exactly the constant: the difference is 0 before it is tripled.
-  static double join(double once, double twice, double thrice) noexcept { return 3.0 * (once - twice) + thrice; }
+  template <class V>
+  static V join(const V& once, const V& twice, const V& thrice) noexcept {
+    return 3.0 * (once - twice) + thrice;
+  }
 
   LevelAverage first_;
   LevelAverage second_;  // of the first, from its first value on

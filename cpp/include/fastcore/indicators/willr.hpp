@@ -22,6 +22,7 @@ class Willr {
         .outputs(line("willr"))
         .params(param("period", &WillrParams::period, 2, longest_period, "bars in the range"));
   }
+  static constexpr std::size_t batch_rows = window_rows;
   static constexpr int warmup(const WillrParams& p) { return p.period; }
 
   Willr(const WillrParams& p, Arena& arena) : range_(p.period, arena) {}
@@ -29,8 +30,8 @@ class Willr {
   double operator()(double high, double low, double close) noexcept { return below(range_(high, low), close); }
 
   void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    double highest[chunk_rows];
-    double lowest[chunk_rows];
+    double* const highest = out[0];
+    double lowest[window_rows];
     range_.run(in[0], in[1], n, highest, lowest);
     for (std::size_t i = 0; i < n; ++i) out[0][i] = below({highest[i], lowest[i]}, in[2][i]);
   }

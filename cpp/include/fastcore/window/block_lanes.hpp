@@ -21,8 +21,9 @@ class BlockLanes {
   template <class V>
   using Part = typename Aggregate::template Part<V>;
 
-  /// Longest block, in values: the tables of longer ones leave the nearest caches.
-  static constexpr Index longest = 256;
+  /// Longest block, in values: two of them are a quarter of the rows that a window is given at once, and of fewer the
+  /// sums before each lane would be most of the work.
+  static constexpr Index longest = window_rows / (2 * lane_count);
 
   /// What a window has between two blocks. Rows of suffixes go backwards from that of length 1.
   struct Memory {
