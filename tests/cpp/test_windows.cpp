@@ -20,25 +20,26 @@ inline constexpr bool of_blocks<BlockWindow<Aggregate>> = true;
 
 constexpr int chunk = static_cast<int>(chunk_rows);
 
-/// Short periods have every shape of block. Four blocks of `chunk` / 4 rows fill a chunk, so that the
-/// periods around twice that are the last ones whose blocks run four at a time; the longest have blocks
-/// longer than a chunk. Windows of blocks stand behind Window for all but the shortest periods, so on
-/// their own they are asked about those only.
+/// The last period whose blocks are walked in lanes.
+constexpr int in_lanes = 2 * static_cast<int>(BlockLanes<Sum>::longest) + 1;
+
+/// Short periods have every shape of block. The longest have blocks longer than a chunk. Windows of blocks stand
+/// behind Window for all but the shortest periods, so on their own they are asked about those only.
 template <class W>
 std::vector<int> periods() {
   std::vector<int> all(of_blocks<W> ? 8 : 40);
   std::iota(all.begin(), all.end(), of_blocks<W> ? 2 : 1);
   if (!of_blocks<W>)
-    all.insert(all.end(), {100, 257, chunk / 2 - 1, chunk / 2, chunk / 2 + 1, chunk / 2 + 2, 2000, 2 * chunk + 3});
+    all.insert(all.end(), {100, 257, chunk / 2, in_lanes - 1, in_lanes, in_lanes + 1, 2000, 2 * chunk + 3});
   return all;
 }
 
 std::size_t rows_for(int period) { return static_cast<std::size_t>(std::max(4 * period + 40, 1500)); }
 
-/// Ways to cut a series: by chance, whole chunks, and from the edge of a block on.
+/// Ways to cut a series: not at all, by chance, whole chunks, and from the edge of a block on.
 std::vector<std::vector<std::size_t>> ways(std::size_t rows, int period, std::uint64_t seed) {
   Random random(seed);
-  std::vector<std::vector<std::size_t>> all;
+  std::vector<std::vector<std::size_t>> all = {{rows}};
   for (const int most : {4, 40, chunk}) all.push_back(cuts(rows, random, most));
   const std::size_t block = static_cast<std::size_t>(std::max(1, period / 2));
   const std::size_t blocks = block < chunk_rows ? chunk_rows / block * block : chunk_rows;
