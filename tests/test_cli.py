@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -709,7 +710,7 @@ def test_a_shell_completes_commands() -> None:
     }
     told = subprocess.run(command, env=asked, capture_output=True, text=True, timeout=60)
     assert set(told.stdout.split()) == {"report", "replay"}
-    shown = subprocess.run(
-        [*command, "--show-completion", "bash"], capture_output=True, text=True, timeout=60
-    )
-    assert "complete -o default -F _fastcore_completion fastcore" in shown.stdout
+    # In a shell, since which one it is asked from is what it looks for.
+    line = f"{shlex.join(command)} --show-completion; true"
+    shown = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert "complete -o default -F _fastcore_completion fastcore" in shown.stdout, shown.stderr
