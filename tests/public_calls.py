@@ -146,7 +146,7 @@ CALLS: dict[str, Call] = {
     "fastcore.describe": lambda g: call(fc.describe, "RSI"),
     "fastcore.diff": lambda g: call(fc.diff, g.engine.snapshot(), g.engine.snapshot()),
     "fastcore.function": lambda g: call(
-        fc.function, twice, name="twice_of_names", inputs=("close",), state=0, warmup=1, replace=True
+        fc.function, twice_of_names, name="twice_of_names", inputs=("close",), state=0, warmup=1, replace=True
     ),
     "fastcore.indicators": lambda g: call(fc.indicators),
     "fastcore.make": lambda g: call(fc.make, "RSI", period=3),
@@ -360,7 +360,8 @@ def revising() -> fc.Symbol:
     return fc.Engine(PLAN, policy=fc.Policy(order="revise"), history=8).symbol("S")
 
 
-def twice(x: float) -> float:
+def twice_of_names(x: float) -> float:
+    """By a name that no other test gives to a function."""
     return 2 * x
 
 
