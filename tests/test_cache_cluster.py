@@ -33,7 +33,13 @@ async def test_values_claims_and_tags_live_on_all_nodes_and_a_failover_is_surviv
         assert [await second.get("bars", str(i)) for i in range(50)] == list(range(50))
         await first.invalidate("even")
         await until(lambda: second.local("bars", "0") is None, "the other process hears")
-        assert [await second.get("bars", str(i)) for i in range(6)] == [None, 1, None, 3, None, 5]
+        # Where the machine is busy a node may not answer at once, and the cache is without it for a moment.
+        for _ in range(1000):
+            if [await second.get("bars", str(i)) for i in range(6)] == [None, 1, None, 3, None, 5]:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail(f"the odd ones are gone, or an even one is there: {second.stats()['remote']}")
 
         cluster[0].kill()
         for round_ in range(6000):
