@@ -278,7 +278,7 @@ STREAMS = (
         "NautilusTrader",
         "nautilus_trader.indicators",
         _nautilus,
-        "8 of the 10: no STDDEV, no ZSCORE; it needs pandas < 3",
+        "8 of the 10: no STDDEV, no ZSCORE",
         20_000,
     ),
 )
