@@ -172,7 +172,7 @@ def pandas_row(ours: Work, rows: int, prices: Any) -> Row:
         repeats=3,
         n=rows,
         n_theirs=ticks,
-        note="pandas: five of the ten over the last 200 rows; ours all ten, the loop's start and end included",
+        note="pandas: five of the ten over the last 200 rows; ours all ten, with the loop's start and end",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,19 @@ def test_dropping_intake_keeps_the_newest(sizes: list[int], capacity: int) -> No
     assert left["id"].tolist() == ticks["id"][-capacity:].tolist()
     assert intake.counts()["dropped"] == len(ticks) - len(left)
     assert intake.counts()["high_water"] <= capacity
+
+
+def test_a_feed_tells_how_old_its_ticks_are() -> None:
+    """Also where the venue's clock is ahead of this one: then they come before their time, and all count."""
+    hour = 3600 * 10**9
+    for age in (hour, -hour):
+        ticks = shaped([(0, False)] * 3)
+        ticks["ts"] = time.time_ns() - age + np.arange(3)
+        loop = TickLoop(fc.Engine(PLAN), Intake([TickBatch(ticks, NAMES)], name="feed"))
+        assert loop.stats()["feeds"]["feed"]["lag"] is None
+        stats = ran(loop)
+        assert 0 <= stats["feeds"]["feed"]["lag"] - age / 1e9 < 600
+        assert stats["engine"]["accepted"] == 3
 
 
 @pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])

@@ -108,6 +108,7 @@ def test_a_loop_is_gathered_whole() -> None:
     assert outcomes == {k: v for k, v in stats["engine"].items() if k not in ("received", "held")}
     assert sum(outcomes.values()) == found["fastcore_ticks_received_total"] == 900
     assert found['fastcore_feed_ticks_total{feed="file",outcome="received"}'] == 900
+    assert found['fastcore_feed_lag_seconds{feed="file"}'] == stats["feeds"]["file"]["lag"] > 0
     assert found['fastcore_strategy_calls_total{strategy="strategy"}'] == 899
     assert found['fastcore_sink_events_total{outcome="written",sink="MemorySink"}'] == 900
     assert found['fastcore_queue_waiting{kind="sink",queue="MemorySink"}'] == 0

@@ -91,6 +91,7 @@ class Intake:
         self._received = self._dropped = self._conflated = self._high_water = 0
         self.waits = Histogram()  # ns that the oldest of what was taken at once had waited
         self.since = 0  # by perf_counter_ns, when that came
+        self.lag: float | None = None  # s, how old the newest tick was when it came
         self._came: deque[tuple[int, int]] = deque()  # what was received up to there, and when
         self._room = asyncio.Event()
         self._notify: Callable[[], None] = lambda: None
@@ -129,6 +130,8 @@ class Intake:
             return
         self._received += size
         self._came.append((self._received, time.perf_counter_ns()))
+        if isinstance(batch, TickBatch):
+            self.lag = (time.time_ns() - int(batch.ticks["ts"][-1])) / 1e9
         if self._pending + size > self.capacity:
             if self.when_full == "drop_oldest":
                 batch = self._drop(batch)

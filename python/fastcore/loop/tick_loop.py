@@ -269,7 +269,10 @@ class TickLoop:
         refused, and what waits.
         """
         return {
-            "feeds": {intake.name: intake.counts() | feed_counts(intake.feed) for intake in self.intakes},
+            "feeds": {
+                intake.name: intake.counts() | {"lag": intake.lag} | feed_counts(intake.feed)
+                for intake in self.intakes
+            },
             "engine": dict(self.engine.ledger),
             "loop": {
                 "refused": self._passage.refused,

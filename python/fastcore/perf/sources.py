@@ -159,6 +159,14 @@ def _feeds(loop: Any) -> Iterator[Sample]:
                 {**labels, "outcome": outcome},
             )
         yield from _queue("feed", intake.name, counts["pending"], intake.capacity)
+        if intake.lag is not None:
+            yield Sample(
+                "fastcore_feed_lag_seconds",
+                "gauge",
+                "How old the newest tick was when it came; negative where the venue's clock is ahead.",
+                intake.lag,
+                labels,
+            )
 
 
 def _strategies(loop: Any) -> Iterator[Sample]:
