@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import fastcore as fc
@@ -116,25 +117,92 @@ def test_nulls_are_rows_without_a_number() -> None:
     assert np.array_equal(pd.DataFrame({"close": values}).fc.sma(2).to_numpy(), expected, equal_nan=True)
 
 
+def address(column: Any) -> int:
+    """Where a column's numbers lie."""
+    bare = column if isinstance(column, np.ndarray) else column.to_numpy()
+    place: int = bare.__array_interface__["data"][0]
+    return place
+
+
 def test_columns_are_read_and_made_without_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the native call reads is the column's own memory, and its result is the new column's."""
     seen: list[tuple[int, int]] = []
-    batch = fc.SMA.batch
 
-    def spy(self: Any, column: Any) -> Any:
-        result = batch(self, column)
-        bare = column if isinstance(column, np.ndarray) else np.asarray(column)
-        made = result if isinstance(result, np.ndarray) else result.to_numpy()
-        seen.append((bare.__array_interface__["data"][0], made.__array_interface__["data"][0]))
-        return result
+    class Spy(fc.Indicator):
+        def _batch(self, *columns: Any) -> Any:
+            results = super()._batch(*columns)
+            seen.append((address(columns[0]), address(results[0])))
+            return results
 
-    monkeypatch.setattr(fc.SMA, "batch", spy)
+    monkeypatch.setattr(fastcore.pandas, "_core", SimpleNamespace(Indicator=Spy))
+    monkeypatch.setattr(fastcore.polars, "_core", SimpleNamespace(Indicator=Spy))
     values = np.arange(100.0)
-    for frame in (pd.DataFrame({"close": values}, copy=False), pl.DataFrame({"close": values})):
-        own = frame["close"].to_numpy().__array_interface__["data"][0]
-        result = frame.fc.sma(2)  # type: ignore[union-attr]
-        assert seen[-1] == (own, result.to_numpy().__array_interface__["data"][0])
-    assert seen[0][0] == values.__array_interface__["data"][0]
+    table = pl.DataFrame({"close": values})
+    frame = pd.DataFrame({"close": values, "open": values}, copy=False)
+    cases: list[tuple[Any, Callable[[], Any]]] = [
+        (frame, lambda: frame.fc.sma(2)),
+        (frame, lambda: frame.fc.bop(columns={"high": "open", "low": "open"})),
+        (table, lambda: table.select(pl.col("close").fc.sma(2))["close"]),
+    ]
+    for number, (whole, result) in enumerate(cases):
+        made = result()
+        assert len(seen) == number + 1, "not by the native call"
+        name = "open" if number == 1 else "close"
+        assert seen[-1] == (address(whole[name]), address(made)), number
+    assert seen[0][0] == address(values)
+
+
+def test_columns_by_pandas_own_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame of another class, columns that are no arrays, two of one name, a pandas without arrays."""
+    frame: Any = pd.DataFrame(named("ATR"), index=pd.RangeIndex(60, 0, -1))
+    expected = frame.fc.atr(period=5)
+
+    class Bars(pd.DataFrame):
+        @property
+        def _constructor(self) -> type:
+            return Bars
+
+    for one in (Bars(frame), frame.astype("Float64"), frame.astype({"low": "double[pyarrow]"})):
+        pd.testing.assert_series_equal(one.fc.atr(period=5), expected, check_exact=True)
+    with pytest.raises(TypeError, match=r"ATR\.batch: high must be an array of real numbers"):
+        frame.astype(object).fc.atr(period=5)
+    twice: Any = pd.DataFrame(np.ones((9, 2)), columns=["close", "close"])
+    with pytest.raises(fc.InputError, match="no column of numbers"):
+        twice.fc.sma(2)
+    monkeypatch.setattr(fastcore.pandas, "_AS_THEY_LIE", False)
+    pd.testing.assert_series_equal(frame.fc.atr(period=5), expected, check_exact=True)
+    several = frame.fc.donchian(period=5)
+    monkeypatch.undo()
+    pd.testing.assert_frame_equal(frame.fc.donchian(period=5), several, check_exact=True)
+
+
+def test_columns_are_found_anew_when_they_change() -> None:
+    """Renamed, moved, added in place: places that were right are not kept for other columns."""
+    frame: Any = pd.DataFrame({"close": [1.0, 2.0], "open": [5.0, 7.0]})
+    assert frame.fc.sma(2).iloc[-1] == 1.5
+    frame.columns = ["open", "close"]
+    assert frame.fc.sma(2).iloc[-1] == 6.0
+    frame.insert(0, "Close", [10.0, 20.0])
+    assert frame.fc.sma(2).iloc[-1] == 15.0  # the first of them, whatever its case
+    del frame["Close"]
+    assert frame.fc.sma(2).iloc[-1] == 6.0
+    frame.columns = frame.columns.str.replace("close", "last")
+    with pytest.raises(fc.UnknownNameError, match="needs a column 'close'"):
+        frame.fc.sma(2)
+
+
+@every_name
+def test_expressions_by_polars_own_constructor(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Polars without the short way from an array to a Series."""
+    assert fastcore.polars._series is not pl.Series, "the short way is not there: say so in _constructor"
+    frame = pl.DataFrame(named(name))
+    first, *others = frame.columns
+    expression = getattr(pl.col(first).fc, name.lower())(*others)
+    short = frame.select(expression)
+    monkeypatch.setattr(fastcore.polars, "_FLOATS", None)
+    assert fastcore.polars._constructor() is pl.Series
+    monkeypatch.setattr(fastcore.polars, "_series", pl.Series)
+    assert frame.select(expression).equals(short)
 
 
 def test_what_cannot_be_is_a_sentence() -> None:

@@ -8,14 +8,13 @@ first asked for: all of them at import would take longer than NumPy does.
 from __future__ import annotations
 
 import inspect
-import math
-import operator
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
 from fastcore import _core, frames
 from fastcore._docstrings import class_doc, function_doc
+from fastcore._parameters import bound
 from fastcore.catalogue import _ROWS, Param, Row
 from fastcore.errors import PlanError
 from fastcore.formulas import Arithmetic, chain
@@ -116,47 +115,6 @@ def _restore(cls: type[Indicator], snapshot: bytes, clock: str, parents: list[st
     return made
 
 
-def _number(owner: str, param: Param, value: Any) -> int | float:
-    """One parameter as the kernel takes it; a TypeError that names it otherwise."""
-    where = f"{owner}.{param['name']}"
-    if isinstance(value, str) and "choices" in param:
-        kinds = [kind.lower() for kind in param["choices"]]
-        if value.lower() in kinds:
-            return kinds.index(value.lower())
-        raise TypeError(f"{where} must be one of {', '.join(param['choices'])} or its number, not {value!r}")
-    if isinstance(value, bool):
-        raise TypeError(f"{where} must be a number, not {value!r}")
-    if param["type"] == "int":
-        try:
-            return operator.index(value)
-        except TypeError:
-            raise TypeError(f"{where} must be a whole number, not {value!r}") from None
-    if isinstance(value, (str, bytes, bytearray)):
-        raise TypeError(f"{where} must be a number, not {value!r}")
-    try:
-        return float(value)
-    except OverflowError:  # a whole number beyond every float: out of any range
-        return math.inf if value > 0 else -math.inf
-    except (TypeError, ValueError):
-        raise TypeError(f"{where} must be a number, not {value!r}") from None
-
-
-def _bind(row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | float]:
-    """The parameters in declared order, from a call's arguments."""
-    owner, params = row["name"], row["params"]
-    known = ", ".join(p["name"] for p in params) or "none"
-    if len(args) > len(params):
-        raise TypeError(f"{owner} takes {len(params)} parameters ({known}), not {len(args)}")
-    given = {p["name"]: value for p, value in zip(params, args, strict=False)}
-    for name, value in kwargs.items():
-        if name in given:
-            raise TypeError(f"{owner}.{name} is given twice")
-        if all(name != p["name"] for p in params):
-            raise TypeError(f"{owner} has no parameter {name!r}; its parameters are {known}")
-        given[name] = value
-    return [_number(owner, p, given[p["name"]]) if p["name"] in given else p["default"] for p in params]
-
-
 def _signature(row: Row, *first: inspect.Parameter) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     types = {"int": int, "float": float}
@@ -176,7 +134,7 @@ def _make_class(row: Row) -> type[Indicator]:
     name = row["name"]
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        _core.Indicator.__init__(self, name, _bind(row, args, kwargs))
+        _core.Indicator.__init__(self, name, bound(row, args, kwargs))
 
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     __init__.__dict__["__signature__"] = _signature(row, own)

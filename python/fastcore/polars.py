@@ -6,13 +6,16 @@ Python call for each, nothing for each row, and no copy of a column that lies in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-import fastcore
+from fastcore import _core
 from fastcore._accessors import add_methods, columns_for
+from fastcore._parameters import bound
 from fastcore.catalogue import Row
 from fastcore.engine import Engine
 
@@ -71,30 +74,56 @@ class FrameMethods:
 
 def _type(row: Row) -> Any:
     names = [output["name"] for output in row["outputs"]]
-    return pl.Float64() if len(names) == 1 else pl.Struct(dict.fromkeys(names, pl.Float64()))
+    kind = pl.Float64() if len(names) == 1 else pl.Struct(dict.fromkeys(names, pl.Float64()))
+    return kind.to_dtype_expr() if hasattr(kind, "to_dtype_expr") else kind  # what newer versions make of it
+
+
+def _bare(name: str, values: Any) -> pl.Series:
+    """A Series of an array, by the constructor that Polars' own ends with; not documented."""
+    return pl.Series._from_pyseries(_FLOATS(name, values, False))
+
+
+def _constructor() -> Callable[[str, Any], pl.Series]:
+    """What makes a Series of an array: Polars' short way, where this version has it as we know it.
+
+    The documented one asks what its argument could be, which a million rows have just pushed out of the
+    processor's caches (bench `frames.polars.plain`).
+    """
+    try:
+        probe = _bare("x", np.array([np.nan, 1.0]))
+        if type(probe) is pl.Series and probe.equals(pl.Series("x", [math.nan, 1.0])):
+            return _bare
+    except (AttributeError, TypeError, ValueError):
+        pass
+    return pl.Series
+
+
+_FLOATS: Any = getattr(type(getattr(pl.Series(), "_s", None)), "new_f64", None)
+_series = _constructor()
 
 
 def _expr_method(row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
-    more, dtype, several = len(row["inputs"]) - 1, _type(row), len(row["outputs"]) > 1
-    kind = getattr(fastcore, row["name"])
+    title, more = row["name"], len(row["inputs"]) - 1
+    names = [output["name"] for output in row["outputs"]]
+    kind = _type(row)
 
     def method(self: ExprMethods, *args: Any, **params: Any) -> pl.Expr:
         named = row["inputs"][1 + len(args) :]
         others = [*args[:more], *(params.pop(name) for name in named if name in params)]
         if len(others) < more:
-            raise TypeError(
-                f"{row['name'].lower()} needs {', '.join(row['inputs'])}, of which this is the first"
-            )
-        template = kind(*args[more:], **params)  # a parameter out of its range is refused here
+            raise TypeError(f"{title.lower()} needs {', '.join(row['inputs'])}, of which this is the first")
+        values = bound(row, args[more:], params)
+        _core.Indicator(title, values)  # a parameter out of its range is refused here
 
-        def run(series: Any) -> pl.Series:
-            result = template.copy().batch(*series)
-            if not several:
-                return result  # type: ignore[no-any-return]
-            return pl.DataFrame(dict(zip(result._fields, result, strict=True))).to_struct(series[0].name)
+        # Polars says what type it was told; a function that does not take that is called a second time.
+        def run(series: Any, return_dtype: Any = None) -> pl.Series:
+            results = _core.Indicator(title, values)._batch(*(one.to_numpy() for one in series))
+            if len(names) == 1:
+                return _series(series[0].name, results[0])
+            return pl.DataFrame(dict(zip(names, results, strict=True))).to_struct(series[0].name)
 
         exprs = [self._expr, *(pl.col(one) if isinstance(one, str) else one for one in others)]
-        return pl.map_batches(exprs, run, return_dtype=dtype)
+        return pl.map_batches(exprs, run, return_dtype=kind)
 
     return method
 
