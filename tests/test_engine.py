@@ -170,6 +170,25 @@ def test_a_tick_may_come_in_any_kind_of_number_and_by_keyword() -> None:
     assert_same_bits(plain.row, named.row, "size is 0 unless given")
 
 
+class Whole(int):
+    """An int that is none exactly."""
+
+
+@pytest.mark.parametrize("kind", [int, Whole, np.int64])
+def test_a_time_is_taken_whatever_its_size(kind: Any) -> None:
+    """From 1973 to the last nanosecond of 64 bits, at both sides of every power of two."""
+    plan = {"last": fc.SMA(1), "bar": fc.SMA(1).on("1s")}
+    times = sorted({2**k + d for k in range(57, 63) for d in (-1, 0, 1)} | {10**17, T0, 7 << 60, 2**63 - 1})
+    by_tick, by_bar = fc.Engine(plan).symbol("S"), fc.Engine(plan).symbol("S")
+    plain = fc.Engine({"last": fc.SMA(1)}).symbol("S")
+    for i, ts in enumerate(times):
+        for symbol in (by_tick, plain):
+            symbol.on_tick(kind(ts), 100.0 + i, 1.0)
+            assert (symbol.last_ts, symbol["last"]) == (ts, 100.0 + i)
+        by_bar.on_bar("1s", kind(ts), 1.0, 1.0, 1.0, 1.0)
+        assert by_bar.last_ts == ts // 10**9 * 10**9
+
+
 def test_names_that_no_tick_uses_are_not_made() -> None:
     """A table of all names of a venue does not fill the engine."""
     engine = fc.Engine({"last": fc.SMA(1)})

@@ -152,13 +152,9 @@ PyObject* translated(PyObject* self, PyObject* const* args, Py_ssize_t given, Py
   return nullptr;
 }
 
-/// A number from a Python object, as float() takes it but for text; false with a Python error set that
-/// names it: "SMA.update: close must be a number, not 'x'".
-inline bool to_double(PyObject* value, double& out, const char* owner, const char* method, const char* name) noexcept {
-  if (PyFloat_CheckExact(value)) {
-    out = PyFloat_AS_DOUBLE(value);
-    return true;
-  }
+/// As `to_double`, of what is no float.
+[[gnu::noinline]] inline bool other_to_double(PyObject* value, double& out, const char* owner, const char* method,
+                                              const char* name) noexcept {
   out = PyFloat_AsDouble(value);
   if (out == -1.0 && PyErr_Occurred() != nullptr) {
     const bool wrong_kind = PyErr_ExceptionMatches(PyExc_TypeError) != 0;
@@ -172,6 +168,16 @@ inline bool to_double(PyObject* value, double& out, const char* owner, const cha
     }
     return false;
   }
+  return true;
+}
+
+/// A number from a Python object, as float() takes it but for text; false with a Python error set that
+/// names it: "SMA.update: close must be a number, not 'x'". A float is read in place: as a call it took 24
+/// instructions.
+[[gnu::always_inline]] inline bool to_double(PyObject* value, double& out, const char* owner, const char* method,
+                                             const char* name) noexcept {
+  if (!PyFloat_CheckExact(value)) return other_to_double(value, out, owner, method, name);
+  out = PyFloat_AS_DOUBLE(value);
   return true;
 }
 

@@ -34,14 +34,6 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
   make_reviser();
 }
 
-/// A tick's numbers as the nodes read them. Doubles hold times to 256 ns.
-[[gnu::always_inline]] inline void Symbol::put(const Tick& tick) noexcept {
-  inputs_[0] = tick.price;
-  inputs_[1] = tick.size;
-  inputs_[2] = static_cast<double>(tick.ts);
-  inputs_[3] = tick.side;
-}
-
 /// Checks the order of a sound tick, closes bars, runs indicators. Not counted here.
 [[gnu::always_inline]] inline Outcome Symbol::take(const Tick& tick) noexcept {
   Outcome outcome = Outcome::accepted;
@@ -52,13 +44,6 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
     outcome = Outcome::late_accepted;
   } else {
     last_ts_ = tick.ts;
-  }
-  if (first_ != nullptr) {
-    put(tick);
-    auto* const symbol = reinterpret_cast<std::byte*>(cells_);
-    for (const Group* group = first_; group != last_; ++group)
-      group->settled(symbol, group->nodes, group->count, cells_);
-    return outcome;
   }
   const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
   run(tick);
@@ -76,26 +61,23 @@ void Symbol::run(const Tick& tick) noexcept {
       if (bars_[i].of_ticks) bars_[i].builder.on_tick(tick, emit_to(i + 1));
     }
   }
-  put(tick);
+  put(tick.ts, tick.price, tick.size, tick.side);
   run_clock(0, true);
 }
 
-Outcome Symbol::on_tick(const Tick& tick) noexcept {
+/// The long way, which any tick can go.
+Outcome Symbol::on_any_tick(const Tick& tick) noexcept {
   ++ledger_.received;
-  if (first_ == nullptr) {
-    if (splice_ != nullptr && came_before(tick)) return refuse(Outcome::duplicate);
-    if (gate_ != nullptr) return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
-  }
-  if (!valid_price(tick.price) || !valid_size(tick.size) || !valid_side(tick.side)) return refuse(Outcome::invalid);
+  if (splice_ != nullptr && came_before(tick)) return refuse(Outcome::duplicate);
+  if (gate_ != nullptr) return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
+  if (!sound(tick)) return refuse(Outcome::invalid);
   return outcome_ = ledger_.count(take(tick));
 }
 
 Outcome Symbol::on_tick(const Tick& tick, StageProbe& probe) noexcept {
-  const Group* const first = std::exchange(first_, nullptr);
   probe_ = &probe;
-  const Outcome outcome = on_tick(tick);
+  const Outcome outcome = on_any_tick(tick);
   probe_ = nullptr;
-  if (first != nullptr) first_ = first;
   probe.stop();
   return outcome;
 }
