@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import fastcore as fc
 import numpy as np
 import pytest
@@ -48,6 +50,33 @@ def test_every_way_of_reading_shows_the_same() -> None:
     assert symbol.name == "x"
     assert engine.symbol("x") is symbol
     assert not np.isnan(symbol.values()).all()
+
+
+class Name(str):
+    """A str that is none exactly."""
+
+
+def test_a_column_is_found_whichever_object_names_it() -> None:
+    """A name in source, one just put together, hashed or not, one of a class of its own; and no other."""
+    names = [f"n{i}" for i in range(70)] + ["with_ü", "mit\u0142", "漢字", "😀", "a b", "é" * 40]
+    plan: dict[str, object] = {name: fc.SMA(k + 1) for k, name in enumerate(names)}
+    engine = fc.Engine(plan | {"bands": fc.BBANDS(5), "macd": fc.MACD()})
+    symbol = engine.symbol("S")
+    for i, tick in enumerate(walk_ticks(rng_of("names"), 90, SECOND)):
+        symbol.on_tick(T0 + i, float(tick["price"]), 1.0)
+    assert len(engine.columns) > len(names) + 2
+    for k, column in enumerate(engine.columns):
+        made = "".join(list(column))
+        hashed = "".join(list(column))
+        assert hash(hashed) == hash(column)
+        for key in (column, sys.intern(column), made, hashed, Name(column), np.str_(column)):
+            assert symbol.get(key) == symbol[key] == symbol.values()[k], column
+    for key in ("", "n", "n70", "N1", "n1 ", "bands", "bands.", "macd.Signal", "with_u", b"n1", None, 1.0):
+        with pytest.raises((fc.UnknownNameError, TypeError)):
+            symbol.get(key)
+    for wrong in (len(engine.columns), -len(engine.columns) - 1, 2**30 - 1, 2**30, 2**61, 2**64, -(2**64)):
+        with pytest.raises(fc.UnknownNameError):
+            symbol.get(wrong)
 
 
 def test_a_symbol_is_not_a_sequence_without_end() -> None:

@@ -49,11 +49,12 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
   self->handle->copy_rows = copy_rows;
   const auto& columns = self->handle->engine->plan().columns();
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    // Interned, as names in source are: the lookup of one then compares pointers (symbol["rsi"]: 18 ns, not 21).
+    // Interned, as names in source are: the lookup of one then compares pointers.
     PyObject* name = py::str(columns[i]).release().ptr();
     PyUnicode_InternInPlace(&name);
     self->handle->columns[py::reinterpret_steal<py::object>(name)] = i;
   }
+  self->handle->column_table = ColumnTable(self->handle->columns);
   return self;
 }
 

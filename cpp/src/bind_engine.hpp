@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "column_table.hpp"
 #include "fastcall.hpp"
 #include "fastcore/engine/engine.hpp"
 
@@ -14,6 +15,7 @@ namespace fastcore::python {
 struct EngineHandle {
   std::unique_ptr<Engine> engine;
   pybind11::dict columns;  // name -> int
+  ColumnTable column_table;  // the same names, quicker
   bool copy_rows = false;  // on_tick gives a copy of the row instead of the live one
   bool busy = false;       // a batch runs without the GIL: entering now is an error
   pybind11::object journal = pybind11::none();   // Python's, when one is attached
@@ -63,6 +65,7 @@ struct PySymbol {
   pybind11::weakref engine;  // Python's engine: the symbol's block outlives it
   std::shared_ptr<Symbol> symbol;
   pybind11::object row;  // the live row, made once
+  Py_ssize_t width;      // of it
   bool dropped = false;  // the engine has forgotten it: it can be read, and takes nothing more
 };
 

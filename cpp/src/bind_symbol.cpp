@@ -13,9 +13,11 @@ namespace py = pybind11;
 namespace fastcore::python {
 
 PySymbol::PySymbol(std::shared_ptr<EngineHandle> handle, std::shared_ptr<Symbol> core, py::weakref python_engine)
-    : owner(std::move(handle)), engine(std::move(python_engine)), symbol(std::move(core)) {
-  row = live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(symbol->plan().columns().size())},
-                  {sizeof(double)}, symbol->cells(), symbol->block());
+    : owner(std::move(handle)),
+      engine(std::move(python_engine)),
+      symbol(std::move(core)),
+      width(static_cast<Py_ssize_t>(symbol->plan().columns().size())) {
+  row = live_view(py::dtype::of<double>(), {width}, {sizeof(double)}, symbol->cells(), symbol->block());
 }
 
 py::dict ledger_dict(const Ledger& ledger) {
@@ -45,7 +47,7 @@ Py_ssize_t column_at(PyObject* number, Py_ssize_t count) noexcept {
 }
 
 /// Index of a column by name or number; -1 with a Python error set.
-Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
+[[gnu::noinline]] Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
   const auto count = static_cast<Py_ssize_t>(self.symbol->plan().columns().size());
   Py_ssize_t index = -1;
   if (PyLong_Check(key)) {
@@ -70,10 +72,18 @@ Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
   return -1;
 }
 
-PyObject* get(PyObject* object, PyObject* key) {
+/// The same for the names and numbers that are asked for at every tick; -1 for all others, and no error.
+Py_ssize_t plain_index(const PySymbol& self, PyObject* key) noexcept {
+  if (!PyLong_CheckExact(key)) return self.owner->column_table.find(key);
+  Py_ssize_t index = -1;
+  return short_whole(key, index) && index < self.width ? index : -1;
+}
+
+[[gnu::hot]] PyObject* get(PyObject* object, PyObject* key) {
   auto* const self = self_of<PySymbol>(object);
-  if (self == nullptr || !enter_fast(*self->owner)) return nullptr;
-  const Py_ssize_t index = column_index(*self, key);
+  if (self == nullptr || (self->owner->busy && !enter_fast(*self->owner))) return nullptr;
+  Py_ssize_t index = plain_index(*self, key);
+  if (index < 0) index = column_index(*self, key);
   return index < 0 ? nullptr : PyFloat_FromDouble(self->symbol->cells()[index]);
 }
 
