@@ -197,6 +197,32 @@ def test_a_bar_is_known_by_the_start_of_its_span() -> None:
     assert symbol.bars("1m")["ts"].tolist() == [start, start + MINUTE]
 
 
+def test_a_span_is_known_whichever_object_says_it() -> None:
+    """The str of the call before, another of the same text, another way of writing it; and no other span."""
+    engine = fc.Engine({"a": fc.SMA(1).on("1m"), "b": fc.SMA(1).on("5m"), "c": fc.SMA(1).on("100tick")})
+    symbols = [engine.symbol("S"), engine.symbol("T")]
+    start = T0 // (5 * MINUTE) * 5 * MINUTE
+    for k in range(40):
+        for symbol in symbols:
+            for column, spans in (("a", ("1m", "60s")), ("b", ("5m", "300s"))):
+                span = spans[k // 4 % 2]
+                said = span if k % 2 else "".join(list(span))
+                symbol.on_bar(said, start + 5 * MINUTE * k, 1.0, 2.0, 1.0, 1.0 + k / 64, 1.0)
+                assert symbol.outcome == "accepted"
+                assert symbol[column] == 1.0 + k / 64
+        for wrong in ("1h", "", "1M", "nonsense"):
+            with pytest.raises(fc.PlanError):
+                symbols[0].on_bar(wrong, start, 1.0, 2.0, 1.0, 1.5, 1.0)
+        for none in (None, 1, b"1m"):
+            with pytest.raises(TypeError):
+                symbols[0].on_bar(none, start, 1.0, 2.0, 1.0, 1.5, 1.0)
+        with pytest.raises(fc.InputError, match="are made from what comes in"):
+            symbols[0].on_bar("100tick", start, 1.0, 2.0, 1.0, 1.5, 1.0)
+    engine.drop("S")
+    with pytest.raises(fc.UnknownNameError, match="dropped"):
+        symbols[0].on_bar("1m", start + 10**9 * MINUTE, 1.0, 2.0, 1.0, 1.5, 1.0)
+
+
 def test_bars_that_cannot_be_are_counted_and_left_out() -> None:
     """Highs below lows, prices that are not positive, volumes below 0, bars from the past."""
     engine = fc.Engine({"close": fc.SMA(1).on("1m")}, history=9)

@@ -55,6 +55,7 @@ std::unique_ptr<PyEngine> wrap(std::unique_ptr<Engine> engine, bool copy_rows) {
     self->handle->columns[py::reinterpret_steal<py::object>(name)] = i;
   }
   self->handle->column_table = ColumnTable(self->handle->columns);
+  self->handle->spans.resize(self->handle->engine->plan().clocks().size());
   return self;
 }
 

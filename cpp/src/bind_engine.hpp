@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <vector>
 
 #include "column_table.hpp"
 #include "fastcall.hpp"
@@ -16,6 +17,7 @@ struct EngineHandle {
   std::unique_ptr<Engine> engine;
   pybind11::dict columns;  // name -> int
   ColumnTable column_table;  // the same names, quicker
+  std::vector<pybind11::object> spans;  // by clock: the str by which `on_bar` was told it last
   bool copy_rows = false;  // on_tick gives a copy of the row instead of the live one
   bool busy = false;       // a batch runs without the GIL: entering now is an error
   pybind11::object journal = pybind11::none();   // Python's, when one is attached

