@@ -170,6 +170,46 @@ def test_a_tick_may_come_in_any_kind_of_number_and_by_keyword() -> None:
     assert_same_bits(plain.row, named.row, "size is 0 unless given")
 
 
+NUMBERS = [100.0, 0.0, -0.0, -1.0, 5e-324, -5e-324, 1.7976931348623157e308, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: f"{p.order} {p.invalid}")
+@pytest.mark.parametrize("by", ["on_tick", "with side", "on_ticks"])
+def test_a_tick_that_goes_straight_to_the_indicators_is_judged_as_any_other(
+    policy: fc.Policy, by: str
+) -> None:
+    """Where nothing else is to be done a tick takes a shorter way; with a history there always is."""
+    plan = {"last": fc.SMA(1), "sum": fc.OBV()}
+    both = [fc.Engine(plan, policy=policy, history=history) for history in (0, 1)]
+    straight, other = (engine.symbol("S") for engine in both)
+
+    def fed(engine: fc.Engine, ts: int, price: float, size: float) -> bool:
+        if by == "on_ticks":
+            tick = np.zeros(1, fc.TICK)
+            tick["ts"], tick["price"], tick["size"] = ts, price, size
+            return engine.on_ticks(tick, symbols=["S"]) == 1
+        try:
+            engine.symbol("S").on_tick(ts, price, size, *((1,) if by == "with side" else ()))
+        except fc.TickError:
+            return False
+        return True
+
+    ts = T0
+    for step in (1, 0, -1, 10**9, -(10**9), 5):
+        for price in NUMBERS:
+            for size in NUMBERS:
+                ts += step
+                for _ in range(2):  # so that the next one finds every indicator ready
+                    taken, taken_too = (fed(engine, ts, price, size) for engine in both)
+                    assert taken == taken_too
+                case = f"{ts - T0} {price} {size}"
+                assert straight.outcome == other.outcome, case
+                assert straight.ledger == other.ledger, case
+                assert straight.last_ts == other.last_ts, case
+                assert_same_bits(straight.row, other.row, case)
+    assert straight.ledger["invalid"] > straight.ledger["accepted"] > 50
+
+
 class Whole(int):
     """An int that is none exactly."""
 
