@@ -177,6 +177,33 @@ TEST_CASE_TEMPLATE("the average of a constant is exactly the constant", Average,
   }
 }
 
+TEST_CASE("a settled average knows whether all that it has taken is finite") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const double wrong[] = {quiet_nan, infinity, -infinity};
+  for (const int period : periods) {
+    CAPTURE(period);
+    LevelAverage settled(Smoothing::ema(period));
+    call(settled, walk(static_cast<std::size_t>(period) + 8, 825).data(), static_cast<std::size_t>(period) + 8);
+    REQUIRE(settled.finite());
+    for (std::size_t first = 0; first < 9; ++first) {
+      for (std::size_t second = first; second < first + 9; ++second) {
+        for (const double a : wrong) {
+          for (const double b : wrong) {
+            Values x = walk(24, 826);
+            x[first] = a;
+            x[second] = b;
+            LevelAverage average = settled;
+            for (std::size_t i = 0; i < x.size(); ++i) {
+              average(x[i]);
+              REQUIRE(average.finite() == (i < first));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a seed stands for the values before it") {
   for (const int period : {2, 14}) {
     Recurrence seeded(Smoothing::wilder(period));

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "fastcore/candles/pattern.hpp"
+#include "fastcore/finite.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/window/windowed.hpp"
@@ -18,34 +19,19 @@ namespace fastcore {
 
 namespace detail {
 
-/// Whether the first n rows of all columns are finite. A finite number less itself is +0, whose bits are
-/// all zero; an infinity or NaN leaves a NaN, whose bits are not. The columns are read side by side, so
-/// that their cache misses overlap: 0.1 ns a row in ATR.
-template <std::size_t Columns>
-bool all_finite(const std::array<const double*, Columns>& x, std::size_t n) noexcept {
-  using Bits = long long __attribute__((vector_size(32)));
-  Bits left[Columns] = {};
-  std::size_t i = 0;
-  for (; i + 2 * lane_count <= n; i += 2 * lane_count) {
-    for (std::size_t k = 0; k < Columns; ++k) {
-      const Lanes v = load<Lanes>(x[k] + i);
-      const Lanes w = load<Lanes>(x[k] + i + lane_count);
-      left[k] |= reinterpret_cast<Bits>(v - v) | reinterpret_cast<Bits>(w - w);
-    }
-  }
-  bool finite = true;
-  for (std::size_t k = 0; k < Columns; ++k) {
-    finite = finite && (left[k][0] | left[k][1] | left[k][2] | left[k][3]) == 0;
-    for (std::size_t j = i; j < n; ++j) finite = finite && std::isfinite(x[k][j]);
-  }
-  return finite;
-}
-
 template <class T, class In, class Out, class = void>
 struct HasRun : std::false_type {};
 template <class T, class In, class Out>
 struct HasRun<T, In, Out,
               std::void_t<decltype(std::declval<T&>().run(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
+    : std::true_type {};
+/// Whether T looks itself for rows that are not finite: `run_if_finite` then gives false, and nothing has happened.
+template <class T, class In, class Out, class = void>
+struct Looks : std::false_type {};
+template <class T, class In, class Out>
+struct Looks<
+    T, In, Out,
+    std::void_t<decltype(std::declval<T&>().run_if_finite(std::declval<In>(), std::declval<Out>(), std::size_t{}))>>
     : std::true_type {};
 
 /// What of T lies in a node: T itself, a formula with a window of its own, or a pattern with its candles.
@@ -80,6 +66,11 @@ template <class T, class = void>
 struct BatchRows : std::integral_constant<std::size_t, IsWindowed<T>::value ? window_rows : chunk_rows / 2> {};
 template <class T>
 struct BatchRows<T, std::void_t<decltype(T::batch_rows)>> : std::integral_constant<std::size_t, T::batch_rows> {};
+/// Whether that many are but the most, and the state T chooses.
+template <class T, class = void>
+struct ChoosesRows : std::false_type {};
+template <class T>
+struct ChoosesRows<T, std::void_t<decltype(std::declval<const T&>().best_rows(std::size_t{}))>> : std::true_type {};
 
 /// How many of T's inputs decide whether a row counts: all, unless it says otherwise.
 template <class T, class = void>
@@ -160,14 +151,10 @@ class Node {
 
   /// As n steps over columns, faster.
   void run(Inputs in, Outputs out, std::size_t n) noexcept {
-    constexpr std::size_t most = detail::BatchRows<T>::value;
+    const std::size_t most = batch_rows();
     for (std::size_t done = 0; done < n; done += most) {
       const std::size_t rows = n - done < most ? n - done : most;
-      if (detail::all_finite(in, rows)) {
-        run_finite(in, out, rows);
-      } else {
-        run_by_rows(in, out, rows);
-      }
+      if (!run_finite(in, out, rows)) run_by_rows(in, out, rows);
       for (const double*& column : in) column += rows;
       for (double*& column : out) column += rows;
     }
@@ -185,6 +172,15 @@ class Node {
   }
 
  private:
+  std::size_t batch_rows() const noexcept {
+    constexpr std::size_t most = detail::BatchRows<T>::value;
+    if constexpr (detail::ChoosesRows<Body>::value) {
+      return body_.best_rows(most);
+    } else {
+      return most;
+    }
+  }
+
   template <std::size_t... I>
   static bool finite_row(const double* in, std::index_sequence<I...>) noexcept {
     return ((I >= detail::CheckedInputs<T>::value || std::isfinite(in[I])) && ...);
@@ -226,16 +222,24 @@ class Node {
     }
   }
 
-  void run_finite(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
-    if constexpr (detail::HasRun<Body, const Inputs&, const Outputs&>::value) {
-      body_.run(in, out, n);
+  /// As `run_by_rows`, unless a row is not finite or there is no faster way: then nothing has happened, and it says so.
+  bool run_finite(const Inputs& in, const Outputs& out, std::size_t n) noexcept {
+    constexpr bool looks = detail::Looks<Body, const Inputs&, const Outputs&>::value;
+    if constexpr (!looks && !detail::HasRun<Body, const Inputs&, const Outputs&>::value) {
+      return false;
+    } else {
+      if constexpr (looks) {
+        if (!body_.run_if_finite(in, out, n)) return false;
+      } else {
+        if (!detail::all_finite(in, n)) return false;
+        body_.run(in, out, n);
+      }
       for (std::size_t k = 0; k < output_count; ++k) {
         for (std::size_t i = 0; i < n && rows_ + static_cast<int>(i) + 1 < warmup_[k]; ++i) out[k][i] = quiet_nan;
       }
       const auto missing = static_cast<std::size_t>(settled_ - rows_);
       rows_ = n < missing ? rows_ + static_cast<int>(n) : settled_;
-    } else {
-      run_by_rows(in, out, n);
+      return true;
     }
   }
 

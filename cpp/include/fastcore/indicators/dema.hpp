@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/cascade.hpp"
 #include "fastcore/window/chunk.hpp"
 #include "fastcore/window/level_average.hpp"
 
@@ -25,6 +26,7 @@ class Dema {
         .params(param("period", &DemaParams::period, 1, longest_period, "span of both averages"),
                 convention("seed", &DemaParams::seed, seed_names, seed_doc));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const DemaParams& p) { return 2 * Smoothing::warmup(p.period, p.seed) - 1; }
 
   explicit Dema(const DemaParams& p) noexcept
@@ -33,20 +35,21 @@ class Dema {
   double operator()(double close) noexcept {
     const double once = first_(close);
     if (!first_.ready()) return quiet_nan;
-    const double twice = second_(once);
-    return once + (once - twice);
+    return join(once, second_(once));
   }
 
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     const double* const x = in[0];
     double* const dema = out[0];
     std::size_t i = 0;
-    for (; i < n && !second_.ready(); ++i) dema[i] = (*this)(x[i]);
-    double once[chunk_rows];
-    double twice[chunk_rows];
-    first_.run(x + i, n - i, once);
-    second_.run(once, n - i, twice);
-    for (std::size_t k = 0; i < n; ++i, ++k) dema[i] = once[k] + (once[k] - twice[k]);
+    for (; i < n && !second_.settled(); ++i) dema[i] = (*this)(x[i]);
+    i += Cascade<2>::run({&first_, &second_}, x + i, n - i,
+                         [dema = dema + i](std::size_t k, const auto& e) { store(dema + k, join(e[0], e[1])); });
+    for (; i < n; ++i) dema[i] = (*this)(x[i]);
+  }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return take_if_finite(*this, first_, in[0], n, [&] { run(in, out, n); });
   }
 
   template <class Archive>
@@ -56,6 +59,11 @@ class Dema {
   }
 
  private:
+  template <class V>
+  static V join(const V& once, const V& twice) noexcept {
+    return once + (once - twice);
+  }
+
   LevelAverage first_;
   LevelAverage second_;  // of the first, from its first value on
 };

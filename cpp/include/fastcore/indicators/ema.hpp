@@ -33,6 +33,10 @@ class Ema {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     average_.run(in[0], n, out[0]);
   }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return take_if_finite(*this, average_, in[0], n, [&] { run(in, out, n); });
+  }
 
   template <class Archive>
   void state(Archive& archive) {

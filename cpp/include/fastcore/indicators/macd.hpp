@@ -61,26 +61,16 @@ class Macd {
   void run(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t n) noexcept {
     std::size_t i = 0;
     for (; i < n && !(both_.settled() && signal_.settled()); ++i) by_row(in, out, i);
-    // In one loop, so that the stores of three columns do not come at once: 0.9 ns a row, 1.4 in passes.
-    LevelAverages<2>::Fours fast(both_, 0);
-    LevelAverages<2>::Fours slow(both_, 1);
-    LevelAverage::Fours smooth(signal_, 0);
-    // The signal line is four rows behind, so that in no turn an average waits for another.
-    const auto difference = [&](std::size_t row) {
-      const Lanes x = load<Lanes>(in[0] + row);
-      return fast(x) - slow(x);
-    };
-    Lanes next = i + lane_count <= n ? difference(i) : Lanes{};
-    for (; i + lane_count <= n; i += lane_count) {
-      const Lanes macd = next;
-      if (i + 2 * lane_count <= n) next = difference(i + lane_count);
-      const Lanes signal = smooth(macd);
-      put(out, i, std::array{macd, signal, macd - signal});
+    const std::size_t end = i + (n - i) / lane_count * lane_count;
+    if (i < end) {
+      take_difference(in[0], out[0], i, end);
+      take_signal(out, i, end);
     }
-    fast.end(both_);
-    slow.end(both_);
-    smooth.end(signal_);
-    for (; i < n; ++i) by_row(in, out, i);
+    for (i = end; i < n; ++i) by_row(in, out, i);
+  }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 3>& out,
+                     std::size_t n) noexcept {
+    return take_if_finite(*this, both_, in[0], n, [&] { run(in, out, n); });
   }
 
   template <class Archive>
@@ -92,6 +82,37 @@ class Macd {
  private:
   void by_row(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t i) noexcept {
     put(out, i, (*this)(in[0][i]));
+  }
+
+  /// Whole fours of rows, at least one of them.
+  void take_difference(const double* x, double* macd, std::size_t i, std::size_t end) noexcept {
+    LevelAverages<2>::Fours fast(both_, 0);
+    LevelAverages<2>::Fours slow(both_, 1);
+    const Lanes first = load<Lanes>(x + i);
+    store(macd + i, fast(first) - slow(first));
+    for (i += lane_count; i < end; i += lane_count) {
+      const auto moves = LevelAverages<2>::moves_at(x + i);
+      store(macd + i, fast(moves) - slow(moves));
+    }
+    fast.end(both_);
+    slow.end(both_);
+  }
+  void take_signal(const std::array<double*, 3>& out, std::size_t i, std::size_t end) noexcept {
+    const double* const macd = out[0];
+    double* const signal = out[1];
+    double* const hist = out[2];
+    LevelAverage::Fours smooth(signal_, 0);
+    const auto write = [=](std::size_t row, const Lanes& value, const Lanes& smoothed) {
+      store(signal + row, smoothed);
+      store(hist + row, value - smoothed);
+    };
+    const Lanes first = load<Lanes>(macd + i);
+    write(i, first, smooth(first));
+    for (i += lane_count; i < end; i += lane_count) {
+      const auto moves = LevelAverage::moves_at(macd + i);
+      write(i, moves.x, smooth(moves));
+    }
+    smooth.end(signal_);
   }
 
   static constexpr int own = static_cast<int>(Seed::own);  // of the signal line the same as the mean

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/cascade.hpp"
 #include "fastcore/window/chunk.hpp"
 #include "fastcore/window/level_average.hpp"
 
@@ -25,6 +26,7 @@ class Tema {
         .params(param("period", &TemaParams::period, 1, longest_period, "span of the three averages"),
                 convention("seed", &TemaParams::seed, seed_names, seed_doc));
   }
+  static constexpr std::size_t batch_rows = chunk_rows;
   static constexpr int warmup(const TemaParams& p) { return 3 * Smoothing::warmup(p.period, p.seed) - 2; }
 
   explicit Tema(const TemaParams& p) noexcept
@@ -45,18 +47,13 @@ class Tema {
     double* const tema = out[0];
     std::size_t i = 0;
     for (; i < n && !third_.settled(); ++i) tema[i] = (*this)(x[i]);
-    double once[chunk_rows];
-    double twice[chunk_rows];
-    first_.run(x + i, n - i, once);
-    second_.run(once, n - i, twice);
-    LevelAverage::Fours third(third_, 0);  // with the sum of all, a pass less
-    std::size_t k = 0;
-    for (; i + lane_count <= n; i += lane_count, k += lane_count) {
-      const Lanes two = load<Lanes>(twice + k);
-      store(tema + i, join(load<Lanes>(once + k), two, third(two)));
-    }
-    third.end(third_);
-    for (; i < n; ++i, ++k) tema[i] = join(once[k], twice[k], third_(twice[k]));
+    i += Cascade<3>::run({&first_, &second_, &third_}, x + i, n - i,
+                         [tema = tema + i](std::size_t k, const auto& e) { store(tema + k, join(e[0], e[1], e[2])); });
+    for (; i < n; ++i) tema[i] = (*this)(x[i]);
+  }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return take_if_finite(*this, first_, in[0], n, [&] { run(in, out, n); });
   }
 
   template <class Archive>

@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "fastcore/finite.hpp"
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/window/fours.hpp"
@@ -58,8 +59,21 @@ class LevelAverages {
     W four;
   };
 
-  /// Four settled rows of one average at a time, in registers. An average of averages takes a pass for each: side by
-  /// side in one loop they run out of registers (TEMA 1.12 ns a row against 0.94, bench `batch/TEMA`).
+  /// Four rows of values, and how far each is from the one before it.
+  struct Moves {
+    Lanes x;
+    Lanes now;     ///< from the row before
+    Lanes before;  ///< and that one from its own
+  };
+  /// Of the rows at p, before which lie two more. From memory: the adders have more to do than the loads (MACD 0.87 ns
+  /// a row by shuffles, 0.66 so).
+  static Moves moves_at(const double* p) noexcept {
+    const Lanes x = load<Lanes>(p);
+    const Lanes x1 = load<Lanes>(p - 1);
+    return {x, x - x1, x1 - load<Lanes>(p - 2)};
+  }
+
+  /// Four settled rows of one average at a time, in registers.
   class Fours {
    public:
     Fours(const LevelAverages& owner, std::size_t which) noexcept
@@ -73,11 +87,14 @@ class LevelAverages {
     [[gnu::always_inline]] Lanes operator()(const Lanes& x) noexcept {
       const Lanes x2 = __builtin_shufflevector(x_, x, 2, 3, 4, 5);
       const Lanes x1 = __builtin_shufflevector(x2, x, 1, 4, 3, 6);
-      const Lanes v = multiply_add(b_.one, x1 - x2, x - x1);
+      return (*this)(Moves{x, x - x1, x1 - x2});
+    }
+    [[gnu::always_inline]] Lanes operator()(const Moves& moves) noexcept {
+      const Lanes v = multiply_add(b_.one, moves.before, moves.now);
       d_ = ahead(v, __builtin_shufflevector(v_, v, 2, 3, 4, 5), d_, b_);
-      x_ = x;
+      x_ = moves.x;
       v_ = v;
-      return x - d_;
+      return moves.x - d_;
     }
     /// Leaves the owner as one call for each value would: a multiple of four, so its position stays.
     void end(LevelAverages& owner) const noexcept {
@@ -103,6 +120,13 @@ class LevelAverages {
   }
 
   bool ready() const noexcept { return rows_ > 0; }
+  /// Whether all that was taken is finite, once it is settled: an infinity or a NaN stays in one of the last four
+  /// distances for good. Of finite values that are too far apart it says no, too.
+  bool finite() const noexcept {
+    bool all = true;
+    for (const double d : d_) all = all && std::isfinite(d);
+    return all;
+  }
   /// Whether the look-ahead form goes on from here.
   bool settled() const noexcept { return rows_ >= settled_rows; }
   /// The averages now; meaningless before `ready`.
@@ -197,5 +221,23 @@ class LevelAverage : public LevelAverages<1> {
   using LevelAverages<1>::run;
   void run(const double* x, std::size_t n, double* out) noexcept { LevelAverages<1>::run({x}, n, {out}); }
 };
+
+/// Takes n rows of x by `take`, which hands them to `first`, an average in `body`. If one of them is not finite it
+/// gives false, and `body` is as it was. Settled averages tell by themselves, which costs no pass over x: EMA 0.26 ns a
+/// row against 0.31.
+template <class Body, std::size_t N, class Take>
+bool take_if_finite(Body& body, const LevelAverages<N>& first, const double* x, std::size_t n,
+                    const Take& take) noexcept {
+  if (!first.settled()) {
+    if (!detail::all_finite<1>({x}, n)) return false;
+    take();
+    return true;
+  }
+  const Body before = body;
+  take();
+  if (first.finite()) return true;
+  body = before;
+  return false;
+}
 
 }  // namespace fastcore
