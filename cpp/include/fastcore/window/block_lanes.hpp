@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "fastcore/lanes.hpp"
@@ -21,8 +22,10 @@ class BlockLanes {
   template <class V>
   using Part = typename Aggregate::template Part<V>;
 
-  /// Longest block, in values: two of them are a quarter of the rows that a window is given at once, and of fewer the
-  /// sums before each lane would be most of the work.
+  /// Shortest block, in values: its first two rows are taken at once, and its last by itself.
+  static constexpr Index shortest = 3;
+  /// Longest block: two of them are a quarter of the rows that a window is given at once, and of fewer the sums before
+  /// each lane would be most of the work.
   static constexpr Index longest = window_rows / (2 * lane_count);
 
   /// What a window has between two blocks. Rows of suffixes go backwards from that of length 1.
@@ -37,22 +40,27 @@ class BlockLanes {
 
   BlockLanes(Index period, Index block, double inverse) noexcept : period_(period), block_(block), inverse_(inverse) {}
 
-  /// Takes `stretch` rows in each lane, whole blocks, and leaves `memory` as pushes would.
+  /// Whether the sum of a block tells that one of its values is not finite.
+  static constexpr bool tells = std::is_same_v<Part<double>, ShiftedPart<double, std::size_t{Aggregate::width}>>;
+
+  /// Takes `stretch` rows in each lane, whole blocks, and leaves `memory` as pushes would. If a sum tells of a value
+  /// that is not finite it gives false, and the memory is as it was unless rows are taken `always`.
   template <std::size_t Outputs, class Finish>
-  void run(const double* x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
-           const Memory& memory, const Finish& finish) noexcept {
-    run(x, stretch, out, base, memory, finish, Numbers());
+  bool run(const double* x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
+           const Memory& memory, const Finish& finish, bool always) noexcept {
+    return run(x, stretch, out, base, memory, finish, always, Numbers());
   }
 
  private:
   static constexpr Index width = Aggregate::width;
+  using Fixed = typename Aggregate::template Fixed<Lanes>;
   using Numbers = std::make_integer_sequence<Index, width>;
 
   /// One loop over all blocks, with the numbers of the parts named one by one: parts that go through memory are copied
   /// there in halves, and what reads them whole waits for both (0.4 ns a row in STDDEV).
   template <std::size_t Outputs, class Finish, Index... K>
-  void run(const double* __restrict x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
-           const Memory& memory, const Finish& finish, std::integer_sequence<Index, K...> all) noexcept {
+  bool run(const double* __restrict x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
+           const Memory& memory, const Finish& finish, bool always, std::integer_sequence<Index, K...> all) noexcept {
     const auto whole = static_cast<double>(block_);
     const double inverse = inverse_;
     const auto apart = static_cast<std::size_t>(stretch);
@@ -61,35 +69,65 @@ class BlockLanes {
     begin(x, stretch, memory, prefix, suffix, all);
     Part<Lanes> middle = prefix;
     Part<Lanes> old = suffix;
-    for (Index row = 0; row < stretch;) {
+    Lanes left = {};
+    const Index block = block_;
+    const std::array<double*, Outputs> to = out;
+    for (Index row = 0; row < stretch; row += block) {
       middle = prefix;
       old = suffix;
       std::swap(current_, middle_values_);
       std::swap(growing_, shrinking_);
-      Lanes newest = gather(x + row, apart);
-      prefix = Aggregate::template start<Lanes>(newest);
-      suffix = Aggregate::template start<Lanes>(middle_values_[block_ - 1]);
-      const auto fixed = Aggregate::template fix<Lanes>(old, middle, whole, prefix);
-      Index length = period_ - block_ - 1;  // of the old block's suffix
-      auto count = static_cast<double>(length);
-      for (Index n = 1;; ++n, --length, count -= 1.0) {
-        current_[n - 1] = newest;
-        ((growing_[n * width + K] = suffix.sums[K]), ...);
-        const Lanes shrunk[width] = {shrinking_[length * width + K]...};
-        spread(out, base + static_cast<std::size_t>(row), apart,
-               finish(Aggregate::template combine<Lanes>(shrunk, count, fixed, whole, prefix, inverse), newest));
-        ++row;
-        if (n == block_) break;
-        newest = gather(x + row, apart);
-        Aggregate::template append<Lanes>(prefix, newest, static_cast<double>(n + 1));
-        Aggregate::template prepend<Lanes>(suffix, middle_values_[block_ - 1 - n], static_cast<double>(n + 1));
+      // Of their own, so that no store need be assumed to change them.
+      Lanes* const __restrict current = current_ - 1;
+      Lanes* const __restrict growing = growing_;
+      const Lanes* const __restrict mirrored = middle_values_ + block;
+      const Lanes* const __restrict shrinking = shrinking_ + (period_ - block) * width;
+      const double* const __restrict from = x + row - 1;
+      const std::size_t at = base + static_cast<std::size_t>(row - 1);
+      auto fixed = Fixed();
+      auto count = static_cast<double>(period_ - block);  // of the old block's suffix, before the block's first row
+      // Row n of the block. Two rows share the instructions that turn columns into lanes and back; some of the old
+      // block is left in all rows but the last.
+      const auto take = [&](Index n, const Lanes& newest, auto some) __attribute__((always_inline)) {
+        if (n == 1) {
+          prefix = Aggregate::template start<Lanes>(newest);
+          suffix = Aggregate::template start<Lanes>(mirrored[-1]);
+          fixed = Aggregate::template fix<Lanes>(old, middle, whole, prefix);
+        } else {
+          Aggregate::template append<Lanes>(prefix, newest, static_cast<double>(n));
+          Aggregate::template prepend<Lanes>(suffix, mirrored[-n], static_cast<double>(n));
+        }
+        count -= 1.0;
+        if constexpr (decltype(some)::value) {
+          if (!(count > 0.0)) __builtin_unreachable();  // spares a comparison a row
+        }
+        current[n] = newest;
+        ((growing[n * width + K] = suffix.sums[K]), ...);
+        const Lanes shrunk[width] = {shrinking[K - n * width]...};
+        return finish(Aggregate::template combine<Lanes>(shrunk, count, fixed, whole, prefix, inverse), newest);
+      };
+      const auto take_two = [&](Index n, auto some) __attribute__((always_inline)) {
+        const TwoRows two = gather_two(from + n, apart);
+        const auto first = take(n, two.first, std::true_type());
+        spread_two(to, at + static_cast<std::size_t>(n), apart, first, take(n + 1, two.second, some));
+      };
+      take_two(1, std::true_type());
+      Index n = 3;
+      for (; n + 1 < block; n += 2) take_two(n, std::true_type());
+      if (n < block) {
+        take_two(n, std::false_type());
+      } else {
+        spread(to, at + static_cast<std::size_t>(n), apart, take(n, gather(from + n, apart), std::false_type()));
       }
+      left += prefix.sums[0] - prefix.sums[0];
     }
+    if (!always && !(left[0] + left[1] + left[2] + left[3] == 0.0)) return false;
     end(x + 4 * stretch - block_, memory);
     take_last(memory.prefix, prefix);
     take_last(memory.middle, middle);
     take_last(memory.suffix, suffix);
     take_last(memory.old, old);
+    return true;
   }
 
   /// Sums up the two blocks before each lane; those before the first one are in the memory.

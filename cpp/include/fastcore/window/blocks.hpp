@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "fastcore/finite.hpp"
 #include "fastcore/lanes.hpp"
 #include "fastcore/memory/arena.hpp"
 #include "fastcore/window/aggregates.hpp"
@@ -54,11 +55,10 @@ class BlockWindow {
   template <std::size_t Outputs, class Finish>
   void run(const double* x, std::size_t n, const std::array<double*, Outputs>& out, const Finish& finish) noexcept {
     const std::size_t group = lane_count * size(block_);
-    const bool side_by_side = native_lanes && block_ <= BlockLanes<Aggregate>::longest;
     for (std::size_t i = 0; i < n;) {
-      if (side_by_side && filled_ == block_ && n - i >= group) {
+      if (side_by_side() && filled_ == block_ && n - i >= group) {
         const std::size_t rows = (n - i) / group * group;
-        run_lanes(x + i, static_cast<Index>(rows / lane_count), out, i, finish);
+        run_lanes(x + i, static_cast<Index>(rows / lane_count), out, i, finish, true);
         i += rows;
       } else if (block_ >= shortest_strip && filled_ > 0 && filled_ < block_) {
         i += run_strip(x + i, n - i, out, i, finish);
@@ -67,6 +67,25 @@ class BlockWindow {
         ++i;
       }
     }
+  }
+
+  /// The same, unless one of x is not finite: then it gives false, and nothing is taken.
+  template <std::size_t Outputs, class Finish>
+  bool run_if_finite(const double* x, std::size_t n, const std::array<double*, Outputs>& out,
+                     const Finish& finish) noexcept {
+    if constexpr (BlockLanes<Aggregate>::tells) {
+      if (side_by_side() && filled_ == block_ && n % (lane_count * size(block_)) == 0)
+        return run_lanes(x, static_cast<Index>(n / lane_count), out, 0, finish, false);
+    }
+    if (!detail::all_finite<1>({x}, n)) return false;
+    run(x, n, out, finish);
+    return true;
+  }
+
+  /// Rows, at most `most`, of which a window that begins with a block leaves no part of one.
+  std::size_t best_rows(std::size_t most) const noexcept {
+    const std::size_t group = lane_count * size(block_);
+    return side_by_side() && group <= most ? most / group * group : most;
   }
 
   template <class Archive>
@@ -102,6 +121,10 @@ class BlockWindow {
   template <class V>
   using Fixed = typename Aggregate::template Fixed<V>;
 
+  bool side_by_side() const noexcept {
+    using Side = BlockLanes<Aggregate>;
+    return native_lanes && block_ >= Side::shortest && block_ <= Side::longest;
+  }
   static constexpr std::size_t size(Index n) noexcept { return static_cast<std::size_t>(n); }
   /// One row more than there are suffixes, since the first and the last tick of a block need an index.
   std::size_t table_size() const noexcept { return size((period_ - block_ + 2) * width); }
@@ -152,10 +175,10 @@ class BlockWindow {
 
   /// Whole blocks, a quarter of them in each lane.
   template <std::size_t Outputs, class Finish>
-  void run_lanes(const double* x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
-                 const Finish& finish) noexcept {
-    BlockLanes<Aggregate>(period_, block_, inverse_)
-        .run(x, stretch, out, base, {current_, growing_ + row(1), prefix_, middle_, suffix_, old_}, finish);
+  bool run_lanes(const double* x, Index stretch, const std::array<double*, Outputs>& out, std::size_t base,
+                 const Finish& finish, bool always) noexcept {
+    return BlockLanes<Aggregate>(period_, block_, inverse_)
+        .run(x, stretch, out, base, {current_, growing_ + row(1), prefix_, middle_, suffix_, old_}, finish, always);
   }
 
   /// Part of one long block: its two scans do not wait for each other, and the combines vectorise.

@@ -37,4 +37,15 @@ void spread(const std::array<double*, Outputs>& out, std::size_t i, std::size_t 
   for (std::size_t k = 0; k < Outputs; ++k) scatter(out[k] + i, stride, values[k]);
 }
 
+/// The same of two such rows, one after the other.
+inline void spread_two(const std::array<double*, 1>& out, std::size_t i, std::size_t stride, const Lanes& first,
+                       const Lanes& second) noexcept {
+  scatter_two(out[0] + i, stride, first, second);
+}
+template <std::size_t Outputs>
+void spread_two(const std::array<double*, Outputs>& out, std::size_t i, std::size_t stride,
+                const std::array<Lanes, Outputs>& first, const std::array<Lanes, Outputs>& second) noexcept {
+  for (std::size_t k = 0; k < Outputs; ++k) scatter_two(out[k] + i, stride, first[k], second[k]);
+}
+
 }  // namespace fastcore

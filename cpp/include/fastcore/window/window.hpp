@@ -42,10 +42,21 @@ class Window {
       blocks_.run(x, n, out, finish);
     }
   }
+  /// The same, unless one of x is not finite: then it gives false, and nothing is taken.
+  template <std::size_t Outputs, class Finish>
+  bool run_if_finite(const double* x, std::size_t n, const std::array<double*, Outputs>& out,
+                     const Finish& finish) noexcept {
+    if (!short_) return blocks_.run_if_finite(x, n, out, finish);
+    if (!detail::all_finite<1>({x}, n)) return false;
+    direct_.run(x, n, out, finish);
+    return true;
+  }
   /// For aggregates whose summary is the number itself.
   void run(const double* x, std::size_t n, double* out) noexcept {
     run(x, n, std::array<double*, 1>{out}, [](const auto& summary, const auto&) { return summary; });
   }
+
+  std::size_t best_rows(std::size_t most) const noexcept { return short_ ? most : blocks_.best_rows(most); }
 
   template <class Archive>
   void state(Archive& archive) {

@@ -33,6 +33,12 @@ class Windowed {
   void run(const std::array<const double*, 1>& in, const std::array<double*, outputs>& out, std::size_t n) noexcept {
     window_.run(in[0], n, out, formula_);
   }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, outputs>& out,
+                     std::size_t n) noexcept {
+    return window_.run_if_finite(in[0], n, out, formula_);
+  }
+
+  std::size_t best_rows(std::size_t most) const noexcept { return window_.best_rows(most); }
 
   template <class Archive>
   void state(Archive& archive) {
