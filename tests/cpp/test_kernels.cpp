@@ -65,6 +65,35 @@ TEST_CASE("steps and runs of any length give the same bits and the same states, 
   });
 }
 
+TEST_CASE("a run finds one row that is not finite wherever it is, and goes on behind it") {
+  const Bars bars(2048, 904);
+  for (const char* name :
+       {"SMA", "WMA", "BBANDS", "SKEW", "EMA", "DEMA", "TEMA", "KAMA", "MOM", "ROC", "MEDPRICE", "BOP"}) {
+    CAPTURE(name);
+    const Kernel& kernel = *find_kernel(name);
+    const auto clean = bars.inputs(kernel);
+    for (const int period : {8, 10, 15, 64}) {
+      ParamValues params = defaults(kernel);
+      if (kernel.param_count > 0) params[0] = period;
+      // Whole groups of blocks: what windows take in one piece.
+      const auto group = static_cast<std::size_t>(4 * (period / 2));
+      const std::size_t rows = 512 / group * group;
+      for (std::size_t bad = 0; bad < rows; bad += bad < 20 || bad + 20 > rows ? 1 : 17) {
+        CAPTURE(bad);
+        for (const double value : {quiet_nan, infinity, -infinity, 1e308}) {
+          auto in = clean;
+          in.back()[rows + bad] = value;
+          State by_step(kernel, params);
+          State by_run(kernel, params);
+          for (std::size_t at = 0; at < 3 * rows; at += rows)
+            require_same(run(by_run, in, at, at + rows), step(by_step, in, at, at + rows));
+          REQUIRE(by_run.save() == by_step.save());
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a run of no rows does nothing") {
   for_each_kernel(905, [](const Kernel& kernel, const ParamValues& params) {
     const auto in = Bars(300, 906).inputs(kernel);

@@ -20,13 +20,15 @@ class Bop {
   static constexpr int warmup(const NoParams&) { return 1; }
 
   explicit Bop(const NoParams& = {}) noexcept {}
-  double operator()(double open, double high, double low, double close) const noexcept {
-    const double range = high - low;
-    const double share = (close - open) / range;
-    return range > 0.0 ? share : 0.0;
+  template <class V>
+  V operator()(const V& open, const V& high, const V& low, const V& close) const noexcept {
+    const V range = high - low;
+    const V share = (close - open) / range;
+    return either(range > 0.0, share, broadcast<V>(0.0));
   }
-  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
-    each_row(in, out, n, *this);
+  bool run_if_finite(const std::array<const double*, 4>& in, const std::array<double*, 1>& out,
+                     std::size_t n) const noexcept {
+    return each_row(in, out[0], n, *this);
   }
   template <class Archive>
   void state(Archive&) {}

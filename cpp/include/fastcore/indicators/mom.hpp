@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -22,16 +23,16 @@ class Mom {
         .outputs(line("mom"))
         .params(param("period", &MomParams::period, 1, longest_period, "rows back"));
   }
+  static constexpr std::size_t batch_rows = 2 * chunk_rows;  // in one pass
   static constexpr int warmup(const MomParams& p) { return p.period + 1; }
 
   Mom(const MomParams& p, Arena& arena) : lag_(p.period, arena) {}
 
   double operator()(double close) noexcept { return close - lag_(close); }
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    const double* const __restrict x = in[0];
-    double* const __restrict mom = out[0];
-    lag_.run(x, n, [=](std::size_t i, double before) { mom[i] = x[i] - before; });
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return lag_.run_if_finite(in[0], n, out[0], [](const auto& now, const auto& before) { return now - before; });
   }
 
   template <class Archive>

@@ -21,11 +21,13 @@ class Avgprice {
   static constexpr int warmup(const NoParams&) { return 1; }
 
   explicit Avgprice(const NoParams& = {}) noexcept {}
-  double operator()(double open, double high, double low, double close) const noexcept {
+  template <class V>
+  V operator()(const V& open, const V& high, const V& low, const V& close) const noexcept {
     return (high + low + close + open) * 0.25;
   }
-  void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
-    each_row(in, out, n, *this);
+  bool run_if_finite(const std::array<const double*, 4>& in, const std::array<double*, 1>& out,
+                     std::size_t n) const noexcept {
+    return each_row(in, out[0], n, *this);
   }
   template <class Archive>
   void state(Archive&) {}
@@ -43,9 +45,13 @@ class Medprice {
   static constexpr int warmup(const NoParams&) { return 1; }
 
   explicit Medprice(const NoParams& = {}) noexcept {}
-  double operator()(double high, double low) const noexcept { return (high + low) * 0.5; }
-  void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
-    each_row(in, out, n, *this);
+  template <class V>
+  V operator()(const V& high, const V& low) const noexcept {
+    return (high + low) * 0.5;
+  }
+  bool run_if_finite(const std::array<const double*, 2>& in, const std::array<double*, 1>& out,
+                     std::size_t n) const noexcept {
+    return each_row(in, out[0], n, *this);
   }
   template <class Archive>
   void state(Archive&) {}
@@ -63,9 +69,13 @@ class Typprice {
   static constexpr int warmup(const NoParams&) { return 1; }
 
   explicit Typprice(const NoParams& = {}) noexcept {}
-  double operator()(double high, double low, double close) const noexcept { return typical_price(high, low, close); }
-  void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
-    each_row(in, out, n, *this);
+  template <class V>
+  V operator()(const V& high, const V& low, const V& close) const noexcept {
+    return typical_price(high, low, close);
+  }
+  bool run_if_finite(const std::array<const double*, 3>& in, const std::array<double*, 1>& out,
+                     std::size_t n) const noexcept {
+    return each_row(in, out[0], n, *this);
   }
   template <class Archive>
   void state(Archive&) {}
@@ -83,9 +93,13 @@ class Wclprice {
   static constexpr int warmup(const NoParams&) { return 1; }
 
   explicit Wclprice(const NoParams& = {}) noexcept {}
-  double operator()(double high, double low, double close) const noexcept { return (high + low + close * 2.0) * 0.25; }
-  void run(const std::array<const double*, 3>& in, const std::array<double*, 1>& out, std::size_t n) const noexcept {
-    each_row(in, out, n, *this);
+  template <class V>
+  V operator()(const V& high, const V& low, const V& close) const noexcept {
+    return (high + low + close * 2.0) * 0.25;
+  }
+  bool run_if_finite(const std::array<const double*, 3>& in, const std::array<double*, 1>& out,
+                     std::size_t n) const noexcept {
+    return each_row(in, out[0], n, *this);
   }
   template <class Archive>
   void state(Archive&) {}

@@ -3,7 +3,9 @@
 
 #include <array>
 
+#include "fastcore/lanes.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -22,6 +24,7 @@ class Roc {
         .outputs(line("roc"))
         .params(param("period", &RocParams::period, 1, longest_period, "rows back"));
   }
+  static constexpr std::size_t batch_rows = 2 * chunk_rows;  // in one pass
   static constexpr int warmup(const RocParams& p) { return p.period + 1; }
 
   Roc(const RocParams& p, Arena& arena) : lag_(p.period, arena) {}
@@ -33,6 +36,10 @@ class Roc {
     double* const __restrict roc = out[0];
     lag_.run(x, n, [=](std::size_t i, double before) { roc[i] = rate(x[i], before); });
   }
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return lag_.run_if_finite(in[0], n, out[0], [](const auto& now, const auto& before) { return rate(now, before); });
+  }
 
   template <class Archive>
   void state(Archive& archive) {
@@ -40,8 +47,9 @@ class Roc {
   }
 
  private:
-  static double rate(double now, double before) noexcept {
-    return before != 0.0 ? 100.0 * ((now - before) / before) : 0.0;
+  template <class V>
+  static V rate(const V& now, const V& before) noexcept {
+    return either(before != 0.0, 100.0 * ((now - before) / before), broadcast<V>(0.0));
   }
 
   Lag lag_;

@@ -3,7 +3,9 @@
 
 #include <array>
 
+#include "fastcore/lanes.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/chunk.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -22,16 +24,16 @@ class Rocr100 {
         .outputs(line("rocr100"))
         .params(param("period", &Rocr100Params::period, 1, longest_period, "rows back"));
   }
+  static constexpr std::size_t batch_rows = 2 * chunk_rows;  // in one pass
   static constexpr int warmup(const Rocr100Params& p) { return p.period + 1; }
 
   Rocr100(const Rocr100Params& p, Arena& arena) : lag_(p.period, arena) {}
 
   double operator()(double close) noexcept { return rate(close, lag_(close)); }
 
-  void run(const std::array<const double*, 1>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    const double* const __restrict x = in[0];
-    double* const __restrict y = out[0];
-    lag_.run(x, n, [=](std::size_t i, double before) { y[i] = rate(x[i], before); });
+  bool run_if_finite(const std::array<const double*, 1>& in, const std::array<double*, 1>& out,
+                     std::size_t n) noexcept {
+    return lag_.run_if_finite(in[0], n, out[0], [](const auto& now, const auto& before) { return rate(now, before); });
   }
 
   template <class Archive>
@@ -40,7 +42,10 @@ class Rocr100 {
   }
 
  private:
-  static double rate(double now, double before) noexcept { return before != 0.0 ? 100.0 * (now / before) : 0.0; }
+  template <class V>
+  static V rate(const V& now, const V& before) noexcept {
+    return either(before != 0.0, 100.0 * (now / before), broadcast<V>(0.0));
+  }
 
   Lag lag_;
 };

@@ -3,6 +3,9 @@
 
 namespace fastcore {
 
-inline double typical_price(double high, double low, double close) noexcept { return (high + low + close) / 3.0; }
+template <class V>
+V typical_price(const V& high, const V& low, const V& close) noexcept {
+  return (high + low + close) / 3.0;
+}
 
 }  // namespace fastcore
