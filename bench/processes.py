@@ -1,10 +1,11 @@
 """From one process to another: the ring in shared memory beside databases that carry the same.
 
 `handover` is one message given and taken in one process, by two connections or mappings, so that no scheduler
-is in it: a publication and a read beside an insert, its commit and the select that finds it. `hop` is the way
-between two processes that both run, and `rate` what two readers in processes of their own keep up with; these
-need processors that are free. Both databases run as they come, PostgreSQL on a socket; `sqlite_wal` is SQLite
-with a write-ahead log and without waiting for the disk, the fastest that it has between two processes.
+is in it: a publication beside an insert and its commit, and a take beside the select that finds it. The same
+tuple goes in, and a tuple of Python's numbers comes out; `handover.array` reads it as an array. `hop` is the
+way between two processes that both run, and `rate` what two readers in processes of their own keep up with;
+these need processors that are free. Both databases run as they come, PostgreSQL on a socket; `sqlite_wal` is
+SQLite with a write-ahead log and without waiting for the disk, the fastest that it has between two processes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .harness import Job, Row, Settings, Work, compare, ratio_at_least, value_at_most
+from .harness import Job, Row, Settings, Work, compare, median_ns, ratio_at_least, value_at_most
 
 #: Where `make bench` has the C++ benchmarks write.
 NATIVE = Path(__file__).parents[1] / "build" / "bench" / "results.json"
@@ -56,15 +57,15 @@ else:
 """
 
 
-def ring_handover(fc: Any, name: str) -> tuple[Work, Any]:
+def ring_handover(fc: Any, name: str, read: str = "take") -> tuple[Work, Any]:
     """Publishing a message and reading it."""
     ring = fc.shm.create(name, DTYPE, capacity=1024)
-    reader = fc.shm.attach(name)
+    publish, get = ring.publish, getattr(fc.shm.attach(name), read)
 
     def work() -> None:
         for i in range(1000):
-            ring.publish((i, 7, 0.5))
-            reader.read()
+            publish((i, 7, 0.5))
+            get()
 
     return work, ring
 
@@ -78,10 +79,12 @@ def sqlite_handover(folder: str, wal: bool) -> Work:
         writer.execute("PRAGMA synchronous=NORMAL")
     writer.execute("CREATE TABLE signals (id INTEGER PRIMARY KEY, ts INTEGER, symbol INTEGER, score REAL)")
 
+    insert, select = writer.execute, reader.execute
+
     def work() -> None:
         for i in range(100):
-            writer.execute("INSERT INTO signals (ts, symbol, score) VALUES (?, ?, ?)", (i, 7, 0.5))
-            reader.execute("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
+            insert("INSERT INTO signals (ts, symbol, score) VALUES (?, ?, ?)", (i, 7, 0.5))
+            select("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
 
     return work
 
@@ -122,10 +125,12 @@ def postgres_handover(address: str) -> Work | None:
     writer, reader = (psycopg.connect(address, autocommit=True) for _ in range(2))
     writer.execute("CREATE TABLE signals (id bigserial PRIMARY KEY, ts bigint, symbol int, score float8)")
 
+    insert, select = writer.execute, reader.execute
+
     def work() -> None:
         for i in range(20):
-            writer.execute("INSERT INTO signals (ts, symbol, score) VALUES (%s, %s, %s)", (i, 7, 0.5))
-            reader.execute("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
+            insert("INSERT INTO signals (ts, symbol, score) VALUES (%s, %s, %s)", (i, 7, 0.5))
+            select("SELECT * FROM signals ORDER BY id DESC LIMIT 1").fetchone()
 
     return work
 
@@ -133,7 +138,7 @@ def postgres_handover(address: str) -> Work | None:
 def _handover(fc: ModuleType | None, settings: Settings) -> Iterator[Row]:
     ring_name = f"bench.handover.{os.getpid()}"
     needs = ("S1", "N5")
-    note = "publish and read, beside insert, commit and select"
+    note = "publish and take, beside insert, commit and select"
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         os.chmod(folder, 0o777)
@@ -141,6 +146,12 @@ def _handover(fc: ModuleType | None, settings: Settings) -> Iterator[Row]:
         if fc is not None:
             ours, ring = ring_handover(fc, ring_name)
             stack.callback(ring.close)
+            arrays, other = ring_handover(fc, f"{ring_name}.array", "read")
+            stack.callback(other.close)
+            ns = median_ns(arrays, 1000, 20 * settings.repeats)
+            yield Row(
+                "processes.handover.array", ns, requirements=needs, note="publish, and read() as an array"
+            )
         target = ratio_at_least(100)
         beside = partial(
             compare, target=target, requirements=needs, repeats=settings.repeats, n=1000, note=note

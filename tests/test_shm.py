@@ -110,6 +110,147 @@ def test_a_message_may_be_a_record_a_tuple_a_mapping_or_a_number() -> None:
         assert reader.read().tolist() == [1.5, 2.0, 3.0]
 
 
+PLAIN = np.dtype(
+    {
+        "names": ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "b1"],
+        "formats": ["i1", "<i2", "<i4", "<i8", "u1", "<u2", "<u4", "<u8", "<f4", "<f8", "?"],
+        "offsets": [0, 2, 4, 8, 16, 18, 20, 24, 32, 40, 48],
+        "itemsize": 56,
+    }
+)
+WHOLES = (
+    0,
+    1,
+    -1,
+    127,
+    -128,
+    128,
+    255,
+    256,
+    -32768,
+    65535,
+    2**31,
+    2**32,
+    -(2**63),
+    2**63 - 1,
+    2**63,
+    2**64,
+    2**1024,
+)
+FLOATS = (
+    0.5,
+    -0.0,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    3.4028235677973366e38,
+    1e300,
+    1e-46,
+    5e-324,
+    2.5,
+)
+OTHERS = (
+    True,
+    False,
+    np.float64(0.1),
+    np.float32(0.1),
+    np.int64(3),
+    np.uint8(7),
+    "1",
+    None,
+    b"1",
+    1 + 2j,
+)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of a float32 that overflows
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("field", PLAIN.names or ())
+def test_plain_values_have_the_bits_that_numpy_gives_them(field: str) -> None:
+    """Packed past NumPy or by it: a tuple and a mapping of each value are the same message, or none."""
+    zeros = dict.fromkeys(PLAIN.names or (), 0)
+    with (
+        shm.create("plain", PLAIN, capacity=8) as ring,
+        shm.create("single", PLAIN[field], capacity=8) as single,
+    ):
+        reader, alone = shm.attach("plain"), shm.attach("single")
+        for value in (*WHOLES, *FLOATS, *OTHERS):
+            message = {**zeros, field: value}
+            before = ring.next
+            try:
+                expected = np.array(tuple(message.values()), PLAIN)
+            except (ValueError, TypeError, OverflowError):
+                for one in (tuple(message.values()), message):
+                    with pytest.raises(fc.InputError):
+                        ring.publish(one)
+                with pytest.raises(fc.InputError):
+                    single.publish(value)
+                assert (ring.next, reader.take(), alone.take()) == (before, None, None)
+                continue
+            ring.publish(tuple(message.values()))
+            ring.publish(dict(reversed(message.items())))
+            for got in reader.read():
+                assert [got[name].tobytes() for name in zeros] == [expected[name].tobytes() for name in zeros]
+            single.publish(value)
+            assert alone.read()[0].tobytes() == expected[field].tobytes()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tuple_of_another_length_and_a_mapping_of_other_fields_are_no_messages() -> None:
+    with shm.create("pairs", [("a", "<f8"), ("b", "<f8")], capacity=8) as ring:
+        for wrong in (
+            (1.0,),
+            (1.0, 2.0, 3.0),
+            {"a": 1.0},
+            {"a": 1.0, "c": 2.0},
+            {"a": 1.0, "b": 2.0, "c": 3.0},
+        ):
+            with pytest.raises(fc.InputError):
+                ring.publish(wrong)
+        assert ring.next == 0
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "dtype", [PLAIN, NOTE, "<f8", "<u4", ">f8", "S3", "<f2", "<M8[ns]", [("a", "S2"), ("b", "<f8")], "V600"]
+)
+def test_taking_is_reading_one_as_plain_values(dtype: Any) -> None:
+    layout = np.dtype(dtype)
+    raw = np.random.default_rng(3).integers(0, 2, 20 * layout.itemsize, "u1")  # 0 and 1 are truths, too
+    with shm.create("any", layout, capacity=32) as ring:
+        taking, reading = shm.attach("any"), shm.attach("any")
+        assert taking.take() is None
+        for message in np.frombuffer(raw.tobytes(), layout):
+            ring.publish(np.array([message], layout))
+            assert repr(taking.take()) == repr(reading.read().item())
+            assert taking.next == reading.next
+        assert taking.take() is None
+        for wrong in ((1,), (None,)):
+            with pytest.raises(TypeError, match="take"):
+                taking.take(*wrong)  # type: ignore[call-arg]
+
+
+@pytest.mark.usefixtures("folder")
+def test_taking_tells_of_laps_and_takes_what_was_missed_from_who_kept_it() -> None:
+    with shm.create("notes", "<i8", capacity=8) as ring:
+        strict, careless = shm.attach("notes"), shm.attach("notes", on_lap="skip")
+        caught = shm.attach("notes", catch_up=lambda first, end: np.arange(first, end))
+        gappy = shm.attach("notes", catch_up=lambda first, end: np.arange(first, end - 1), on_lap="skip")
+        ring.publish_many(np.arange(30))
+        with pytest.raises(fc.LappedError, match="26 messages from sequence 0 on"):
+            strict.take()
+        assert [strict.take(), strict.next, strict.lost] == [26, 27, 26]
+        assert [careless.take(), careless.next, careless.lost] == [26, 27, 26]
+        assert [caught.take() for _ in range(31)] == [*range(30), None]
+        assert [gappy.take() for _ in range(30)] == [*range(25), *range(26, 30), None]
+        assert (caught.lost, gappy.lost) == (0, 1)
+        ring.publish_many(np.arange(30, 60))
+        assert [caught.take(), caught.next] == [30, 31]
+        assert caught.read(2).tolist() == [31, 32]
+        caught.seek("newest")
+        assert (caught.take(), caught.next) == (None, 60)
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_slow_reader_is_told_what_it_missed() -> None:
     with shm.create("notes", NOTE, capacity=8) as ring:

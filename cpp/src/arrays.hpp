@@ -33,6 +33,17 @@ inline Column to_column(const py::handle& values, const std::string& where, cons
   return Column::ensure(any);
 }
 
+/// A fresh array, not filled in. pybind11's constructor makes vectors of its shape and strides first.
+inline py::object fresh_array(const py::dtype& dtype, int ndim, const py::ssize_t* shape) {
+  auto& api = py::detail::npy_api::get();
+  auto made = py::reinterpret_steal<py::object>(api.PyArray_NewFromDescr_(
+      api.PyArray_Type_, py::object(dtype).release().ptr(), ndim, shape, nullptr, nullptr, 0, nullptr));
+  if (!made) throw py::error_already_set();
+  return made;
+}
+/// Where the values of an array lie that was made here.
+inline void* data_of(const py::object& array) { return py::detail::array_proxy(array.ptr())->data; }
+
 /// A read-only array over memory that lives in `block`, of whatever kind. Its base is a capsule that shares the
 /// block, not an object with a buffer, so that nobody can make it writable or keep it past the memory.
 template <class Owner>

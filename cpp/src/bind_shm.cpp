@@ -1,17 +1,17 @@
-// Writer and reader of a segment of shared memory, as fastcore.shm builds on them.
+// The writer of a segment of shared memory, as fastcore.shm builds on it.
+#include "bind_shm.hpp"
+
 #include <sys/types.h>
 
-#include <cstring>
 #include <memory>
 #include <string>
 
-#include "arrays.hpp"
 #include "bind.hpp"
+#include "bind_message.hpp"
 #include "errors.hpp"
 #include "fastcore/engine/engine.hpp"
 #include "fastcore/ipc/broadcast_ring.hpp"
 #include "fastcore/ipc/shm_file.hpp"
-#include "fastcore/ipc/wait.hpp"
 
 namespace py = pybind11;
 
@@ -26,6 +26,7 @@ class PyRingWriter {
       : folder_(std::move(folder)),
         name_(std::move(name)),
         dtype_(std::move(dtype)),
+        form_(dtype_),
         segment_(create_segment(folder_, name_, spec, mode)),
         ring_(segment_.mapping->base(), segment_.spec) {}
   ~PyRingWriter() { close(false); }
@@ -85,6 +86,7 @@ class PyRingWriter {
   const std::string& name() const noexcept { return name_; }
   const std::string& folder() const noexcept { return folder_; }
   const py::dtype& dtype() const noexcept { return dtype_; }
+  const MessageForm& form() const noexcept { return form_; }
   const OwnedSegment& segment() const noexcept { return segment_; }
   std::uint64_t next() const noexcept { return ring_.next(); }
   std::uint64_t names() const noexcept { return ring_.names(); }
@@ -108,97 +110,10 @@ class PyRingWriter {
   std::string folder_;
   std::string name_;
   py::dtype dtype_;
+  MessageForm form_;
   OwnedSegment segment_;
   RingWriter<> ring_;
   bool closed_ = false;
-};
-
-/// A reader and the memory that it looks at.
-class PyRingReader {
- public:
-  PyRingReader(std::string folder, std::string name)
-      : folder_(std::move(folder)),
-        name_(std::move(name)),
-        segment_(attach_segment(folder_, name_)),
-        ring_(segment_.mapping->base(), segment_.spec) {}
-
-  void become(const py::dtype& dtype) {
-    if (static_cast<std::uint32_t>(dtype.itemsize()) != segment_.spec.message_bytes) {
-      throw ShmError("the segment '" + name_ + "' has messages of " + std::to_string(segment_.spec.message_bytes) +
-                     " bytes, and its fields make " + std::to_string(dtype.itemsize()));
-    }
-    dtype_ = dtype;
-  }
-
-  /// Messages as an array of their own; None when there are none, (first, count) when they are gone.
-  py::object read(std::uint64_t most) {
-    const Got there = ring_.look(most);
-    if (there.kind != Got::Kind::data) return other(there);
-    py::array out(dtype_, std::vector<py::ssize_t>{static_cast<py::ssize_t>(there.count)});
-    const Got got = ring_.read(out.mutable_data(), there.count);
-    return got.kind == Got::Kind::data ? std::move(out) : other(got);
-  }
-
-  /// Messages where they lie, as far as they lie side by side.
-  py::object view(std::uint64_t most) {
-    const Got got = ring_.look(most, true);
-    if (got.kind != Got::Kind::data) return other(got);
-    ring_.seek(got.first + got.count);
-    const auto stride = static_cast<py::ssize_t>(ring_.layout().ring.slot_bytes());
-    return live_view(dtype_, {static_cast<py::ssize_t>(got.count)}, {stride}, ring_.slot(got.first), segment_.mapping);
-  }
-
-  py::object newest() const {
-    py::array out(dtype_, std::vector<py::ssize_t>{});
-    return ring_.newest(out.mutable_data()) ? py::object(std::move(out)) : py::none();
-  }
-  py::object newest_of(std::uint32_t row) const {
-    if (row >= ring_.rows()) {
-      throw UnknownName("the segment '" + name_ + "' has a table of " + std::to_string(ring_.rows()) +
-                        " rows, and none is " + std::to_string(row));
-    }
-    py::array out(dtype_, std::vector<py::ssize_t>{});
-    return ring_.newest_of(row, out.mutable_data()) ? py::object(std::move(out)) : py::none();
-  }
-
-  bool wait(int how, std::uint64_t ns) {
-    if (ring_.end() > ring_.next()) return true;
-    const auto waiting = static_cast<Waiting>(how);
-    if (waiting == Waiting::sleep && !asked_for_bell_) {
-      asked_for_bell_ = true;
-      bell_ = map_bell(folder_, name_, *segment_.mapping);
-    }
-    auto* const bell = bell_ ? reinterpret_cast<SegmentBell*>(bell_->base()) : nullptr;
-    const py::gil_scoped_release release;
-    return wait_for(ring_.live(), bell, ring_.next(), waiting, ns);
-  }
-
-  py::list names() const {
-    py::list all;
-    for (std::uint32_t i = 0; i < ring_.names(); ++i) all.append(py::str(ring_.name(i)));
-    return all;
-  }
-
-  RingReader<>& ring() noexcept { return ring_; }
-  const RingReader<>& ring() const noexcept { return ring_; }
-  const OwnedSegment& segment() const noexcept { return segment_; }
-  const std::string& name() const noexcept { return name_; }
-  const std::string& folder() const noexcept { return folder_; }
-  const py::object& dtype() const noexcept { return dtype_; }
-
- private:
-  static py::object other(const Got& got) {
-    if (got.kind == Got::Kind::empty) return py::none();
-    return py::make_tuple(got.first, got.count);
-  }
-
-  std::string folder_;
-  std::string name_;
-  OwnedSegment segment_;
-  RingReader<> ring_;
-  py::dtype dtype_;
-  std::shared_ptr<Mapping> bell_;
-  bool asked_for_bell_ = false;
 };
 
 /// Whether an object is one message of a dtype in memory; then where it lies.
@@ -210,11 +125,14 @@ const void* message_in(PyObject* object, const py::dtype& dtype) {
   return given.is(dtype) || given.equal(dtype) ? array.data() : nullptr;
 }
 
-/// publish(message): an array of one message is copied as it lies; anything else goes through `_packed`.
+/// publish(message): plain values are packed here and an array of one message is copied as it lies; anything
+/// else goes through `_packed`.
 PyObject* publish_one(PyObject* self, PyObject* message) {
   auto* const writer = self_of<PyRingWriter>(self);
   if (writer == nullptr) return nullptr;
   try {
+    unsigned char plain[MessageForm::most_bytes];
+    if (writer->form().pack(message, plain)) return PyLong_FromUnsignedLongLong(writer->publish(plain, 1));
     py::object packed;
     const void* bytes = message_in(message, writer->dtype());
     if (bytes == nullptr) {
@@ -282,43 +200,11 @@ void bind_writer(py::module_& m) {
   put_method(type, publish_def);
 }
 
-void bind_reader(py::module_& m) {
-  py::class_<PyRingReader>(m, "RingReader", "One reader of a segment of shared memory; it only loads.")
-      .def(py::init<std::string, std::string>(), py::arg("folder"), py::arg("name"))
-      .def("_become", &PyRingReader::become)
-      .def("_read", &PyRingReader::read)
-      .def("_view", &PyRingReader::view)
-      .def("_newest", &PyRingReader::newest)
-      .def("_newest_of", &PyRingReader::newest_of)
-      .def("_wait", &PyRingReader::wait)
-      .def("_seek", [](PyRingReader& self, std::uint64_t to) { self.ring().seek(to); })
-      .def("_intact", [](const PyRingReader& self, std::uint64_t first) { return self.ring().intact(first); })
-      .def_property_readonly("_schema", [](const PyRingReader& self) { return self.segment().spec.schema; })
-      .def_property_readonly("_state", [](const PyRingReader& self) { return static_cast<int>(self.ring().state()); })
-      .def_property_readonly("_heartbeat", [](const PyRingReader& self) { return self.ring().live().heartbeat.load(); })
-      .def_property_readonly("_created", [](const PyRingReader& self) { return self.ring().live().created.load(); })
-      .def_property_readonly("_has_name", [](const PyRingReader& self) { return has_name(*self.segment().mapping); })
-      .def_property_readonly("name", &PyRingReader::name)
-      .def_property_readonly("folder", &PyRingReader::folder)
-      .def_property_readonly("dtype", &PyRingReader::dtype)
-      .def_property_readonly("next", [](const PyRingReader& self) { return self.ring().next(); })
-      .def_property_readonly("end", [](const PyRingReader& self) { return self.ring().end(); })
-      .def_property_readonly("oldest", [](const PyRingReader& self) { return self.ring().oldest(); })
-      .def_property_readonly("capacity", [](const PyRingReader& self) { return self.segment().spec.capacity; })
-      .def_property_readonly("rows", [](const PyRingReader& self) { return self.ring().rows(); })
-      .def_property_readonly("names", &PyRingReader::names)
-      .def_property_readonly("bytes", [](const PyRingReader& self) { return self.ring().layout().bytes; })
-      .def_property_readonly("epoch", [](const PyRingReader& self) { return self.ring().live().epoch.load(); })
-      .def_property_readonly("writer_pid", [](const PyRingReader& self) { return self.ring().live().writer.load(); })
-      .def_property_readonly("writer_alive",
-                             [](const PyRingReader& self) { return has_writer(*self.segment().mapping); });
-}
-
 }  // namespace
 
 void bind_shm(py::module_& m) {
   bind_writer(m);
-  bind_reader(m);
+  bind_ring_reader(m);
   m.def("shm_names", &segment_names, "The names of the segments in a folder.");
   m.def("shm_remove", &remove_segment, "Remove a segment that has no writer; False when it has one.");
 }

@@ -94,6 +94,37 @@ TEST_CASE("a reader that was lapped is told exactly what it missed, and goes on 
   }
 }
 
+TEST_CASE("messages taken one by one are those that are read, and what was missed is left to look") {
+  Desk desk(8);
+  Random random(11);
+  RingReader<> reader = desk.reader();
+  std::uint64_t seen = 0;
+  std::uint64_t missed = 0;
+  for (int round = 0; round < 500; ++round) {
+    desk.publish_to(desk.writer.next() + static_cast<std::uint64_t>(whole(random, 0, 12)));
+    if (round % 97 == 0) desk.writer.skip(desk.writer.next() + 3);
+    Note note{};
+    while (true) {
+      const std::uint64_t next = reader.next();
+      if (reader.take(&note)) {
+        REQUIRE(is_note(note, next, 1));
+        REQUIRE(reader.next() == next + 1);
+        ++seen;
+        continue;
+      }
+      REQUIRE(reader.next() == next);
+      const Got there = reader.look(1);
+      if (there.kind == Got::Kind::empty) break;
+      REQUIRE(there.kind == Got::Kind::lapped);
+      REQUIRE(there.first == next);
+      missed += there.count;
+    }
+  }
+  CHECK(missed > 100);
+  CHECK(seen > 1000);
+  CHECK(seen + missed == desk.writer.next());
+}
+
 TEST_CASE("a look at live memory holds until the writer comes round, and says when it no longer does") {
   Desk desk(8);
   desk.publish_to(5);

@@ -72,15 +72,10 @@ class Reader(_core.RingReader):
         if catch_up is None and journal is not None:
             self._catch_up = MessageLog(journal, self.dtype)
         self._patience = patience
-        self._behind: _Gap | None = None
+        self._behind: _Gap | None = None  # to be changed by _fall_behind alone
         #: Messages missed for good.
         self.lost = 0
         self.seek(start)
-
-    @property
-    def next(self) -> int:
-        """Sequence of the message that is read next."""
-        return super().next if self._behind is None else self._behind.next
 
     @property
     def closed(self) -> bool:
@@ -94,7 +89,7 @@ class Reader(_core.RingReader):
 
     def seek(self, start: Literal["newest", "oldest"] | int) -> None:
         """Go to the newest or the oldest message that is there, or to a sequence up to `end`."""
-        self._behind = None
+        self._fall_behind(None)
         if start == "newest":
             self._seek(self.end)
         elif start == "oldest":
@@ -105,37 +100,6 @@ class Reader(_core.RingReader):
             raise InputError(f"the ring '{self.name}' has sequences up to {self.end}, and none is {start}")
         else:
             self._seek(int(start))
-
-    def read(self, limit: int | None = None) -> Messages:
-        """The messages that are there, as an array of its own, in order; empty when there are none.
-
-        Parameters
-        ----------
-        limit : int, optional
-            At most so many; by default all that are there.
-
-        Returns
-        -------
-        ndarray
-            Of the ring's dtype; the first has the sequence that `next` was.
-
-        Raises
-        ------
-        LappedError
-            If messages were missed that `catch_up` does not give; reading goes on behind them.
-        """
-        most = _EVERYTHING if limit is None else _at_least_one(limit)
-        while True:
-            if self._behind is not None:
-                rows = self._from_behind(most)
-                if rows is not None:
-                    return rows
-            got = self._read(most)
-            if got is None:
-                return np.empty(0, self.dtype)
-            if not isinstance(got, tuple):
-                return got
-            self._missed(*got)
 
     def view(self, limit: int | None = None) -> View:
         """The messages that are there where they lie, without a copy, as far as they lie side by side.
@@ -166,27 +130,6 @@ class Reader(_core.RingReader):
         if isinstance(got, tuple):
             raise self._lapped(*got)
         return View(self, first, np.empty(0, self.dtype) if got is None else got)
-
-    def latest(self, key: int | str | None = None) -> Any:
-        """The newest message, or the newest of a row of the table; None when there is none.
-
-        Parameters
-        ----------
-        key : int or str, optional
-            Number or name of a row.
-
-        Raises
-        ------
-        UnknownNameError
-            If the table has no such row.
-        """
-        if key is None:
-            found = self._newest()
-        elif isinstance(key, str):
-            found = self._newest_of(self._row_of(key))
-        else:
-            found = self._newest_of(key)
-        return None if found is None else found[()]
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until there is a message to read; False when the time is over or the ring is closed.
@@ -248,25 +191,30 @@ class Reader(_core.RingReader):
     def _missed(self, first: int, count: int) -> None:
         """Have what was missed made good, or say so."""
         if self._catch_up is not None:
-            self._behind = _Gap(first, first + count, self._catch_up(first, first + count), self.dtype)
+            given = self._catch_up(first, first + count)
+            self._fall_behind(_Gap(first, first + count, given, self.dtype))
         elif self._on_lap == "skip":
             self.lost += count
         else:
             raise self._lapped(first, count)
 
+    def _fall_behind(self, gap: _Gap | None) -> None:
+        """Have `read` and `take` ask for the messages of a gap first; None: for what is in memory."""
+        self._behind = gap
+        self._hold(None if gap is None else gap.next)
+
     def _from_behind(self, most: int) -> Messages | None:
-        """The next messages of a gap; None when it is closed."""
+        """Some next messages of a gap; None where they are not to be had and do not matter."""
         assert self._behind is not None
         gap = self._behind
         found = gap.take(most)
-        if gap.next == gap.end:
-            self._behind = None
+        self._fall_behind(None if gap.next == gap.end else gap)
         if not isinstance(found, int):
             return found
         if self._on_lap == "raise":
             raise self._lapped(gap.next - found, found)
         self.lost += found
-        return self._from_behind(most) if self._behind is not None else None
+        return None
 
     def __enter__(self) -> Self:
         return self

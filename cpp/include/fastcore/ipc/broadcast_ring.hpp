@@ -176,6 +176,13 @@ class RingReader {
     return got;
   }
 
+  /// Copies the next message and moves past it; false when there is none, or when it is gone: `look` says which.
+  bool take(void* out) noexcept {
+    if (next_ >= ring_.done() || oldest() > next_ || !ring_.copy(next_, 1, out)) return false;
+    ++next_;
+    return true;
+  }
+
   /// Where a message lies in live memory.
   const void* slot(std::uint64_t sequence) const noexcept { return ring_.slot(sequence); }
   /// Whether what was read in live memory from `sequence` on, before this call, is whole.

@@ -60,6 +60,18 @@ struct LaneShape {
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(capacity) * slot_bytes(); }
 };
 
+/// Copies less than 8 bytes, in three steps where memcpy of a size not known makes a loop of bytes.
+inline void copy_rest(void* to, const void* from, std::size_t bytes) noexcept {
+  auto* out = static_cast<unsigned char*>(to);
+  const auto* in = static_cast<const unsigned char*>(from);
+  for (const std::size_t step : {std::size_t{4}, std::size_t{2}, std::size_t{1}}) {
+    if ((bytes & step) == 0) continue;
+    std::memcpy(out, in, step);
+    out += step;
+    in += step;
+  }
+}
+
 /// The one writer of a lane.
 template <class Policy = LanePolicy>
 class LaneWriter {
@@ -125,7 +137,7 @@ class LaneWriter {
       if (i < whole) {
         std::memcpy(&word, from + i * 8, 8);
       } else {
-        std::memcpy(&word, from + i * 8, shape_.message_bytes % 8);
+        copy_rest(&word, from + i * 8, shape_.message_bytes % 8);
       }
       if (i == words / 2) Policy::pause(LaneStep::write_half);
       slot[i].store(word, std::memory_order_relaxed);
@@ -197,7 +209,11 @@ class LaneReader {
     for (std::size_t i = 0; i < words; ++i) {
       if (i == words / 2) Policy::pause(LaneStep::read_half);
       const std::uint64_t word = from[i].load(std::memory_order_relaxed);
-      std::memcpy(to + i * 8, &word, i < whole ? 8 : shape_.message_bytes % 8);
+      if (i < whole) {
+        std::memcpy(to + i * 8, &word, 8);
+      } else {
+        copy_rest(to + i * 8, &word, shape_.message_bytes % 8);
+      }
     }
   }
 
