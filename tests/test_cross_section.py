@@ -88,6 +88,122 @@ def test_one_call_has_the_bits_of_as_many(seed: int, policy: str, history: int, 
     assert many.snapshot(history=True) == single.snapshot(history=True)
 
 
+UNIVERSE: dict[str, Any] = {
+    **{f"ema_{seed}": fc.EMA(3, seed=seed).on("1m") for seed in ("mean", "first")},
+    "rma": fc.RMA(3).on("1m"),
+    "dema": fc.DEMA(2).on("1m"),
+    "tema": fc.TEMA(2).on("1m"),
+    "macd": fc.MACD(2, 3, 2).on("1m"),
+    "rsi": fc.RSI(2).on("1m"),
+    "trix": fc.TRIX(2).on("1m"),
+    "bare": fc.TRIX(1).on("1m"),
+    "high": fc.EMA(2).of(fc.price("high")).on("1m"),
+    "twin": fc.EMA(3).on("1m"),
+    "sma": fc.SMA(3).on("1m"),
+    "bands": fc.BBANDS(3).on("1m"),
+    "chain": fc.EMA(2).of("rsi"),
+    "spread": fc.column("ema_mean") - fc.column("sma"),
+    "five": fc.EMA(2).on("5m"),
+    "tick": fc.EMA(2),
+}
+OHLCV = ("open", "high", "low", "close", "volume")
+
+
+def touched(engine: fc.Engine, name: str, what: str, ts: int) -> Any:
+    """Something that a symbol is asked or given between two calls for all, and what it says."""
+    symbol = engine.symbol(name)
+    if what == "ledger":
+        return dict(symbol.ledger), symbol.outcome
+    if what == "time":
+        return symbol.last_ts
+    if what == "bars":
+        return symbol.bars("1m").tobytes()
+    if what == "peek":
+        return symbol.peek(101.5, 2.0, forming=True).tobytes()
+    if what == "snapshot":
+        return symbol.snapshot()
+    if what == "whole":
+        return engine.snapshot(history=True)
+    if what == "stats":
+        return dict(engine.ledger)
+    if what == "tick":
+        return symbol.on_tick(ts + MINUTE // 2, 101.0, 1.0)
+    if what == "quote":
+        return symbol.on_quote(ts + MINUTE // 2, 100.0, 101.0)
+    if what == "bar":
+        return symbol.on_bar("1m", ts + MINUTE, 100.0, 102.0, 99.0, 101.0, 3.0)
+    if what == "five":
+        return symbol.on_bar("5m", ts, 100.0, 102.0, 99.0, 101.0, 3.0)
+    if what == "clock":
+        return engine.on_time(ts + MINUTE)
+    if what == "gap":
+        return symbol.on_gap("silence")
+    if what == "drop":
+        engine.drop(name)
+        return engine.symbol(name).ready
+    return symbol.ready, engine.flush()
+
+
+TOUCHES = [
+    "ledger",
+    "time",
+    "bars",
+    "peek",
+    "snapshot",
+    "whole",
+    "stats",
+    "tick",
+    "quote",
+    "bar",
+    "five",
+    "clock",
+    "gap",
+    "drop",
+    "ready",
+]
+
+
+@settings(max_examples=scaled(40, 2_000))
+@given(st.integers(0, 2**32 - 1), st.sampled_from((8, 19)), st.sampled_from((0.0, 0.05, 0.4)))
+def test_a_universe_in_columns_has_the_bits_of_symbols_alone(seed: int, count: int, restless: float) -> None:
+    """However many calls are alike, and whatever a symbol is asked or given between them."""
+    rng = np.random.default_rng(seed)
+    many, single = fc.Engine(UNIVERSE), fc.Engine(UNIVERSE)
+    names = [f"S{number}" for number in range(count)]
+    for engine in (many, single):
+        for name in names:
+            engine.symbol(name)
+    views = [many.symbol(name).row for name in names]
+    ts = T0
+    for _ in range(int(rng.integers(20, 70))):
+        ts += MINUTE * int(rng.choice((1, 2, 0), p=(0.9, 0.08, 0.02)))
+        middle, wide = 99 + rng.integers(0, 9, count) / 4, rng.integers(0, 5, count) / 2
+        ohlcv = np.array([middle, middle + wide, middle - wide, middle, rng.integers(0, 9, count) / 2])
+        if rng.random() < restless / 4:
+            ohlcv[rng.integers(0, 5), rng.integers(0, count)] = rng.choice((np.nan, -1.0, np.inf, 1e9))
+        taken = many.on_bars("1m", ts, **dict(zip(OHLCV, ohlcv, strict=True)))
+        accepted = 0
+        for name, bar in zip(names, ohlcv.T, strict=True):
+            with contextlib.suppress(fc.TickError):
+                single.symbol(name).on_bar("1m", ts, *bar.tolist())
+            accepted += single.symbol(name).outcome == "accepted"
+        assert taken == accepted
+        rows = np.array([many.symbol(name).row for name in names])
+        assert rows.tobytes() == np.array([single.symbol(name).row for name in names]).tobytes()
+        if rng.random() < restless:
+            name, what = str(rng.choice(names)), str(rng.choice(TOUCHES))
+            told = [touched(engine, name, what, ts) for engine in (many, single)]
+            assert (
+                np.array_equal(*told, equal_nan=True)
+                if isinstance(told[0], np.ndarray)
+                else told[0] == told[1]
+            ), what
+            names, views = list(many.symbols), []
+    for view, name in zip(views, names, strict=False):  # memory that was looked at before
+        assert view.tobytes() == single.symbol(name).row.tobytes()
+    assert many.snapshot(history=True) == single.snapshot(history=True)
+
+
 def test_every_indicator_has_the_bits_of_one_symbol_alone() -> None:
     """All of the catalogue on bars of seventy symbols, more than go side by side, and fewer."""
     plan = {row["name"]: getattr(fc, row["name"])().on("1m") for row in fc.indicators() if not _quotes(row)}

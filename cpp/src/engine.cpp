@@ -169,6 +169,7 @@ struct Tile {
 std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars) {
   if (log_ != nullptr) require(log_->bars(plan_->clocks()[clock].text, symbols, bars), *log_);
   const Span span = plan_->clocks()[clock].grid.at(bars.ts);
+  if (step_columns(clock, symbols, bars, span)) return symbols.size();
   std::size_t accepted = 0;
   Tile tile;
   for (std::size_t i = 0; i < symbols.size(); ++i) {
@@ -185,7 +186,30 @@ std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbo
     if (tile.count == Tile::most) tile.run(clock, *plan_);
   }
   tile.run(clock, *plan_);
+  consider_columns(clock, symbols, accepted == symbols.size());
   return accepted;
+}
+
+/// Whether the bars went through columns. Where they cannot, who was in columns comes home; who left them soon waits
+/// longer until the next time, so that going to and fro costs little.
+bool Engine::step_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
+                          const Span& span) noexcept {
+  if (columns_ == nullptr) return false;
+  if (columns_->holds(clock, symbols) && columns_->step(span, bars)) return true;
+  patience_ = columns_->steps() < 16 ? std::min(2 * patience_, most_patience) : least_patience;
+  columns_.reset();
+  return false;
+}
+
+void Engine::consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, bool all_taken) {
+  if (!all_taken || symbols != last_across_) {
+    calls_alike_ = 0;
+    last_across_ = all_taken ? symbols : std::vector<Symbol*>();
+  }
+  if (!all_taken || ++calls_alike_ < patience_) return;
+  columns_ = StateColumns::of(*plan_, clock, symbols);
+  calls_alike_ = 0;
+  if (columns_ == nullptr) patience_ = std::min(2 * patience_, most_patience);
 }
 
 Ledger Engine::ledger() const noexcept {
@@ -224,6 +248,7 @@ void Engine::on_gap(Gap gap) {
 std::size_t Engine::memory() const noexcept {
   std::size_t bytes = sizeof(Engine);
   for (const auto& symbol : symbols_) bytes += symbol->memory();
+  if (columns_ != nullptr) bytes += columns_->memory();
   return bytes;
 }
 

@@ -123,8 +123,12 @@ void Plan::Build::place_states() {
     std::copy(node.inputs.begin(), node.inputs.end(), wiring.in);
     plan.wirings_.push_back(wiring);
     if (node.kernel == &kernel_of<LastQuote>()) plan.quote_ = &plan.wirings_.back();
-    if (!joins)
-      groups.push_back({nullptr, nullptr, node.kernel->peek_many, node.kernel->step_across, &plan.wirings_.back(), 0});
+    if (!joins) {
+      const Kernel& kernel = *node.kernel;
+      groups.push_back({nullptr, nullptr, kernel.peek_many, kernel.step_across,
+                        node.chained ? kernel.step_across : kernel.settled_across, &plan.wirings_.back(), 0,
+                        node.chained ? nullptr : kernel.columns});
+    }
     Group& group = groups.back();
     ++group.count;
     group.step = group.count == 1 ? node.kernel->step_one : node.kernel->step_many;

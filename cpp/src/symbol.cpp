@@ -67,6 +67,7 @@ void Symbol::run(const Tick& tick) noexcept {
 
 /// The long way, which any tick can go.
 Outcome Symbol::on_any_tick(const Tick& tick) noexcept {
+  come_home();
   ++ledger_.received;
   if (splice_ != nullptr && came_before(tick)) return refuse(Outcome::duplicate);
   if (gate_ != nullptr) return outcome_ = gate_->pass(tick, ledger_, [this](const Tick& one) { return take(one); });
@@ -141,6 +142,7 @@ void Symbol::watch(const Tick& tick) noexcept {
 }
 
 void Symbol::on_time(std::int64_t ts) noexcept {
+  come_home();
   if (gate_ != nullptr) ts = gate_->advance(ts, ledger_, [this](const Tick& one) { return take(one); });
   if (ts <= last_ts_) return;
   last_ts_ = ts;
@@ -155,6 +157,7 @@ void Symbol::run_time(std::int64_t ts) noexcept {
 }
 
 void Symbol::on_gap(Gap gap) noexcept {
+  come_home();
   const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
   run_gap(gap);
   if (reviser_ != nullptr) keep({Event::Kind::gap, gap, {last_ts_, 0.0, 0.0}}, before);
@@ -177,6 +180,7 @@ bool Symbol::ready() const noexcept {
 }
 
 void Symbol::flush() noexcept {
+  come_home();
   if (gate_ != nullptr) gate_->flush(ledger_, [this](const Tick& one) { return take(one); });
 }
 
@@ -198,6 +202,7 @@ void Symbol::after_step(std::size_t clock) noexcept {
 }
 
 void Symbol::peek(double price, double size, bool forming, double* row) const {
+  come_home();
   std::copy_n(cells(), plan_->cell_count(), scratch_.begin());
   for (std::size_t clock = 1; forming && clock <= bars_.size(); ++clock) {
     const Bar bar = forming_with(clock, {last_ts_, price, size});

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fastcore/engine/state_columns.hpp"
 #include "fastcore/engine/symbol.hpp"
 
 namespace fastcore {
@@ -24,6 +25,7 @@ Outcome Symbol::on_bar(std::size_t clock, Bar bar) noexcept {
 }
 
 bool Symbol::begin_bar(std::size_t clock, const Span& span, Bar& bar) noexcept {
+  come_home();
   ++ledger_.received;
   const bool numbers = valid_price(bar.open) && valid_price(bar.high) && valid_price(bar.low) &&
                        valid_price(bar.close) && valid_size(bar.volume);
@@ -74,7 +76,28 @@ void Symbol::after_bar(std::size_t clock, const Bar& bar, std::uint64_t received
   for (const std::size_t other : parts_of) bars_[other - 1].builder.on_part(bar, end, emit_to(other));
 }
 
+bool Symbol::may_leave(std::size_t clock, const Symbol& other) const noexcept {
+  const TimeBars& bars = *bars_[clock - 1].builder.time();
+  return columns_ == nullptr && reviser_ == nullptr && histories_.empty() && closed_[clock - 1].capacity() == 1 &&
+         plan_->clocks()[clock].parts_of.empty() && ready_[clock] == plan_->state_count(clock) &&
+         bars.forming().empty() && bars.newest() == other.bars_[clock - 1].builder.time()->newest();
+}
+
+void Symbol::catch_up(std::size_t clock, const Bar& bar, const Span& span, std::uint64_t bars) noexcept {
+  ledger_.received += bars;
+  ledger_.buckets[static_cast<std::size_t>(outcome_ = Outcome::accepted)] += bars;
+  bars_[clock - 1].builder.time()->take(bar, span);
+  bars_[clock - 1].made += bars;
+  last_ts_ = std::max(last_ts_, bar.ts);
+  put_bar(bar, cells_ + plan_->clocks()[clock].cells);
+  closed_[clock - 1].pass(bars - 1);
+  closed_[clock - 1].push(bar, ledger_.received);
+}
+
+void Symbol::fetch() const noexcept { columns_->home(column_); }
+
 Bar Symbol::forming(std::size_t clock) const noexcept {
+  come_home();
   const std::size_t source = plan_->clocks()[clock].source;
   return bars_[clock - 1].builder.forming(source == 0 ? Bar{} : forming(source));
 }

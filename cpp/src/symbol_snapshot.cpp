@@ -9,12 +9,14 @@
 namespace fastcore {
 
 void Symbol::describe_bars(SavedPlan& plan, SchemaTable& schemas) {
+  come_home();
   Bar bar{};
   plan.bar = schemas.number(schema_of(bar));
   for (std::size_t i = 0; i < bars_.size(); ++i) plan.clocks[i + 1].bars = schemas.number(schema_of(bars_[i].builder));
 }
 
 void Symbol::save(SchemaTable& schemas, ByteWriter& out) {
+  come_home();
   if (reviser_ == nullptr) {
     save_as(bars_, schemas, out);
     return;
@@ -45,6 +47,7 @@ void Symbol::save_as(const std::vector<BarClock>& now, SchemaTable& schemas, Byt
 }
 
 void Symbol::save_history(ByteWriter& out) {
+  come_home();
   StateSaver archive(out);
   out.number(static_cast<std::uint8_t>(histories_.empty() ? 0 : 1));
   for (const History& history : histories_) {

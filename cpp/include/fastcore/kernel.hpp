@@ -13,6 +13,7 @@
 #include "fastcore/archive.hpp"
 #include "fastcore/node.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/columns.hpp"
 
 namespace fastcore {
 
@@ -53,6 +54,20 @@ struct Sharing {
   int (*period)(const ParamValues&);
 };
 
+/// How states of a kernel go on side by side, in columns: window/columns.hpp. `lane` is a symbol's place in its block
+/// of `cells` numbers; `steps` says how often they have stepped so.
+struct ColumnKernel {
+  std::size_t inputs;
+  std::size_t outputs;
+  std::size_t (*cells)(std::byte* like);
+  /// False for a state that cannot go on so yet.
+  bool (*take)(std::byte* state, double* lane);
+  void (*give)(std::byte* state, const double* lane, std::uint64_t steps);
+  /// A row of each symbol of `blocks` blocks, with the parameters of `like`.
+  void (*step)(const std::byte* like, double* columns, std::size_t blocks, std::uint64_t steps, const double* const* in,
+               double* const* out);
+};
+
 struct Kernel {
   const char* name;
   const char* doc;
@@ -88,6 +103,10 @@ struct Kernel {
   void (*peek_many)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   /// The same nodes of many symbols, each of which begins with its cells.
   void (*step_across)(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count);
+  /// Null for one that may call back into the engine.
+  void (*settled_across)(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count);
+  /// Null for one whose states stay with their symbols.
+  const ColumnKernel* columns;
   /// Null for one that reads a block.
   void (*run)(std::byte* state, const double* const* in, double* const* out, std::size_t n);
   bool (*ready)(const std::byte* state);
@@ -97,6 +116,11 @@ struct Kernel {
 };
 
 namespace detail {
+
+template <class T, class = void>
+struct HasAcross : std::false_type {};
+template <class T>
+struct HasAcross<T, std::void_t<typename T::Across>> : std::true_type {};
 
 template <class T, class = void>
 struct HasInvalid : std::false_type {};
@@ -197,11 +221,46 @@ struct KernelOf {
   }
   /// Symbol by symbol within a node: what one waits for in its chain of operations, the next does meanwhile. In one
   /// piece, as `settled_one`: otherwise an average's numbers go through memory (bench `on_bars`).
+  template <bool Settled>
   [[gnu::flatten]] static void step_across(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes,
                                            std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       for (std::size_t k = 0; k < symbol_count; ++k)
-        step_node<false>(symbols[k], nodes[i], reinterpret_cast<double*>(symbols[k]));
+        step_node<Settled>(symbols[k], nodes[i], reinterpret_cast<double*>(symbols[k]));
+    }
+  }
+  /// The same for nodes that are ready and inputs that are finite. A mere formula goes over four symbols at once: what
+  /// it divides by takes no longer then (bench `on_bars.ten`).
+  static void settled_across(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes,
+                             std::size_t count) {
+    if constexpr (IsLaneFormula<T>::value) {
+      const std::size_t whole = symbol_count / lane_count * lane_count;
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto& formula = at(symbols[0] + nodes[i].state).body();
+        for (std::size_t k = 0; k < whole; k += lane_count)
+          step_lanes(formula, symbols + k, nodes[i], std::make_index_sequence<N::input_count>());
+      }
+      step_across<true>(symbols + whole, symbol_count - whole, nodes, count);
+    } else {
+      step_across<true>(symbols, symbol_count, nodes, count);
+    }
+  }
+  template <class Formula, std::size_t... I>
+  [[gnu::always_inline]] static void step_lanes(const Formula& formula, std::byte* const* symbols, const Wiring& node,
+                                                std::index_sequence<I...>) {
+    double* cells[lane_count];
+    for (std::size_t j = 0; j < lane_count; ++j) cells[j] = reinterpret_cast<double*>(symbols[j]);
+    const auto number = [&](std::uint32_t cell) {
+      return Lanes{cells[0][cell], cells[1][cell], cells[2][cell], cells[3][cell]};
+    };
+    const auto result = formula.lanes(number(node.in[I])...);
+    const auto put = [&](std::size_t cell, const Lanes& x) {
+      for (std::size_t j = 0; j < lane_count; ++j) cells[j][cell] = x[j];
+    };
+    if constexpr (N::output_count == 1) {
+      put(node.out, result);
+    } else {
+      for (std::size_t m = 0; m < N::output_count; ++m) put(node.out + m, result[m]);
     }
   }
   static void peek_many(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells) {
@@ -242,6 +301,51 @@ struct KernelOf {
 
   static int period(const ParamValues& values) { return T::window(params(values)); }
 
+  /// ColumnKernel's functions. Parts of a state follow each other in its block, in the order that `columns` names them.
+  static std::size_t column_cells(std::byte* like) {
+    std::size_t cells = 0;
+    at(like).body().columns([&](auto& part) { cells += ColumnsOf<decltype(part)>::cells; });
+    return cells;
+  }
+  static bool take_column(std::byte* state, double* lane) {
+    bool settled = true;
+    at(state).body().columns([&](auto& part) {
+      using Part = ColumnsOf<decltype(part)>;
+      settled = Part::take(part, lane) && settled;
+      lane += Part::cells * block_symbols;
+    });
+    return settled;
+  }
+  static void give_column(std::byte* state, const double* lane, std::uint64_t steps) {
+    at(state).body().columns([&](auto& part) {
+      using Part = ColumnsOf<decltype(part)>;
+      Part::give(part, lane, steps);
+      lane += Part::cells * block_symbols;
+    });
+  }
+  template <class Across, std::size_t... I>
+  static auto across_row(const Across& across, const ColumnCursor& cursor, const double* const* in, std::size_t i,
+                         std::index_sequence<I...>) {
+    return across(cursor, fastcore::load<Lanes>(in[I] + i)...);
+  }
+  [[gnu::flatten]] static void step_columns(const std::byte* like, double* columns, std::size_t blocks,
+                                            std::uint64_t steps, const double* const* in, double* const* out) {
+    const typename T::Across across(at(like).body());
+    ColumnCursor cursor(columns, steps);
+    const std::size_t next = across.end() * block_symbols;
+    for (std::size_t block = 0; block < blocks; ++block, cursor.block += next - block_symbols) {
+      for (std::size_t i = block * block_symbols; i < (block + 1) * block_symbols;
+           i += lane_count, cursor.block += lane_count) {
+        const auto result = across_row(across, cursor, in, i, std::make_index_sequence<N::input_count>());
+        if constexpr (N::output_count == 1) {
+          store(out[0] + i, result);
+        } else {
+          for (std::size_t k = 0; k < N::output_count; ++k) store(out[k] + i, result[k]);
+        }
+      }
+    }
+  }
+
   static std::array<ParamInfo, max_params> describe_params() {
     std::array<ParamInfo, max_params> all{};
     constexpr P defaults{};
@@ -270,6 +374,17 @@ const Sharing* sharing_of() {
     static const Sharing sharing{&kernel_of<PatternReader<T>>(), &kernel_of<SharedCandles>(), nullptr, 0,
                                  [](const ParamValues&) { return 0; }};
     return &sharing;
+  } else {
+    return nullptr;
+  }
+}
+template <class T>
+const ColumnKernel* column_kernel_of() {
+  if constexpr (HasAcross<T>::value) {
+    using K = KernelOf<T>;
+    static const ColumnKernel columns{K::N::input_count, K::N::output_count, K::column_cells,
+                                      K::take_column,    K::give_column,     K::step_columns};
+    return &columns;
   } else {
     return nullptr;
   }
@@ -306,7 +421,9 @@ const Kernel& kernel_of() {
       K::settled_one,
       K::template step_many<true>,
       K::peek_many,
-      K::step_across,
+      K::template step_across<false>,
+      K::settled_across,
+      detail::column_kernel_of<T>(),
       K::run_of_columns(),
       K::ready,
       K::save,

@@ -161,6 +161,9 @@ class Node {
   }
 
   bool ready() const noexcept { return rows_ == settled_; }
+  /// The indicator's own numbers, which go on elsewhere for a while where it says how.
+  Body& body() noexcept { return body_; }
+  const Body& body() const noexcept { return body_; }
 
   template <class Archive>
   void state(Archive& archive) {

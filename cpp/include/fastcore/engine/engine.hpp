@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "fastcore/engine/saved_plan.hpp"
+#include "fastcore/engine/state_columns.hpp"
 #include "fastcore/engine/symbol.hpp"
 #include "fastcore/latency/placed_histogram.hpp"
 #include "fastcore/latency/stages.hpp"
@@ -142,6 +143,9 @@ class Engine {
   Engine(std::shared_ptr<const Plan> plan, const Options& options);
   static std::unique_ptr<Engine> restore(const SnapshotReader& snapshot, const SavedPlan& saved,
                                          std::vector<NodeSpec> plan, const Almanacs& almanacs);
+  bool step_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
+                    const Span& span) noexcept;
+  void consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, bool all_taken);
   void write_symbols(SnapshotWriter& out, const std::vector<std::shared_ptr<Symbol>>& symbols, bool history) const;
 
   std::shared_ptr<const Plan> plan_;
@@ -155,6 +159,13 @@ class Engine {
   bool in_history_ = false;
   ColdColumns cold_ = no_cold_columns();
   std::unique_ptr<EngineLog> log_;
+  std::unique_ptr<StateColumns>
+      columns_;  // null but while the same symbols get bars, and nothing else, again and again
+  std::vector<Symbol*> last_across_;       // who got the last bars
+  std::uint32_t calls_alike_ = 0;          // with bars for them and no others
+  std::uint32_t patience_ = least_patience;
+  static constexpr std::uint32_t least_patience = 4;
+  static constexpr std::uint32_t most_patience = 1024;
 };
 
 }  // namespace fastcore

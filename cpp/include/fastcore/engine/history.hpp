@@ -57,6 +57,8 @@ class BarHistory {
   explicit BarHistory(std::size_t capacity);
   /// `received`: ticks that the symbol had received by then.
   void push(const Bar& bar, std::uint64_t received) noexcept;
+  /// So many bars more have been here and gone.
+  void pass(std::uint64_t bars) noexcept { generation_ += bars; }
   /// Forgets the last bars; as many older ones have been written over.
   void rewind(std::uint64_t bars) noexcept;
   /// After a restore has pushed what was saved: counts on from there.

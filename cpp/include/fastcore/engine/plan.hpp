@@ -52,8 +52,10 @@ struct Group {
   StepNodes settled;  ///< the same as `step` for nodes of other columns, which may be NaN at any time
   void (*peek)(const std::byte* symbol, const Wiring* nodes, std::size_t count, double* cells);
   void (*across)(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count);
+  void (*settled_across)(std::byte* const* symbols, std::size_t symbol_count, const Wiring* nodes, std::size_t count);
   const Wiring* nodes;
   std::size_t count;
+  const ColumnKernel* columns;  ///< null for states that stay with their symbols
 };
 
 class Plan {
@@ -104,6 +106,10 @@ class Plan {
   /// The same for many symbols of the plan, whose cells their blocks begin with.
   void step_across(std::size_t clock, std::byte* const* symbols, std::size_t count) const noexcept {
     for (const Group& group : groups_[clock]) group.across(symbols, count, group.nodes, group.count);
+    copy_across(clock, symbols, count);
+  }
+  /// What that ends with.
+  void copy_across(std::size_t clock, std::byte* const* symbols, std::size_t count) const noexcept {
     for (const Copy& copy : copies_[clock]) {
       for (std::size_t k = 0; k < count; ++k) {
         auto* const cells = reinterpret_cast<double*>(symbols[k]);

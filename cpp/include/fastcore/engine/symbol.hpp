@@ -23,6 +23,7 @@
 namespace fastcore {
 
 class SchemaTable;
+class StateColumns;
 class SavedSymbols;
 class SymbolFit;
 struct SavedHistory;
@@ -67,6 +68,7 @@ class Symbol {
   void flush() noexcept;
   /// Counts one tick that was refused before it came here.
   void reject() noexcept {
+    come_home();
     ++ledger_.received;
     refuse(Outcome::rejected);
   }
@@ -106,10 +108,22 @@ class Symbol {
   /// The live row, and after it the input cells.
   double* cells() const noexcept { return cells_; }
   const std::shared_ptr<Block>& block() const noexcept { return block_; }
-  Ledger& ledger() noexcept { return ledger_; }
-  const Ledger& ledger() const noexcept { return ledger_; }
-  Outcome outcome() const noexcept { return outcome_; }
-  std::int64_t last_ts() const noexcept { return last_ts_; }
+  Ledger& ledger() noexcept {
+    come_home();
+    return ledger_;
+  }
+  const Ledger& ledger() const noexcept {
+    come_home();
+    return ledger_;
+  }
+  Outcome outcome() const noexcept {
+    come_home();
+    return outcome_;
+  }
+  std::int64_t last_ts() const noexcept {
+    come_home();
+    return last_ts_;
+  }
   const Policy& policy() const noexcept { return policy_; }
   /// How often there was a gap of that kind.
   std::int64_t gaps(Gap gap) const noexcept { return gaps_.count(gap); }
@@ -119,7 +133,10 @@ class Symbol {
   bool ready() const noexcept;
   /// History of a clock; null when none is kept.
   const History* history(std::size_t clock) const noexcept { return histories_.empty() ? nullptr : &histories_[clock]; }
-  const BarHistory& bars(std::size_t clock) const noexcept { return closed_[clock - 1]; }
+  const BarHistory& bars(std::size_t clock) const noexcept {
+    come_home();
+    return closed_[clock - 1];
+  }
   /// The bar that forms, as if it closed now; empty when there is none.
   Bar forming(std::size_t clock) const noexcept;
   /// Bars of a clock that late ticks made anew, in that order; null where the policy asks for none.
@@ -162,6 +179,18 @@ class Symbol {
   const std::vector<ColdColumn>& cold() const noexcept { return *cold_; }
 
  private:
+  friend class StateColumns;
+  /// Whether the states of a clock may go on in columns, where bars are all that comes: all have their values, nothing
+  /// hangs on the bars but indicators, and the newest one is that of `other`.
+  bool may_leave(std::size_t clock, const Symbol& other) const noexcept;
+  /// So many bars have come in the meantime, of which this is the newest.
+  void catch_up(std::size_t clock, const Bar& bar, const Span& span, std::uint64_t bars) noexcept;
+  /// What goes on in columns comes back, for whatever else is asked of this symbol.
+  void come_home() const noexcept {
+    if (__builtin_expect(columns_ != nullptr, 0)) fetch();
+  }
+  void fetch() const noexcept;
+
   /// `now` says how many bars there are by now, of which some may be yet to come in what is saved.
   void save_as(const std::vector<BarClock>& now, SchemaTable& schemas, ByteWriter& out);
   void push_bar(std::size_t place, std::string_view record, SymbolFit& fit);
@@ -247,6 +276,8 @@ class Symbol {
   std::vector<Was> was_;               // by clock - 1
   std::vector<BarHistory> revisions_;  // by clock - 1
   bool revising_ = false;
+  StateColumns* columns_ = nullptr;  // who has the states for now
+  std::size_t column_ = 0;           // and where
   std::string name_;
   GapWatch gaps_;
   ColdColumns cold_ = no_cold_columns();

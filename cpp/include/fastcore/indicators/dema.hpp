@@ -6,6 +6,7 @@
 #include "fastcore/spec.hpp"
 #include "fastcore/window/cascade.hpp"
 #include "fastcore/window/chunk.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -57,6 +58,24 @@ class Dema {
     archive("first", first_);
     archive("second", second_);
   }
+
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(first_);
+    visit(second_);
+  }
+  struct Across {
+    explicit Across(const Dema& like) noexcept : first(like.first_, 0), second(like.second_, first.end()) {}
+    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
+      const Lanes once = first(at, close);
+      return join(once, second(at, once));
+    }
+    std::size_t end() const noexcept { return second.end(); }
+
+    LevelColumns<1> first;
+    LevelColumns<1> second;
+  };
 
  private:
   template <class V>

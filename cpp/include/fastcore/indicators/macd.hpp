@@ -5,6 +5,7 @@
 
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -78,6 +79,25 @@ class Macd {
     archive("both", both_);
     archive("signal", signal_);
   }
+
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(both_);
+    visit(signal_);
+  }
+  struct Across {
+    explicit Across(const Macd& like) noexcept : both(like.both_, 0), smooth(like.signal_, both.end()) {}
+    std::array<Lanes, 3> operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
+      const Lanes macd = both(at, close, 0) - both(at, close, 1);
+      const Lanes signal = smooth(at, macd);
+      return {macd, signal, macd - signal};
+    }
+    std::size_t end() const noexcept { return smooth.end(); }
+
+    LevelColumns<2> both;
+    LevelColumns<1> smooth;
+  };
 
  private:
   void by_row(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t i) noexcept {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -44,6 +45,19 @@ class Rma {
   void state(Archive& archive) {
     archive("average", average_);
   }
+
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(average_);
+  }
+  struct Across {
+    explicit Across(const Rma& like) noexcept : average(like.average_, 0) {}
+    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept { return average(at, close); }
+    std::size_t end() const noexcept { return average.end(); }
+
+    LevelColumns<1> average;
+  };
 
  private:
   LevelAverage average_;

@@ -5,6 +5,7 @@
 
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
@@ -73,10 +74,33 @@ class Rsi {
     archive("moves", moves_);
   }
 
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(moves_);
+    visit(previous_);
+  }
+  struct Across {
+    explicit Across(const Rsi& like) noexcept : moves(like.moves_, 0), previous(moves.end()) {}
+    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
+      const Lanes change = close - previous.exchange(at, close);
+      const Lanes gains = moves(at, larger(change, Lanes{}), 0);
+      return share(gains, moves(at, larger(-change, Lanes{}), 1));
+    }
+    std::size_t end() const noexcept { return previous.end(); }
+
+    RecurrenceColumns<2> moves;
+    NumberColumn previous;
+  };
+
  private:
   static double share(double gain, double loss) noexcept {
     const double all = gain + loss;
     return all > 0.0 ? 100.0 * (gain / all) : 0.0;
+  }
+  static Lanes share(const Lanes& gain, const Lanes& loss) noexcept {
+    const Lanes all = gain + loss;
+    return either(all > Lanes{}, 100.0 * (gain / all), Lanes{});
   }
 
   Recurrences<2> moves_;  // gains and losses

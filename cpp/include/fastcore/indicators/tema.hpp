@@ -6,6 +6,7 @@
 #include "fastcore/spec.hpp"
 #include "fastcore/window/cascade.hpp"
 #include "fastcore/window/chunk.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/level_average.hpp"
 
 namespace fastcore {
@@ -62,6 +63,28 @@ class Tema {
     archive("second", second_);
     archive("third", third_);
   }
+
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(first_);
+    visit(second_);
+    visit(third_);
+  }
+  struct Across {
+    explicit Across(const Tema& like) noexcept
+        : first(like.first_, 0), second(like.second_, first.end()), third(like.third_, second.end()) {}
+    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
+      const Lanes once = first(at, close);
+      const Lanes twice = second(at, once);
+      return join(once, twice, third(at, twice));
+    }
+    std::size_t end() const noexcept { return third.end(); }
+
+    LevelColumns<1> first;
+    LevelColumns<1> second;
+    LevelColumns<1> third;
+  };
 
  private:
   /// Of a constant exactly the constant: the difference is 0 before it is tripled.

@@ -8,6 +8,7 @@
 #include "fastcore/indicators/roc.hpp"
 #include "fastcore/indicators/sma.hpp"
 #include "fastcore/indicators/wma.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -70,10 +71,43 @@ class Trix {
     archive("before", before_);
   }
 
+  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
+  template <class Visit>
+  void columns(const Visit& visit) {
+    visit(first_);
+    visit(second_);
+    visit(third_);
+    visit(before_);
+  }
+  struct Across {
+    explicit Across(const Trix& like) noexcept
+        : first(like.first_, 0),
+          second(like.second_, first.end()),
+          third(like.third_, second.end()),
+          before(third.end()),
+          bare(like.bare_) {}
+    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
+      const Lanes smooth = third(at, second(at, first(at, close)));
+      const Lanes now = bare ? close : smooth;
+      return change(before.exchange(at, now), now);
+    }
+    std::size_t end() const noexcept { return before.end(); }
+
+    RecurrenceColumns<1> first;
+    RecurrenceColumns<1> second;
+    RecurrenceColumns<1> third;
+    NumberColumn before;
+    bool bare;
+  };
+
  private:
   static double change(double before, double now) noexcept {
     const double percent = 100.0 * ((now - before) / before);
     return before != 0.0 ? percent : 0.0;
+  }
+  static Lanes change(const Lanes& before, const Lanes& now) noexcept {
+    const Lanes percent = 100.0 * ((now - before) / before);
+    return either(before != Lanes{}, percent, Lanes{});
   }
 
   Recurrence first_;

@@ -160,6 +160,9 @@ class LevelAverages {
   }
 
  private:
+  template <std::size_t>
+  friend class LevelColumns;
+
   // Rows after the seed until four outputs and three inputs are there.
   static constexpr int settled_rows = 4;
 

@@ -118,6 +118,9 @@ class Recurrences {
   }
 
  private:
+  template <std::size_t>
+  friend class RecurrenceColumns;
+
   // Rows after the seed until four outputs and three inputs are there.
   static constexpr int settled_rows = 4;
 

@@ -80,6 +80,15 @@ class SharedWindow {
   Window<Aggregate> window_;
 };
 
+template <class T>
+class Reader;
+/// Whether T is nothing but a formula, and can be asked for four symbols at once.
+template <class T>
+struct IsLaneFormula : std::false_type {};
+template <class T>
+struct IsLaneFormula<Reader<T>>
+    : std::is_invocable<const T&, const typename T::Aggregate::template Summary<Lanes>&, const Lanes&> {};
+
 /// A formula T that reads a shared window: inputs are the value and the numbers of the summary.
 template <class T>
 class Reader {
@@ -102,6 +111,11 @@ class Reader {
   template <class... Numbers>
   auto operator()(double x, Numbers... summary) noexcept -> decltype(std::declval<T&>()(Summary{summary...}, x)) {
     return formula_(Summary{summary...}, x);
+  }
+  /// The same for four symbols at once, which have their parameters in common.
+  template <class... Numbers>
+  auto lanes(const Lanes& x, const Numbers&... summary) const noexcept {
+    return formula_(typename T::Aggregate::template Summary<Lanes>{summary...}, x);
   }
 
   template <class Archive>
