@@ -15,7 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fastcore._row_writer import RowWriter
 from fastcore.cli import main
+from fastcore.feeds import TickBatch
 from fastcore.feeds.files import read_ticks
 from fastcore.scale import _backfill_local as local
 from fastcore.scale import backfill
@@ -154,6 +156,56 @@ def test_a_step_that_died_between_rows_and_state_is_done_again(files: list[Path]
         assert job.done(0) == 1
     assert backfill(files, PLAN, out, workers=1).resumed == 1
     equal(rows_of(out), expected)
+
+
+def test_rows_of_batches_of_any_size_are_all_of_them(tmp_path: Path) -> None:
+    """The memory of a batch is used again for the next, and written before that."""
+    random = np.random.default_rng(1)
+    sizes = [5000, 3, 4096, 9000, 1]
+    ticks = np.zeros(sum(sizes), fc.TICK)
+    ticks["ts"] = T0 + np.arange(len(ticks))
+    ticks["price"] = 100 + random.random(len(ticks))
+    engine, whole = fc.Engine(PLAN), fc.Engine(PLAN)
+    expected, outcomes = whole.on_ticks(ticks, symbols=["A"], rows="all", outcomes=True)
+    room = np.empty((max(sizes), len(engine.columns)))
+    writer = RowWriter(tmp_path / "rows.parquet", [], list(engine.columns))
+    for at, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
+        batch = TickBatch(ticks[at : at + size], ["A"])
+        rows, buckets = engine._ticks_into(room, batch.ticks, batch.symbols)
+        assert np.shares_memory(rows, room)
+        np.testing.assert_array_equal(buckets, outcomes[at : at + size])
+        writer.rows(batch, rows, buckets)
+    writer.finish()
+    table = pq.read_table(tmp_path / "rows.parquet")
+    for place, name in enumerate(engine.columns):
+        assert table[name].to_numpy().tobytes() == expected[:, place].tobytes()
+    for wrong in (room[:8], room[:, :-1], room.T, room.astype("f4"), np.asfortranarray(room)):
+        with pytest.raises(fc.InputError, match="rows are written to"):
+            engine._ticks_into(wrong, ticks[:9], ["A"])
+    room.flags.writeable = False
+    with pytest.raises(fc.InputError, match="rows are written to"):
+        engine._ticks_into(room, ticks[:9], ["A"])
+    assert dict(engine.ledger) == dict(whole.ledger)
+
+
+def test_no_worker_is_left_when_the_job_is_refused(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[local.WorkerProcess] = []
+
+    class Known(local.WorkerProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(local, "WorkerProcess", Known)
+    with pytest.raises(fc.FileFeedError, match="no such file"):
+        backfill([*files, tmp_path / "none.parquet"], PLAN, tmp_path / "out", workers=3)
+    assert len(made) == 3
+    backfill(files[:1], PLAN, tmp_path / "out", workers=3)
+    backfill(files[:1], PLAN, tmp_path / "out", workers=3)  # nothing is left to do
+    assert len(made) > 4
+    assert all(worker._process.returncode is not None for worker in made)
 
 
 def test_workers_killed_in_the_middle_are_replaced(

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastcore.errors import FastcoreError, FileFeedError, MissingExtraError
 from fastcore.feeds import TickBatch, rebatch
+from fastcore.feeds import _convert as convert_module
 from fastcore.feeds import _csv as csv_module
 from fastcore.feeds._times import Clock, text_time
 from fastcore.feeds.demo import BAD_EVERY, LATE_NS, bad_ticks, demo_market
@@ -544,6 +545,36 @@ def test_parquet_fields_nulls_and_types(tmp_path: Path) -> None:
     assert named(batches) == ["x:A", "y:A", "x:B", "?"]
     assert ticks["side"].tolist() == [1, -1, 0, 1]
     assert ticks["id"].tolist() == [5, 6, 0, 8]
+
+
+@pytest.mark.parametrize("few", [1 << 16, 0])
+def test_names_are_the_same_however_the_file_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """As text, numbered, or numbered anew in each group of rows; pairs with a market counted or sorted."""
+    monkeypatch.setattr(convert_module, "_FEW", few)
+    rows = 100_000
+    place = np.random.default_rng(5).integers(0, 60, (2, rows))
+    names = [None if n == 7 else "" if n == 8 else f" S{n % 50}" for n in place[0].tolist()]
+    markets = [f"M{n % 3}" for n in place[1].tolist()]
+    sides = pa.array(["buy", "sell"]).take(pa.array(place[1] % 2))
+    base = {"ts": pa.array(T0_MS + np.arange(rows)), "price": pa.array(np.ones(rows))}
+    texts = (pa.array(names), pa.array(names, pa.large_string()), pa.array(names).dictionary_encode())
+    stored = [(text, size) for text in texts for size in (rows, 20_000, 500)]
+    stored.append((pa.array(names), 0))  # without a dictionary
+    for extra in ({}, {"market": pa.array(markets), "side": sides}):
+        pairs = zip(markets, [(name or "").strip() for name in names], strict=True)
+        expected = [f"{m}:{name}" if extra and name else name or "?" for m, name in pairs]
+        for symbol, size in stored:
+            table = pa.table({**base, "symbol": symbol, **extra})
+            pq.write_table(
+                table, tmp_path / "n.parquet", row_group_size=size or rows, use_dictionary=size > 0
+            )
+            batches = list(read_ticks(tmp_path / "n.parquet"))
+            # Groups of few rows are read together, unless the file itself says that their numbers differ.
+            assert len(batches) < 11 or pa.types.is_dictionary(symbol.type)
+            assert named(batches) == expected
+            assert not extra or joined(batches)["side"].tolist() == (1 - 2 * (place[1] % 2)).tolist()
 
 
 def test_parquet_equals_csv_and_knows_its_rows(tmp_path: Path) -> None:

@@ -97,7 +97,21 @@ std::size_t run_batch(EngineHandle& handle, const Batch& batch) {
   return accepted;
 }
 
-py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& names, bool all_rows, bool outcomes) {
+/// Where the row after each tick goes: nowhere for False, a fresh array for True, or the first rows of one that
+/// is given, whose memory is used again: a fresh one of some MB is new memory of the system's at each batch.
+py::array_t<double> rows_for(const py::object& asked, py::ssize_t count, py::ssize_t width) {
+  if (asked.is(py::bool_(true))) return py::array_t<double>(std::vector<py::ssize_t>{count, width});
+  if (asked.is(py::bool_(false))) return py::array_t<double>(std::vector<py::ssize_t>{0, width});
+  if (!py::isinstance<py::array_t<double, py::array::c_style>>(asked))
+    throw InputError("on_ticks: rows are written to a contiguous array of float64");
+  const auto whole = py::reinterpret_borrow<py::array_t<double>>(asked);
+  if (whole.ndim() != 2 || whole.shape(0) < count || whole.shape(1) != width || !whole.writeable())
+    throw InputError("on_ticks: rows are written to an array that has room for them");
+  return py::reinterpret_borrow<py::array_t<double>>(whole[py::slice(0, count, 1)]);
+}
+
+py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& names, const py::object& into,
+                    bool outcomes) {
   Engine& engine = self.engine();
   if (ticks.ndim() != 1 || ticks.itemsize() != static_cast<py::ssize_t>(sizeof(Tick)) ||
       (ticks.flags() & py::array::c_style) == 0) {
@@ -108,7 +122,8 @@ py::object on_ticks(PyEngine& self, const py::array& ticks, const py::object& na
   check_first(engine, names, first, count);
   const std::vector<Symbol*> table = table_of(engine, names, first, count);
   const auto width = static_cast<py::ssize_t>(engine.plan().columns().size());
-  py::array_t<double> rows(std::vector<py::ssize_t>{all_rows ? ticks.shape(0) : 0, width});
+  const bool all_rows = !into.is(py::bool_(false));
+  py::array_t<double> rows = rows_for(into, ticks.shape(0), width);
   py::array_t<std::uint8_t> buckets(outcomes ? ticks.shape(0) : 0);
   double* const row = all_rows ? rows.mutable_data() : nullptr;
   std::uint8_t* const bucket = outcomes ? buckets.mutable_data() : nullptr;

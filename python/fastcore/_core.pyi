@@ -338,7 +338,7 @@ class Engine:
     def ledger(self) -> dict[str, int]:
         """Ticks received by all symbols, and how many ended in each bucket."""
     def _on_ticks(
-        self, ticks: npt.NDArray[np.void], symbols: list[str] | None, rows: bool, outcomes: bool, /
+        self, ticks: npt.NDArray[np.void], symbols: list[str] | None, rows: bool | _Row, outcomes: bool, /
     ) -> Any: ...
     def _on_bars(
         self, span: str, ts: int, symbols: list[str] | None, columns: Sequence[npt.ArrayLike], /

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from fastcore import _core
 from fastcore._checks import FLAG, MAPPING, TEXT, arguments, optional
@@ -159,6 +160,14 @@ class Engine(EngineStates):
         check_unit(array)
         names = None if symbols is None else names_of("on_ticks", symbols)
         return self._on_ticks(np.ascontiguousarray(array), names, rows == "all", outcomes)
+
+    def _ticks_into(
+        self, rows: npt.NDArray[np.float64], ticks: np.ndarray[Any, np.dtype[np.void]], symbols: Sequence[str]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """`on_ticks` with rows and outcomes, whose rows are written to an array that has room for them."""
+        check_unit(ticks)
+        both = self._on_ticks(np.ascontiguousarray(ticks), names_of("on_ticks", symbols), rows, True)
+        return both[0], both[1]
 
     @arguments("run", columns=optional(MAPPING))
     def run(

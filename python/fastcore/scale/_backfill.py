@@ -21,6 +21,7 @@ from fastcore.engine import Engine
 from fastcore.errors import InputError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
+from fastcore.scale._backfill_local import Crew, run_on_processes
 from fastcore.scale._partitions import Job, open_job
 from fastcore.scale._steps import Done, run_step
 
@@ -115,10 +116,11 @@ def backfill(
     check("backfill", "files", paths, MANY)
     for path in paths:
         check("backfill", "each of files", path, PATH)
-    with open_job([Path(file) for file in paths], empty, Path(out), dict(columns or {}), count) as job:
+    crew = _crew(executor, count, len(paths))
+    with crew, open_job([Path(file) for file in paths], empty, Path(out), dict(columns or {}), count) as job:
         done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
         resumed = sum(job.done(p) for p in range(len(job.chains)))
-        for step in _steps(executor, job, count):
+        for step in _steps(executor, job, count, crew):
             done += step.size
             if progress is not None:
                 progress(done, job.size)
@@ -127,7 +129,12 @@ def backfill(
         )
 
 
-def _steps(executor: Executor, job: Job, workers: int) -> Iterator[Done]:
+def _crew(executor: Executor, workers: int, files: int) -> Crew:
+    """The processes of this machine that are likely to be needed, which may be none."""
+    return Crew(min(workers, files) if executor == "local" and workers > 1 else 0)
+
+
+def _steps(executor: Executor, job: Job, workers: int, crew: Crew) -> Iterator[Done]:
     """Do what is left to do; each step as it is done."""
     left = [p for p in range(len(job.chains)) if job.done(p) < len(job.chains[p].files)]
     if not left:
@@ -142,9 +149,7 @@ def _steps(executor: Executor, job: Job, workers: int) -> Iterator[Done]:
         return run_on_dask(job, left, workers)
     if workers == 1:
         return _here(job, left)
-    from fastcore.scale._backfill_local import run_on_processes
-
-    return run_on_processes(job, left, workers)
+    return run_on_processes(job, left, workers, crew)
 
 
 def _here(job: Job, left: Sequence[int]) -> Iterator[Done]:

@@ -5,18 +5,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
+from typing import Self
 
 from fastcore.errors import BackfillError, ShardLostError
 from fastcore.scale._partitions import Job
 from fastcore.scale._places import WorkerProcess
 from fastcore.scale._steps import Done
 
-__all__ = ["run_on_processes"]
+__all__ = ["Crew", "run_on_processes"]
 
 _TRIES = 3
 
 
-def run_on_processes(job: Job, left: Sequence[int], workers: int) -> Iterator[Done]:
+class Crew:
+    """Workers that come up while the job is still being cut: each takes 0.25 s, most of it imports.
+
+    Parameters
+    ----------
+    count : int
+        How many will be asked for at once, as far as is known.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._idle = [WorkerProcess() for _ in range(count)]
+
+    def worker(self) -> WorkerProcess:
+        """One of them, or where none is left, another. It is the caller's to close."""
+        return self._idle.pop() if self._idle else WorkerProcess()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End those that nobody asked for."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def run_on_processes(job: Job, left: Sequence[int], workers: int, crew: Crew) -> Iterator[Done]:
     """Do all steps; one whose worker dies is done again by another."""
     # The largest first: what is left at the end is then small.
     waiting = sorted(left, key=lambda p: sum(job.sizes[p]))
@@ -29,7 +55,7 @@ def run_on_processes(job: Job, left: Sequence[int], workers: int) -> Iterator[Do
 
     try:
         for _ in range(min(workers, len(left))):
-            give(WorkerProcess(), waiting.pop())
+            give(crew.worker(), waiting.pop())
         while busy:
             ready = wait([worker.connection for worker in busy])
             for worker in [one for one in busy if one.connection in ready]:
@@ -43,7 +69,7 @@ def run_on_processes(job: Job, left: Sequence[int], workers: int) -> Iterator[Do
                         raise BackfillError(
                             f"partition {partition} has killed {_TRIES} workers, the last: {error}"
                         ) from error
-                    give(WorkerProcess(), partition)
+                    give(crew.worker(), partition)
                     continue
                 except BaseException:
                     worker.close()

@@ -176,13 +176,17 @@ def _symbols(file: Path, columns: dict[str, str]) -> set[str]:
 
 def _distinct(file: Path, column: str) -> set[str]:
     """The texts of one column of a Parquet file, read alone; "?" for what has none, as feeds name it."""
+    arrow = require("pyarrow", "frames", "reading Parquet")
     parquet = require("pyarrow.parquet", "frames", "reading Parquet")
     compute = require("pyarrow.compute", "frames", "reading Parquet")
     found: set[str] = set()
-    with parquet.ParquetFile(file) as source:
+    # By the file's own numbers: making text of each row takes four times as long.
+    with parquet.ParquetFile(file, read_dictionary=[column]) as source:
         for batch in source.iter_batches(columns=[column], batch_size=1 << 20):
-            texts = compute.unique(batch.column(0)).cast("string").to_pylist()
-            found.update("?" if text is None else text for text in texts)
+            names = compute.unique(batch.column(0))
+            if isinstance(names, arrow.DictionaryArray):
+                names = names.dictionary_decode()
+            found.update("?" if text is None else text for text in names.cast("string").to_pylist())
     return found
 
 

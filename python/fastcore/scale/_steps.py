@@ -45,15 +45,15 @@ def _run_step(folder: Path, partition: int) -> Done:
     rows = folder / f"rows-{partition:04d}-{step:04d}.parquet"
     share = _Share(chain)
     writer = RowWriter(rows, [source], list(engine.columns))
+    outputs = np.empty((0, len(engine.columns)))  # one for all batches
     try:
         with TickFile(source, columns=job.columns) as file:
             for whole in file:
                 batch = share.of(whole)
                 if len(batch):
-                    outputs, outcomes = engine.on_ticks(
-                        batch.ticks, symbols=batch.symbols, rows="all", outcomes=True
-                    )
-                    writer.rows(batch, outputs, outcomes)
+                    if len(outputs) < len(batch):
+                        outputs = np.empty((len(batch), len(engine.columns)))
+                    writer.rows(batch, *engine._ticks_into(outputs, batch.ticks, batch.symbols))
         writer.finish()
     except BaseException:
         writer.close()
