@@ -37,7 +37,7 @@ class TickBatch:
     ticks : ndarray of TICK, shape (n,)
         Times in ns UTC; ``ticks["symbol"]`` indexes `symbols`.
     symbols : list of str
-        The names known so far. Within one feed a name keeps its index; later batches may know more.
+        The names that `ticks` index: of this batch alone, or a table that grows, which costs less.
 
     Examples
     --------

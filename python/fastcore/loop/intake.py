@@ -13,6 +13,7 @@ import numpy as np
 from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickArray, TickBatch
+from fastcore.loop.joining import joined
 from fastcore.perf import Histogram
 
 __all__ = ["Intake", "conflated"]
@@ -163,19 +164,8 @@ class Intake:
         if not self._waiting:
             return None
         first = self._waiting.popleft()
-        parts = [first]
-        size = len(first)
-        if isinstance(first, TickBatch):
-            while (
-                self._waiting
-                and isinstance(self._waiting[0], TickBatch)
-                and size + len(self._waiting[0]) <= most
-            ):
-                parts.append(self._waiting.popleft())
-                size += len(parts[-1])
-            if size > most:  # one large batch: the rest keeps its place
-                self._waiting.appendleft(TickBatch(first.ticks[most:], first.symbols))
-                parts, size = [TickBatch(first.ticks[:most], first.symbols)], most
+        taken = self._taken(first, most) if isinstance(first, TickBatch) else first
+        size = len(taken)
         came, gone = self._came, self.gone
         while came[0][0] <= gone:
             came.popleft()
@@ -183,7 +173,19 @@ class Intake:
         self.waits.record(time.perf_counter_ns() - self.since)
         self._pending -= size
         self._room.set()
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return taken
+
+    def _taken(self, first: TickBatch, most: int) -> TickBatch:
+        """The ticks from the first batch on, about `most` of them, as one batch."""
+        if len(first) > most:  # the rest keeps its place
+            self._waiting.appendleft(first.since(most))
+            return TickBatch(first.ticks[:most], first.symbols)
+        parts, size = [first], len(first)
+        while self._waiting and isinstance(then := self._waiting[0], TickBatch) and size + len(then) <= most:
+            parts.append(then)
+            self._waiting.popleft()
+            size += len(then)
+        return joined(parts)
 
     def _drop(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
         """Make room for the batch among what waits, oldest first, and at last at its own head."""
@@ -204,7 +206,7 @@ class Intake:
     def _conflate(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
         """Thin out all that waits together with the batch; the last part of it is handed back."""
         runs: list[TickBatch | BarBatch] = []
-        group: list[TickBatch | BarBatch] = []
+        group: list[TickBatch] = []
         for part in (*self._waiting, batch):
             if isinstance(part, TickBatch):
                 group.append(part)
@@ -231,10 +233,6 @@ class Intake:
         return last
 
 
-def _joined(parts: list[Any]) -> TickBatch:
-    return TickBatch(np.concatenate([part.ticks for part in parts]), parts[-1].symbols)
-
-
-def _thinned(parts: list[Any]) -> TickBatch:
-    joined = _joined(parts)
-    return TickBatch(conflated(joined.ticks), joined.symbols)
+def _thinned(parts: list[TickBatch]) -> TickBatch:
+    whole = joined(parts)
+    return TickBatch(conflated(whole.ticks), whole.symbols)

@@ -56,6 +56,9 @@ class Passage:
 
     async def ticks(self, batch: TickBatch) -> None:
         """Take ticks; timers and bars cut them where something is to be seen before the next."""
+        batch = self._named(batch)
+        if not len(batch):
+            return
         moments = set(self.timers.cuts(batch.ticks)) if len(self.timers) else set()
         cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
         for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
@@ -63,6 +66,18 @@ class Passage:
                 self._fire(int(batch.ticks["ts"][start]))
             if end > start:
                 await self._run(batch.ticks[start:end], batch.symbols)
+
+    def _named(self, batch: TickBatch) -> TickBatch:
+        """The batch without ticks of no symbol: where such a one is first, the engine would refuse all."""
+        bad = batch.ticks["symbol"] >= len(batch.symbols)
+        if not bad.any():
+            return batch
+        count = int(bad.sum())
+        self.refused += count
+        self._quiet.warn(
+            "%d ticks have the number of no symbol: there are %d names", count, len(batch.symbols)
+        )
+        return TickBatch(batch.ticks[~bad], batch.symbols)
 
     async def _run(self, ticks: Any, symbols: list[str]) -> None:
         """One native call, and what follows from it."""
