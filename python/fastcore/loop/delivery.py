@@ -141,10 +141,10 @@ class Delivery:
         fields = (ticks[field].tolist() for field in ("ts", "price", "size"))
         return list(map(self._row._make, zip(names, *fields, taken.rows[start:end].tolist(), strict=True)))
 
-    async def _queue(self, kind: str, event: Rows | BarEvent | Signal, but: Outlet | None = None) -> None:
+    async def _queue(self, kind: str, event: Rows | BarEvent | Signal, sender: Outlet | None = None) -> None:
         for queue, wants in self._queues:
-            if kind in wants and queue is not but:
-                await queue.put(event)
+            if kind in wants and queue is not sender:
+                await queue.put(event, sender)
 
     async def _spread(self, said: list[Signal], speaker: Strategy | None = None) -> None:
         """Signals to sinks and other strategies, and what these answer, for a bounded number of rounds."""

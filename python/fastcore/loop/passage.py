@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import Rows
+from fastcore.loop.failures import is_ending
 from fastcore.loop.timers import Timers
 from fastcore.perf import Histogram
 
@@ -63,7 +66,7 @@ class Passage:
         cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
         for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
             if start in moments:
-                self._fire(int(batch.ticks["ts"][start]))
+                await self._fire(int(batch.ticks["ts"][start]))
             if end > start:
                 await self._run(batch.ticks[start:end], batch.symbols)
 
@@ -111,7 +114,7 @@ class Passage:
     async def bars(self, batch: BarBatch) -> None:
         """Take bars that were made outside."""
         for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
-            self._fire(bar[0])
+            await self._fire(bar[0])
             try:
                 symbol = self.engine.symbol(name)
                 symbol.on_bar(batch.span, *bar[:6])
@@ -123,10 +126,14 @@ class Passage:
                 for event in self.closed.outside(name, batch.span, bar):
                     await self._delivery.bar(event)
 
-    def _fire(self, ts: int) -> None:
+    async def _fire(self, ts: int) -> None:
         for moment, call in self.timers.fire(ts):
             try:
-                call(moment)
-            except Exception as error:
+                done = call(moment)
+                if inspect.isawaitable(done):
+                    await done
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_ending():
+                    raise
                 self.timer_failures += 1
                 self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)

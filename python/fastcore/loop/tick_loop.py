@@ -18,6 +18,7 @@ from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import Signal
+from fastcore.loop.failures import is_ending
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
@@ -124,10 +125,13 @@ class TickLoop:
             raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
         if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
             raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
-        if save_every < 0 or (save_every and save is None):
+        if not save_every >= 0 or (save_every and save is None):
             raise ConfigError(
                 f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}"
             )
+        for name, seconds in (("drain_seconds", drain_seconds), ("stall_seconds", stall_seconds)):
+            if not seconds >= 0:
+                raise ConfigError(f"TickLoop: {name} must be 0 or more seconds, not {seconds!r}")
         self.columns: list[str] = list(engine.columns)
         self.intakes = intakes(feeds)
         self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
@@ -254,12 +258,13 @@ class TickLoop:
         """Call with the moment, in ns UTC, at every multiple of a span of event time, such as ``"1m"``.
 
         It is called before the first tick at or after the moment: what the engine shows then is what was
-        known at that moment. Where ticks jump over several moments it is called once, for the last.
+        known at that moment. Where ticks jump over several moments it is called once, for the last. What
+        it returns is awaited if it can be: the engine stands until then.
         """
         self._passage.timers.every(span, call)
 
     def at(self, ts: int, call: Callable[[int], Any]) -> None:
-        """Call once, before the first tick at or after `ts`, ns UTC."""
+        """Call once, before the first tick at or after `ts`, ns UTC; as `every` does."""
         self._passage.timers.at(ts, call)
 
     def stats(self) -> dict[str, Any]:
@@ -375,10 +380,10 @@ class TickLoop:
                     if not isinstance(batch, (TickBatch, BarBatch)):
                         raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
                     await intake.put(batch)
-        except asyncio.CancelledError:
-            error = "stopped"
-            raise
-        except Exception as failure:
+        except (Exception, asyncio.CancelledError) as failure:
+            if isinstance(failure, asyncio.CancelledError) and is_ending():
+                error = "stopped"
+                raise
             error = f"{type(failure).__name__}: {failure}"
             log.error("feed %s ended: %s", intake.name, error)
         finally:
