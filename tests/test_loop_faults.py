@@ -233,3 +233,119 @@ def test_impossible_options_are_refused_before_the_start(make: Any, said: str) -
     """By name, value and range."""
     with pytest.raises(ConfigError, match=said):
         make()
+
+
+class Told(MemorySink):
+    """A sink that remembers what was done with it, and may not open."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.done: list[str] = []
+        self.fails = fails
+
+    async def open(self, columns: Any) -> None:
+        self.done.append("open")
+        if self.fails:
+            raise OSError("cannot be opened")
+
+    async def close(self) -> None:
+        self.done.append("close")
+
+
+class Closing:
+    """A feed that counts how often it was closed, and may raise then; `then` is called in its midst."""
+
+    def __init__(self, fails: bool = False, then: Any = lambda: None) -> None:
+        self.closed = 0
+        self.fails, self.then = fails, then
+
+    async def __aiter__(self) -> AsyncIterator[TickBatch]:
+        for place, batch in enumerate(cut(stream(100), [10])):
+            if place == 5:
+                self.then()
+            yield batch
+            await asyncio.sleep(0.001)
+
+    async def aclose(self) -> None:
+        self.closed += 1
+        if self.fails:
+            raise OSError(f"cannot be closed {self.closed}")
+
+
+def test_sinks_that_were_opened_are_closed_where_another_cannot_be() -> None:
+    """And nothing was taken."""
+    sinks, feed = [Told(), Told(fails=True), Told()], Closing()
+    loop = TickLoop(fc.Engine(PLAN), feed, sinks=sinks)
+    with pytest.raises(OSError, match="cannot be opened"):
+        run(loop.run())
+    assert [sink.done for sink in sinks] == [["open", "close"], ["open"], []]
+    assert feed.closed == 1
+    assert loop.stats()["engine"]["received"] == 0
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_save_that_fails_is_tried_again(comes_back: bool, tmp_path: Path) -> None:
+    """It is counted, the loop goes on; only the last one is raised, when everything is closed."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    engine, sink = fc.Engine(PLAN), Told()
+    loop: fc.TickLoop
+
+    async def feed() -> AsyncIterator[TickBatch]:
+        for place, batch in enumerate(cut(stream(100), [10])):
+            yield batch
+            if place == 4:
+                shutil.rmtree(folder)
+                while not loop.stats()["loop"]["save_failures"]:
+                    await asyncio.sleep(0.001)
+                    yield batch
+                if comes_back:
+                    folder.mkdir()
+
+    closing = Closing()
+    loop = TickLoop(engine, [feed(), closing], sinks=[sink], save=folder / "engine", save_every=1e-9)
+    if comes_back:
+        ran(loop)
+        assert fc.Engine.load(folder / "engine").ledger == engine.ledger
+    else:
+        with pytest.raises(FileNotFoundError, match=r"Engine\.save"):
+            ran(loop)
+    assert loop.stats()["engine"]["received"] >= 200
+    assert loop.stats()["loop"]["save_failures"] > 0
+    assert sink.done == ["open", "close"]
+    assert closing.closed == 1
+
+
+def test_every_feed_is_closed_and_all_errors_are_told() -> None:
+    """One alone as it is, several as a group."""
+    feeds = [Closing(fails=True), Closing(), Closing(fails=True)]
+    with pytest.raises(ExceptionGroup) as caught:
+        run(TickLoop(fc.Engine(PLAN), feeds).run())
+    assert [str(error) for error in caught.value.exceptions] == ["cannot be closed 1"] * 2
+    assert [feed.closed for feed in feeds] == [1, 1, 1]
+    with pytest.raises(OSError, match="cannot be closed 2"):
+        run(TickLoop(fc.Engine(PLAN), feeds[:1]).run())
+
+
+def test_a_second_cancellation_leaves_nothing_open() -> None:
+    """While the loop drains, too: sinks and feeds are closed, and nothing waits any longer."""
+
+    async def hangs(event: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> tuple[list[str], int]:
+        sink, feed = Told(), Closing()
+        sink.write = hangs  # type: ignore[method-assign]
+        loop = TickLoop(fc.Engine(PLAN), feed, sinks=[sink], strategies=[hangs], drain_seconds=1000)
+        task = asyncio.create_task(loop.run())
+        while not loop.strategies[0].calls:
+            await asyncio.sleep(0)
+        for _ in range(2):
+            task.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 30)
+        return sink.done, feed.closed
+
+    assert run(main()) == (["open", "close"], 1)

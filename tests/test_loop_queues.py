@@ -18,7 +18,7 @@ from fastcore.loop.intake import conflated
 from fastcore.sinks import CallbackSink, MemorySink
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, together, whole
+from loops import NAMES, PLAN, TickLoop, balanced, cut, ran, same, stream, together, whole
 from samples import MINUTE, T0
 
 shapes = st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=60)
@@ -124,6 +124,48 @@ def test_a_feed_tells_how_old_its_ticks_are() -> None:
         stats = ran(loop)
         assert 0 <= stats["feeds"]["feed"]["lag"] - age / 1e9 < 600
         assert stats["engine"]["accepted"] == 3
+
+
+@pytest.mark.parametrize("when_full", ["drop_oldest", "conflate"])
+def test_an_intake_that_is_not_taken_from_remembers_no_more_than_waits(when_full: Any) -> None:
+    """However much comes while the engine is held."""
+    intake = Intake([], when_full=when_full, capacity=10)
+
+    async def flood() -> None:
+        for batch in cut(shaped([(0, True)] * 2000), [1]):
+            await intake.put(batch)
+
+    asyncio.run(flood())
+    assert len(intake._came) <= len(intake._waiting) + 1 <= 11
+    assert intake.counts()["pending"] <= 10
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
+def test_a_stop_loses_nothing_that_has_come(when_full: Any) -> None:
+    """Also what a feed was about to hand over: the sum holds at every moment, and nothing waits at last."""
+
+    async def write(rows: Rows) -> None:
+        await asyncio.sleep(0.001)
+        balanced(loop.stats())
+
+    intake = Intake(MemoryFeed(cut(stream(50_000), [100])), capacity=250, when_full=when_full, name="feed")
+    sink = Outlet(CallbackSink(write), capacity=100)
+    loop = TickLoop(fc.Engine(PLAN), intake, sinks=[sink], batch=100)
+    loop.every("30s", lambda ts: balanced(loop.stats()))
+
+    async def main() -> None:
+        async with loop:
+            while intake.counts()["received"] < 1000:
+                await asyncio.sleep(0.001)
+
+    run(asyncio.wait_for(main(), 60))
+    stats = loop.stats()
+    balanced(stats)
+    feed = stats["feeds"]["feed"]
+    assert feed["pending"] == stats["loop"]["under_way"] == 0
+    assert stats["timers"]["failures"] == stats["sinks"]["CallbackSink"]["failures"] == 0
+    assert stats["timers"]["fired"] > 10
+    assert stats["engine"]["received"] == feed["received"] - feed["dropped"] - feed["conflated"] < 50_000
 
 
 @pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])

@@ -102,19 +102,25 @@ class Delivery:
 
     async def drain(self, seconds: float) -> None:
         """Let out what waits, async strategies first: what they say goes to the sinks."""
+        hurried: asyncio.CancelledError | None = None
         for group in (self._beside, self._outlets):
             for queue in group:
                 queue.end()
             tasks = [self._writers[queue] for queue in group]
             if not tasks:
                 continue
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
+            try:
+                await asyncio.wait(tasks, timeout=seconds)
+            except asyncio.CancelledError as error:
+                hurried, seconds = error, 0.0
+            for task in [task for task in tasks if not task.done()]:
                 log.error(
                     "%s did not finish within %g s; what waits for it is lost", task.get_name(), seconds
                 )
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if hurried is not None:
+            raise hurried
 
     def _call_rows(self, taken: Rows, start: int, end: int, said: list[Signal]) -> None:
         """A piece to each strategy, then the next: what is young is little, and the collector rests."""

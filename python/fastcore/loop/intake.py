@@ -120,7 +120,7 @@ class Intake:
             "received": self._received,
             "dropped": self._dropped,
             "conflated": self._conflated,
-            "pending": self._pending,
+            "pending": self._pending + self._held,
             "high_water": self._high_water,
         }
 
@@ -140,15 +140,24 @@ class Intake:
                 # What was thinned a moment ago has little to give: looking again costs more than waiting.
                 batch = self._conflate(batch)
         size = self._held = len(batch)
-        while self._pending and self._pending + size > self.capacity:
-            self._room.clear()
-            await self._room.wait()
-        self._waiting.append(batch)
-        self._held = 0
-        self._pending += size
-        self._fresh += size
-        self._high_water = max(self._high_water, self._pending)
-        self._notify()
+        self._forget()
+        try:
+            while self._pending and self._pending + size > self.capacity:
+                self._room.clear()
+                await self._room.wait()
+        finally:  # also where the loop stops meanwhile: what has come goes all the way
+            self._waiting.append(batch)
+            self._held = 0
+            self._pending += size
+            self._fresh += size
+            self._high_water = max(self._high_water, self._pending)
+            self._notify()
+
+    def _forget(self) -> None:
+        """When those came that wait no more."""
+        came, gone = self._came, self.gone
+        while came and came[0][0] <= gone:
+            came.popleft()
 
     def end(self, error: str = "") -> None:
         """No more will come."""
@@ -166,10 +175,8 @@ class Intake:
         first = self._waiting.popleft()
         taken = self._taken(first, most) if isinstance(first, TickBatch) else first
         size = len(taken)
-        came, gone = self._came, self.gone
-        while came[0][0] <= gone:
-            came.popleft()
-        self.since = came[0][1]
+        self._forget()
+        self.since = self._came[0][1]
         self.waits.record(time.perf_counter_ns() - self.since)
         self._pending -= size
         self._room.set()

@@ -41,11 +41,13 @@ class Passage:
         Ticks and bars that the engine did not take for a fault of theirs.
     times : Histogram
         Of the native calls, in ns.
+    under_way : int
+        Ticks and bars that were taken from a feed and have not come to the engine.
     """
 
     def __init__(self, engine: Engine, spans: Sequence[str], delivery: Delivery) -> None:
         self.timers = Timers()
-        self.timer_failures = self.refused = 0
+        self.timer_failures = self.refused = self.under_way = 0
         self.times = Histogram()
         self._quiet = Quiet(log)
         self._delivery = delivery
@@ -62,6 +64,7 @@ class Passage:
         batch = self._named(batch)
         if not len(batch):
             return
+        self.under_way += len(batch)
         moments = set(self.timers.cuts(batch.ticks)) if len(self.timers) else set()
         cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
         for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
@@ -84,6 +87,7 @@ class Passage:
 
     async def _run(self, ticks: Any, symbols: list[str]) -> None:
         """One native call, and what follows from it."""
+        self.under_way -= len(ticks)
         if not self.needs_rows:
             self._feed(ticks, symbols, {})
             return
@@ -113,8 +117,10 @@ class Passage:
 
     async def bars(self, batch: BarBatch) -> None:
         """Take bars that were made outside."""
+        self.under_way += len(batch)
         for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
             await self._fire(bar[0])
+            self.under_way -= 1
             try:
                 symbol = self.engine.symbol(name)
                 symbol.on_bar(batch.span, *bar[:6])

@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
+from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
+from fastcore.loop.endings import Endings
 from fastcore.loop.events import Signal
 from fastcore.loop.failures import is_ending
 from fastcore.loop.garbage import Garbage
@@ -144,7 +146,8 @@ class TickLoop:
         self._asked, self._told = False, threading.Event()
         self._engine_stats: dict[str, Any] = engine.stats()
         self._response_times = Histogram()
-        self._batches = 0
+        self._batches = self._save_failures = 0
+        self._quiet = Quiet(log)
         self._arrived = asyncio.Event()
         self._change: tuple[Callable[[Engine], Engine], Sequence[str], asyncio.Future[Engine]] | None = None
         self._stopping = False
@@ -176,12 +179,14 @@ class TickLoop:
         Raises
         ------
         FastcoreError
-            If a sink cannot be opened: nothing was taken then. What happens later is counted, see `stats`.
+            If a sink cannot be opened: nothing was taken then, and those that were are closed. What happens
+            later is counted, see `stats`.
+        Exception
+            What the last save or a feed's ``aclose`` raises, when everything is closed; several as a group.
         """
         if self._task is None:
             self._task = asyncio.current_task()
-        for outlet in self.outlets:
-            await outlet.sink.open(self.columns)
+        await self._open()
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.garbage)
             if self._watches:
@@ -192,18 +197,46 @@ class TickLoop:
             self._delivery.start()
             try:
                 await self._work(readers)
-            finally:
-                await ended(readers)
-                if self._change is not None and not self._change[2].done():
-                    self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
-                self.engine.flush()
-                for event in self._passage.closed.rest():
-                    await self._delivery.bar(event)
-                await self._delivery.drain(self._drain_seconds)
-                self._make_safe(at_the_end=True)
-                for intake in self.intakes:
-                    if hasattr(intake.feed, "aclose"):
-                        await intake.feed.aclose()
+            except BaseException:
+                await self._end(readers)  # what fails there is in the log
+                raise
+            (await self._end(readers)).tell()
+
+    async def _open(self) -> None:
+        """Open all sinks, or none: what was opened before one that fails is closed again."""
+        opened: list[Outlet] = []
+        try:
+            for outlet in self.outlets:
+                await outlet.sink.open(self.columns)
+                opened.append(outlet)
+        except BaseException:
+            endings = Endings()
+            for outlet in opened:
+                await endings.do(f"closing the sink {outlet.name}", outlet.sink.close)
+            await self._close_feeds(endings)
+            raise
+
+    async def _end(self, readers: Sequence[asyncio.Task[None]]) -> Endings:
+        """Let out what waits, save, and close everything."""
+        endings = Endings()
+        await endings.do("stopping the feeds", lambda: ended(readers))
+        if self._change is not None and not self._change[2].done():
+            self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
+        await endings.do("flushing the engine", self.engine.flush)
+        await endings.do("telling the last bars", self._tell_rest)
+        await endings.do("draining", lambda: self._delivery.drain(self._drain_seconds))
+        await endings.do("saving", lambda: self._make_safe(at_the_end=True))
+        await self._close_feeds(endings)
+        return endings
+
+    async def _tell_rest(self) -> None:
+        for event in self._passage.closed.rest():
+            await self._delivery.bar(event)
+
+    async def _close_feeds(self, endings: Endings) -> None:
+        for intake in self.intakes:
+            if hasattr(intake.feed, "aclose"):
+                await endings.do(f"closing the feed {intake.name}", intake.feed.aclose)
 
     def _make_safe(self, at_the_end: bool = False) -> None:
         """Save, if it is time, and tell the feeds what need not come again."""
@@ -211,10 +244,17 @@ class TickLoop:
         if self._save is not None:
             if not at_the_end and (not self._save_every or now < self._saved_at + self._save_every):
                 return
+            self._saved_at = now  # also where it fails: then it is tried again at the next time
             self.engine.save(self._save)
-            self._saved_at = now
         for intake in self._holding:
             intake.feed.commit(intake.gone)
+
+    def _try_to_make_safe(self) -> None:
+        try:
+            self._make_safe()
+        except Exception as error:
+            self._save_failures += 1
+            self._quiet.warn("saving failed, and will be tried again: %s: %s", type(error).__name__, error)
 
     def stop(self) -> None:
         """Take no more from the feeds; what has arrived still goes all the way. `run` then returns."""
@@ -270,8 +310,8 @@ class TickLoop:
     def stats(self) -> dict[str, Any]:
         """All counts: of each feed, the engine's ledger, each strategy and sink, timers, stalls, garbage.
 
-        What all feeds received is what the engine received, and what was dropped, conflated or
-        refused, and what waits.
+        What all feeds received is what the engine received, what was dropped, conflated or refused, what
+        waits (``pending``), and of the batch that is being taken what is to come (``under_way``).
         """
         return {
             "feeds": {
@@ -281,7 +321,9 @@ class TickLoop:
             "engine": dict(self.engine.ledger),
             "loop": {
                 "refused": self._passage.refused,
+                "under_way": self._passage.under_way,
                 "batches": self._batches,
+                "save_failures": self._save_failures,
                 "bars_lost": self._passage.closed.lost,
                 "signals": self._delivery.signals,
                 "signals_refused": self._delivery.signals_refused,
@@ -409,13 +451,13 @@ class TickLoop:
                     self._engine_stats, self._asked = self.engine.stats(), False
                     self._told.set()
             if came and (self._holding or self._save_every):
-                self._make_safe()
+                self._try_to_make_safe()
             if self._stopping:
                 await ended(readers)
             if came:
                 await asyncio.sleep(0)  # everything else has its turn
                 continue
-            if all(intake.ended for intake in self.intakes):
+            if all(intake.ended and intake.pending == 0 for intake in self.intakes):
                 return
             self._arrived.clear()
             if self._change is None and all(intake.pending == 0 for intake in self.intakes):
