@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import fastcore as fc
+import numpy as np
 import pytest
 from fastcore.errors import ConfigError
-from fastcore.feeds import TickBatch
-from fastcore.loop import BarEvent, Outlet, Row, Rows, Signal, Strategy, run
+from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop import BarEvent, Intake, Outlet, Row, Rows, Signal, Strategy, run
+from fastcore.loop.spill import Spilled
 from fastcore.sinks import CallbackSink, MemorySink
-from loops import NAMES, PLAN, TickLoop, cut, ran, stream, together
+from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, together, whole
+from samples import MINUTE
 
 
 async def of_a_cancelled_task(event: Any) -> None:
@@ -349,3 +352,58 @@ def test_a_second_cancellation_leaves_nothing_open() -> None:
         return sink.done, feed.closed
 
     assert run(main()) == (["open", "close"], 1)
+
+
+def test_what_is_handed_over_cannot_be_written_to() -> None:
+    """A strategy that tries has failed; what sinks and others get is what the engine said."""
+
+    class Writes:
+        def on_rows(self, rows: Rows) -> None:
+            rows.rows[:] = -1.0
+
+    class Others:
+        def on_rows(self, rows: Rows) -> None:
+            rows.ticks["price"] = -1.0
+
+    class Last:
+        async def on_rows(self, rows: Rows) -> None:
+            rows.outcomes[:] = 0
+
+    sink = MemorySink()
+    strategies = [Strategy(body, failures=99) for body in (Writes(), Others(), Last())]
+    stats = ran(
+        TickLoop(fc.Engine(PLAN), cut(stream(200), [40]), strategies=strategies, sinks=[sink], batch=40)
+    )
+    for name in ("Writes", "Others", "Last"):
+        assert stats["strategies"][name]["failures"] == 5
+    rows, _ = whole(stream(200))
+    assert same(together(sink).rows, rows)
+
+
+def test_rows_from_the_disk_are_read_only_too(tmp_path: Path) -> None:
+    rows, outcomes = whole(stream(5))
+    back = Spilled(Rows(stream(5), NAMES, rows, outcomes, []), tmp_path).load()
+    assert same(back.rows, rows)
+    assert not any(array.flags.writeable for array in (back.ticks, back.rows, back.outcomes))
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
+def test_a_feed_may_use_its_array_again(when_full: Any) -> None:
+    """What waits is what it was when it came; the feed's own array stays as writable as it was."""
+    ticks, own, sink = stream(500), stream(50), MemorySink()
+    bar = np.zeros(1, fc.BAR)
+
+    async def feed() -> AsyncIterator[TickBatch | BarBatch]:
+        for at in range(0, 500, 50):
+            own[:] = ticks[at : at + 50]
+            yield TickBatch(own, NAMES)
+        own["price"] = -1.0
+        bar["ts"] = int(ticks["ts"][-1]) // MINUTE * MINUTE + MINUTE
+        bar["open"] = bar["high"] = bar["low"] = bar["close"] = 100.0
+        yield BarBatch("1m", bar, NAMES[:1])
+        bar["high"] = bar["close"] = -5.0
+
+    stats = ran(TickLoop(fc.Engine(PLAN), Intake(feed(), when_full=when_full), sinks=[sink]))
+    assert same(together(sink).rows, whole(ticks)[0])
+    assert stats["engine"]["accepted"] == 501
+    assert own.flags.writeable

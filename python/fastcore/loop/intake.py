@@ -13,7 +13,7 @@ import numpy as np
 from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickArray, TickBatch
-from fastcore.loop.joining import joined
+from fastcore.loop.joining import joined, kept
 from fastcore.perf import Histogram
 
 __all__ = ["Intake", "conflated"]
@@ -129,6 +129,7 @@ class Intake:
         size = len(batch)
         if size == 0:
             return
+        batch = kept(batch)
         self._received += size
         self._came.append((self._received, time.perf_counter_ns()))
         if isinstance(batch, TickBatch):

@@ -6,12 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastcore.feeds import TickArray, TickBatch
+from fastcore.feeds import BarBatch, TickArray, TickBatch
+from fastcore.ticks import TICK
 
-__all__ = ["NAMELESS", "joined"]
+__all__ = ["NAMELESS", "joined", "kept"]
 
 #: A number that is in no table: a tick whose own table did not have its number stays one of no symbol.
 NAMELESS = np.iinfo(np.uint32).max
+
+_RAW = np.dtype((np.void, TICK.itemsize))  # NumPy joins plain bytes 20 times as fast as fields
+
+
+def kept(batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
+    """The batch with arrays of its own, which nobody writes to: a feed may use its array again.
+
+    One whose array cannot be written to is kept as it is.
+    """
+    if isinstance(batch, BarBatch):
+        return BarBatch(batch.span, batch.bars.copy(), list(batch.names))
+    if not batch.ticks.flags.writeable:
+        return batch
+    return TickBatch(np.frombuffer(batch.ticks.tobytes(), TICK), batch.symbols)
 
 
 def joined(parts: Sequence[TickBatch]) -> TickBatch:
@@ -30,7 +45,7 @@ def joined(parts: Sequence[TickBatch]) -> TickBatch:
     """
     if len(parts) == 1:
         return parts[0]
-    ticks = np.concatenate([part.ticks for part in parts])
+    ticks = np.concatenate([part.ticks.view(_RAW) for part in parts]).view(TICK)
     table = _longest(parts)
     if table is None:
         table = _renumbered(parts, ticks)

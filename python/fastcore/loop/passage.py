@@ -94,6 +94,8 @@ class Passage:
         taken = self._feed(ticks, symbols, {"rows": "all", "outcomes": True})
         if taken is not None:
             ticks, (matrix, outcomes) = taken
+            for array in (ticks, matrix, outcomes):  # one for all who get it
+                array.flags.writeable = False
             rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
             await self._delivery.rows(rows, self.closed.since(rows))
 

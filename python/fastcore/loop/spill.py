@@ -38,6 +38,8 @@ class Spilled:
                 ticks, rows, outcomes = (np.load(file, allow_pickle=False) for _ in range(3))
         finally:
             self.remove()
+        for array in (ticks, rows, outcomes):
+            array.flags.writeable = False
         return Rows(ticks, self._symbols, rows, outcomes, self._columns)
 
     def remove(self) -> None:
