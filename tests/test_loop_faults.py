@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds.memory import paced
 from fastcore.loop import BarEvent, Intake, Outlet, Row, Rows, Signal, Strategy, run
 from fastcore.loop.spill import Spilled
 from fastcore.sinks import CallbackSink, MemorySink
@@ -407,3 +410,38 @@ def test_a_feed_may_use_its_array_again(when_full: Any) -> None:
     assert same(together(sink).rows, whole(ticks)[0])
     assert stats["engine"]["accepted"] == 501
     assert own.flags.writeable
+
+
+@pytest.mark.parametrize("pace", [False, True])
+def test_a_feed_that_blocks_for_ever_holds_up_neither_the_stop_nor_the_end(pace: bool) -> None:
+    """It is read in a thread that nobody waits for; what has come has gone all the way."""
+    blocked, never = threading.Event(), threading.Event()
+
+    def feed() -> Iterator[TickBatch]:
+        yield cut(stream(10), [10])[0]
+        blocked.set()
+        never.wait()
+
+    async def main() -> dict[str, Any]:
+        loop = TickLoop(fc.Engine(PLAN), paced(feed(), speed=1e12) if pace else feed())
+        async with loop:
+            while not blocked.is_set():
+                await asyncio.sleep(0.001)
+        return loop.stats()
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            stats = pool.submit(asyncio.run, main()).result(20)  # it ends, too, before the feed does
+        finally:
+            never.set()
+    assert stats["engine"]["received"] == 10
+
+
+def test_a_feed_that_raises_in_its_thread_says_what() -> None:
+    def feed() -> Iterator[TickBatch]:
+        yield cut(stream(10), [10])[0]
+        raise OSError("disk gone")
+
+    loop = TickLoop(fc.Engine(PLAN), feed())
+    assert ran(loop)["engine"]["received"] == 10
+    assert loop.intakes[0].error == "OSError: disk gone"
