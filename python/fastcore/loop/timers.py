@@ -79,7 +79,7 @@ class Timers:
         check("every", "span", span, TEXT)
         check("every", "call", call, CALL)
         every = span_ns(span)
-        if every <= 0:
+        if not 0 < every < 2**63:
             raise ConfigError(
                 f"every: span must be a whole number and one of {', '.join(_UNITS)}, not {span!r}"
             )
