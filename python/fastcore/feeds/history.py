@@ -190,7 +190,7 @@ class BinanceHistory:
         body = await self._http.get(path, query, weight)
         try:
             return read(body)
-        except self._malformed as error:
+        except (self._malformed, RecursionError) as error:  # the latter where it is nested deeply
             raise HistoryError(f"{path} answers something else: {error}: {body[:200]!r}") from error
 
     async def _parts(
