@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import json
 import logging
+import time
 import zlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -486,6 +488,85 @@ def test_delays_grow_while_nothing_answers_and_start_anew_after_success() -> Non
     assert waited[-6:] == sorted(waited[-6:])
     assert 4.0 in waited and 0.5 in waited
     assert set(waited) <= {0.5, 1.0, 2.0, 4.0}
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_a_server_that_answers_and_hangs_up_is_left_alone_for_longer_each_time(lasts: bool) -> None:
+    """The delay begins anew only behind a connection that has lasted as long as the longest delay."""
+    waited: list[float] = []
+
+    class Draws:
+        def uniform(self, low: float, high: float) -> float:
+            waited.append(high)
+            return 0.0
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(trade("BTCUSDT", 1 + peer.number))
+        if lasts and peer.number >= 3:
+            await asyncio.sleep(0.05)  # longer than longest_backoff
+
+    async def main() -> None:
+        async with WebSocketServer(script) as server:
+            options = WebSocketOptions(backoff=0.01, longest_backoff=0.04)
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=options)
+            feed._random = Draws()  # type: ignore[assignment]
+            async for _ in feed:
+                if len(waited) >= 6:
+                    break
+
+    run(asyncio.wait_for(main(), 60))
+    assert waited[3:6] == ([0.01] * 3 if lasts else [0.04] * 3)
+    assert lasts or waited[:3] == [0.01, 0.02, 0.04]
+
+
+def test_no_more_connections_are_opened_than_the_venue_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven, three at most within a span, take two spans."""
+    monkeypatch.setattr("fastcore.feeds.websocket._SPAN", 0.2)
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(trade("BTCUSDT", 1 + peer.number))
+
+    async def main() -> None:
+        async with WebSocketServer(script) as server:
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=WebSocketOptions(**QUICK))
+            feed._opened = deque(maxlen=3)
+            async for _ in feed:
+                if feed.counts()["connections"] >= 7:
+                    break
+
+    began = time.monotonic()
+    run(asyncio.wait_for(main(), 60))
+    assert time.monotonic() - began >= 0.4
+
+
+def test_no_bars_are_invented_for_the_time_in_which_a_feed_was_down() -> None:
+    """The engine is told between the last tick before and the first one after."""
+    minute = 60_000
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        for number in range(1 + 5 * peer.number, 6 + 5 * peer.number):
+            at = 1_700_000_000_000 + 10 * minute * peer.number + 1000 * number
+            data = {"T": at, "t": number, "p": "100", "q": "1", "m": True}
+            await peer.send(combined("BTCUSDT", "trade", data))
+        if peer.number:
+            await peer.gone()
+
+    async def main() -> fc.Engine:
+        plan = {"sma": fc.SMA(2).on("1m")}
+        engine = fc.Engine(plan, history=100, policy=fc.Policy(fill="flat"))
+        async with WebSocketServer(script) as server:
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=WebSocketOptions(**QUICK))
+            async with TickLoop(engine, feed, drain_seconds=5):
+                while engine.ledger["accepted"] < 10:
+                    await asyncio.sleep(0.001)
+        return engine
+
+    btc = run(asyncio.wait_for(main(), 60)).symbol("BTCUSDT")
+    assert btc.gaps["feed"] == 1
+    assert btc.bars("1m")["stale"].tolist() == [False]
 
 
 def test_a_message_beyond_the_bound_ends_the_connection() -> None:

@@ -92,6 +92,10 @@ class BinanceVenue:
         """
         return dict(self._counts)
 
+    def names(self, streams: Sequence[str]) -> list[str]:
+        """The symbols that streams are of, as the ticks name them."""
+        return list(dict.fromkeys(self._prefix + name.partition("@")[0].upper() for name in streams))
+
     def requests(self, streams: Sequence[str]) -> list[str]:
         """Requests to subscribe."""
         self._timed.update(name.partition("@")[0] for name in streams if not name.endswith("@bookTicker"))

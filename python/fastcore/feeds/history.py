@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from fastcore._extras import require
 from fastcore.errors import ConfigError, HistoryError, InputError
-from fastcore.feeds import BarBatch, TickBatch, candle_columns
+from fastcore.feeds import BarBatch, Outage, TickBatch, candle_columns
 from fastcore.feeds._http import HttpSource
 from fastcore.feeds.wire import decode, encode
 from fastcore.ticks import TICK
@@ -302,7 +302,7 @@ async def spliced(
                 held -= len(batch)
                 room.set()
                 batch = _fresh(seen, batch) if seen and isinstance(batch, TickBatch) else batch
-                if len(batch):
+                if len(batch) or isinstance(batch, Outage):
                     yield batch
             if reader.done():
                 reader.result()
