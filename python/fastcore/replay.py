@@ -270,14 +270,11 @@ def _whole(what: str, value: object, *, least: int) -> int:
     """A whole number that fits in 64 bits."""
     call, _, name = what.partition(": ")
     check(call, name, value, WHOLE)
-    number = int(value)  # type: ignore[call-overload]
+    number: int = int(value)  # type: ignore[call-overload]
+    if least == 0 > number:
+        raise InputError(f"{what} must be 0 or more, not {value}")
     if not least <= number < 2**63:
-        said = (
-            f" must be {least} or more, not {value}"
-            if least == 0 > number
-            else f"={value} does not fit in 64 bits"
-        )
-        raise InputError(what + said)
+        raise InputError(f"{what}={value} does not fit in 64 bits")
     return number
 
 

@@ -314,6 +314,9 @@ class BinanceFeed(WebSocketFeed):
     0; those of the spot market, which have no time of their own, at that of their symbol's last trade, or
     at the clock here where no trades are subscribed to. Candles that have closed come as bars.
 
+    Quotes and trades of one symbol interleave: a trade may come behind a younger quote, and is late then. For
+    both together give the engine ``Policy(order="accept")`` or ``Policy(order="buffer", lateness="250ms")``.
+
     Examples
     --------
     >>> feed = BinanceFeed(["BTCUSDT"], ["trade", "bookTicker", "kline_1m"])
