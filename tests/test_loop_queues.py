@@ -11,7 +11,7 @@ from typing import Any
 import fastcore as fc
 import numpy as np
 import pytest
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.feeds.memory import MemoryFeed
 from fastcore.loop import Intake, Outlet, Row, Rows, Strategy, run
 from fastcore.loop.intake import conflated
@@ -67,9 +67,9 @@ async def filled(intake: Intake, batches: list[Any], take: int = 0) -> list[Any]
     task = asyncio.create_task(put())
     while not task.done():
         await asyncio.sleep(0)
-        if not task.done() and (batch := intake.take(take)):
+        if not task.done() and (batch := intake.take(take)) is not None:
             taken.append(batch)
-    while batch := intake.take(take):
+    while (batch := intake.take(take)) is not None:
         taken.append(batch)
     return taken
 
@@ -181,6 +181,21 @@ def test_bars_keep_their_place_between_ticks(when_full: Any) -> None:
     assert kinds == ["TickBatch", "BarBatch", "TickBatch"][when_full == "drop_oldest" :]
     assert intake.counts()["received"] == 9
     assert sum(map(len, taken)) == 9 - intake.counts()["dropped"] - intake.counts()["conflated"]
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
+def test_outages_keep_their_place_and_are_never_dropped(when_full: Any) -> None:
+    """They take no room; ticks around them are not joined across them."""
+    ticks = shaped([(0, True)] * 4)
+    intake = Intake([], when_full=when_full, capacity=5)
+    outage, last = Outage(NAMES[:1]), TickBatch(shaped([(1, False)] * 3), NAMES)
+    batches = [*cut(ticks[:2], [1]), outage, *cut(ticks[2:], [1]), last]
+    taken = asyncio.run(filled(intake, batches, take=100))
+    kinds = [kind.__name__ for kind, _ in groupby(taken, type)]
+    assert kinds == ["TickBatch", "Outage", "TickBatch"][when_full == "drop_oldest" :]
+    counts = intake.counts()
+    assert counts["received"] == 7
+    assert sum(map(len, taken)) == 7 - counts["dropped"] - counts["conflated"]
 
 
 @settings(max_examples=20)

@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 
 from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
-from fastcore.feeds import BarBatch, TickArray, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickArray, TickBatch
 from fastcore.loop.joining import joined, kept
 from fastcore.perf import Histogram
 
@@ -127,6 +127,9 @@ class Intake:
     async def put(self, batch: TickBatch | BarBatch) -> None:
         """Let a batch in, by the rule; returns when there was room."""
         size = len(batch)
+        if isinstance(batch, Outage):
+            self._waiting.append(batch)  # it keeps its place, takes no room, and is never dropped
+            self._notify()
         if size == 0:
             return
         batch = kept(batch)
@@ -169,11 +172,13 @@ class Intake:
     def take(self, most: int) -> TickBatch | BarBatch | None:
         """All that has come, as one batch of about `most` ticks; None where nothing waits.
 
-        Bars stay where they came, between the ticks around them.
+        Bars and outages stay where they came, between the ticks around them.
         """
         if not self._waiting:
             return None
         first = self._waiting.popleft()
+        if isinstance(first, Outage):
+            return first
         taken = self._taken(first, most) if isinstance(first, TickBatch) else first
         size = len(taken)
         self._forget()
@@ -189,7 +194,7 @@ class Intake:
             self._waiting.appendleft(first.since(most))
             return TickBatch(first.ticks[:most], first.symbols)
         parts, size = [first], len(first)
-        while self._waiting and isinstance(then := self._waiting[0], TickBatch) and size + len(then) <= most:
+        while self._waiting and _of_ticks(then := self._waiting[0]) and size + len(then) <= most:
             parts.append(then)
             self._waiting.popleft()
             size += len(then)
@@ -198,14 +203,18 @@ class Intake:
     def _drop(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
         """Make room for the batch among what waits, oldest first, and at last at its own head."""
         excess = self._pending + len(batch) - self.capacity
+        outages: list[TickBatch | BarBatch] = []
         while excess > 0 and self._waiting:
             oldest = self._waiting.popleft()
+            if isinstance(oldest, Outage):
+                outages.append(oldest)
             gone = min(excess, len(oldest))
             if gone < len(oldest):
                 self._waiting.appendleft(oldest.since(gone))
             self._pending -= gone
             self._dropped += gone
             excess -= gone
+        self._waiting.extendleft(reversed(outages))
         if excess > 0:
             self._dropped += excess
             batch = batch.since(excess)
@@ -216,7 +225,7 @@ class Intake:
         runs: list[TickBatch | BarBatch] = []
         group: list[TickBatch] = []
         for part in (*self._waiting, batch):
-            if isinstance(part, TickBatch):
+            if _of_ticks(part):
                 group.append(part)
                 continue
             if group:
@@ -239,6 +248,10 @@ class Intake:
         self._high_water = max(self._high_water, self._pending)
         self._notify()
         return last
+
+
+def _of_ticks(batch: TickBatch | BarBatch) -> TypeGuard[TickBatch]:
+    return isinstance(batch, TickBatch) and not isinstance(batch, Outage)
 
 
 def _thinned(parts: list[TickBatch]) -> TickBatch:

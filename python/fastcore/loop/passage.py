@@ -14,7 +14,7 @@ import numpy as np
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import FastcoreError, InputError
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import Rows
@@ -58,6 +58,11 @@ class Passage:
         self.engine, self.closed = engine, closed
         self.columns: list[str] = list(engine.columns)
         self.needs_rows = self._delivery.needs_rows or bool(closed.spans)
+
+    def outage(self, batch: Outage) -> None:
+        """Tell the engine that the feed of these symbols was down, which invents nothing for that time."""
+        for name in set(batch.symbols).intersection(self.engine.symbols):
+            self.engine.symbol(name).on_gap("feed")
 
     async def ticks(self, batch: TickBatch) -> None:
         """Take ticks; timers and bars cut them where something is to be seen before the next."""

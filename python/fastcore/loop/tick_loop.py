@@ -15,7 +15,7 @@ from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.endings import Endings
@@ -441,6 +441,9 @@ class TickLoop:
                 if batch is None:
                     continue
                 came = True
+                if isinstance(batch, Outage):
+                    self._passage.outage(batch)
+                    continue
                 self._batches += 1
                 if isinstance(batch, TickBatch):
                     await self._passage.ticks(batch)
