@@ -36,6 +36,9 @@ class Sink(Protocol):
 
     A sink may have an attribute `wants`, a collection of "rows", "bars" and "signals": it is then given
     these only. By default it is given rows.
+
+    A sink that takes events before it writes them may have an attribute `lost`: how many of all that it was
+    given it could not write, those of writes that raised among them. Then that is what is counted.
     """
 
     async def open(self, columns: Sequence[str]) -> None:
@@ -104,6 +107,7 @@ class Outlet:
         self._waiting: deque[Event | Spilled] = deque()
         self._pending = self._in_memory = self._high_water = 0
         self._written = self._dropped = self._spilled = self._lost = 0
+        self._raised = 0  # of those lost, what was given to a write that raised
         self._come, self._room = asyncio.Event(), asyncio.Event()
         self._ending = self._closed = False
         self.waits_for: Outlet | None = None  # the queue that has no room for what is said behind this one
@@ -113,11 +117,12 @@ class Outlet:
 
     def counts(self) -> dict[str, int]:
         """Rows, bars and signals that were written, dropped, spilled, lost with an error, or wait."""
+        later = getattr(self.sink, "lost", self._raised) - self._raised
         return {
-            "written": self._written,
+            "written": self._written - later,
             "dropped": self._dropped,
             "spilled": self._spilled,
-            "lost": self._lost,
+            "lost": self._lost + later,
             "pending": self._pending,
             "high_water": self._high_water,
             "failures": self.failures.count,
@@ -229,7 +234,7 @@ class Outlet:
         try:
             event = await asyncio.to_thread(item.load) if isinstance(item, Spilled) else item
             began = time.perf_counter_ns()
-            await self.sink.write(event)
+            await self._hand_over(event, size)
             self.times.record(time.perf_counter_ns() - began)
         except (Exception, asyncio.CancelledError) as error:
             self._lost += size
@@ -246,3 +251,10 @@ class Outlet:
             self._room.set()
         if self.failures.stopped:
             self.abandon()
+
+    async def _hand_over(self, event: Event, size: int) -> None:
+        try:
+            await self.sink.write(event)
+        except BaseException:
+            self._raised += size
+            raise
