@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop._arguments import accepted, check
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import Signal
@@ -90,19 +90,7 @@ class TickLoop:
     (5000, 4999)
     """
 
-    @arguments(
-        "TickLoop",
-        strategies=MANY,
-        sinks=MANY,
-        bars=Fit(
-            "bar specs", lambda specs: hasattr(specs, "__iter__") and all(isinstance(x, str) for x in specs)
-        ),
-        batch=WHOLE,
-        save=optional(PATH),
-        save_every=NUMBER,
-        drain_seconds=NUMBER,
-        stall_seconds=NUMBER,
-    )
+    @accepted
     def __init__(
         self,
         engine: Engine,
@@ -118,16 +106,7 @@ class TickLoop:
         stall_seconds: float = 0.1,
         tune_gc: bool = True,
     ) -> None:
-        if not isinstance(engine, Engine):
-            raise ConfigError(f"TickLoop: engine must be a fastcore.Engine, not {engine!r}")
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
-        if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
-            raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
-        if save_every < 0 or (save_every and save is None):
-            raise ConfigError(
-                f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}"
-            )
+        check(engine, batch, save, save_every)
         self.columns: list[str] = list(engine.columns)
         self.intakes = intakes(feeds)
         self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
