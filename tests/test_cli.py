@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -471,24 +473,31 @@ def test_out_must_be_named_as_what_it_is(
     assert not list(tmp_path.glob("o.csv*"))
 
 
-def test_an_interrupt_is_told_in_one_word() -> None:
-    args = [sys.executable, "-m", "fastcore", "run", "--ticks", "1000000000", "--no-report"]
-    # A test run in a shell's background ignores SIGINT, and so would its children.
+@contextlib.contextmanager
+def interruptible(*args: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python that hears Ctrl-C: a run in a shell's background ignores it, and so would its children."""
     heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        running = subprocess.Popen(
+            [sys.executable, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     finally:
         signal.signal(signal.SIGINT, heard)
     try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_an_interrupt_is_told_in_one_word() -> None:
+    with interruptible("-m", "fastcore", "run", "--ticks", "1000000000", "--no-report") as running:
         process = psutil.Process(running.pid)
         wait_until(lambda: process.cpu_times().user > 4.0, "it has begun, which takes half a second")
         assert running.poll() is None
         running.send_signal(signal.SIGINT)
         assert running.communicate(timeout=60) == ("", "interrupted\n")
         assert running.returncode == 130
-    finally:
-        running.kill()
-        running.communicate()
 
 
 @pytest.mark.parametrize(
@@ -496,13 +505,8 @@ def test_an_interrupt_is_told_in_one_word() -> None:
 )
 def test_an_interrupt_of_its_imports_is_told_in_one_word(module: str) -> None:
     """Sent when Python says that it has imported a module: no traceback, wherever that finds the others."""
-    args = [sys.executable, "-X", "importtime", "-m", "fastcore", "run", "--ticks", "50000000", "--no-report"]
-    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        running = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    finally:
-        signal.signal(signal.SIGINT, heard)
-    try:
+    args = ("-X", "importtime", "-m", "fastcore", "run", "--ticks", "50000000", "--no-report")
+    with interruptible(*args) as running:
         assert running.stderr is not None
         told = iter(running.stderr)
         assert any(line.split()[-1:] == [module] for line in told)
@@ -510,9 +514,6 @@ def test_an_interrupt_of_its_imports_is_told_in_one_word(module: str) -> None:
         rest = [line for line in told if not line.startswith("import time:")]
         assert rest == ["interrupted\n"]
         assert running.wait(60) == 130
-    finally:
-        running.kill()
-        running.communicate()
 
 
 def test_a_program_that_imports_it_keeps_its_interrupts() -> None:

@@ -30,7 +30,8 @@ def test_what_differs_between_sources_can_be_chosen() -> None:
     """The averages and what is made of them, Wilder's sums, totals and deviations."""
     seeds = {name for name, param, _ in CONVENTIONS if param == "seed"}
     assert seeds >= {"EMA", "RMA", "DEMA", "TEMA", "T3", "TRIX", "MACD", "RSI", "ATR", "NATR", "OBV"}
-    assert seeds >= {"ADX", "ADXR", "DX", "PLUS_DI", "MINUS_DI", "PLUS_DM", "MINUS_DM"}
+    assert seeds >= {"ADX", "ADXR", "DX", "PLUS_DI", "MINUS_DI", "PLUS_DM", "MINUS_DM", "ADOSC", "SAR"}
+    assert {name for name, param, _ in CONVENTIONS if param == "ties"} == {"AROON", "AROONOSC"}
     ddofs = {name for name, param, _ in CONVENTIONS if param == "ddof"}
     assert ddofs >= {"STDDEV", "VAR", "BBANDS", "ZSCORE", "PERCENTB", "BANDWIDTH"}
 
@@ -159,6 +160,84 @@ def test_sample_deviations_equal_pandas_rolling(period: int) -> None:
         assert_close(ours, theirs)
 
 
+# ------------------------------------------------------------------------------- formulas written out
+def begun_with_mean(x: pd.Series, period: int) -> Array:
+    """An exponential average that begins with the mean of its first values."""
+    out = np.full(len(x), np.nan)
+    smoothed = pd.concat([pd.Series([x[:period].mean()]), x[period:]]).ewm(span=period, adjust=False).mean()
+    out[period - 1 :] = smoothed
+    return out
+
+
+@pytest.mark.parametrize(("fast", "slow"), [(3, 10), (10, 3), (2, 2), (5, 120), (1_000, 30)])
+def test_adosc_begins_with_a_value_or_with_means(fast: int, slow: int) -> None:
+    """Of a line that pandas sums up; by ticks the same bits."""
+    place = ((close - low) - (high - close)) / (high - low)
+    line = (place.where(high > low, 0.0) * VOLUME).cumsum()
+    scale = float(np.abs(line).max())
+    columns = HIGH, LOW, CLOSE, VOLUME
+    first = ewm(line, 2 / (fast + 1), False) - ewm(line, 2 / (slow + 1), False)
+    first[: max(fast, slow) - 1] = np.nan
+    mean = begun_with_mean(line, fast) - begun_with_mean(line, slow)
+    for seed, expected in (("first", first), ("mean", mean)):
+        ours = fc.adosc(*columns, fast, slow, seed=seed)
+        assert_close(ours / scale, np.asarray(expected) / scale, 1e-12)
+        one = fc.ADOSC(fast, slow, seed=seed)
+        assert_same_bits(np.array([one.update(*row) for row in np.stack(columns, 1)]), ours, seed)
+
+
+@pytest.mark.parametrize("period", [2, 3, 7, 14, 40, 300])
+def test_aroon_counts_the_newest_or_the_oldest(period: int) -> None:
+    """Over prices of few kinds, where nearly every window has its extreme more than once."""
+    rng = rng_of("ties", period)
+    tops, bottoms = rng.integers(5, 9, 2_000) * 1.0, rng.integers(0, 4, 2_000) * 1.0
+    windows = [np.lib.stride_tricks.sliding_window_view(x, period + 1) for x in (-bottoms, tops)]
+    places = {
+        "oldest": [np.argmax(w, axis=1) for w in windows],
+        "newest": [period - np.argmax(w[:, ::-1], axis=1) for w in windows],
+    }
+    for ties, (down, up) in places.items():
+        aroon = fc.aroon(tops, bottoms, period, ties=ties)
+        for ours, theirs in ((aroon.down, down), (aroon.up, up)):
+            assert_close(ours[period:], 100.0 * theirs / period, 1e-13)
+        assert_close(fc.aroonosc(tops, bottoms, period, ties=ties), aroon.up - aroon.down)
+        one = fc.AROON(period, ties=ties)
+        rows = np.array([one.update(*row) for row in np.stack([tops, bottoms], 1)])
+        assert_same_bits(rows.T, np.stack(aroon), ties)
+    assert not np.array_equal(*places.values())
+
+
+def always_up(tops: Array, bottoms: Array, step: float, most: float) -> Array:
+    """Parabolic stops that begin long at the first low, with the first high as the extreme."""
+    out = np.full(len(tops), np.nan)
+    rising, stop, extreme, factor = True, bottoms[0], tops[0], min(step, most)
+    for i in range(1, len(tops)):
+        stop += factor * (extreme - stop)
+        if i > 1:
+            stop = min(stop, *bottoms[i - 2 : i]) if rising else max(stop, *tops[i - 2 : i])
+        if bottoms[i] <= stop if rising else tops[i] >= stop:
+            stop = max(extreme, *tops[i - 1 : i + 1]) if rising else min(extreme, *bottoms[i - 1 : i + 1])
+            rising, factor = not rising, min(step, most)
+            extreme = tops[i] if rising else bottoms[i]
+        elif tops[i] > extreme if rising else bottoms[i] < extreme:
+            extreme = tops[i] if rising else bottoms[i]
+            factor = min(factor + step, most)
+        out[i] = stop
+    return out
+
+
+@pytest.mark.parametrize(("step", "most"), [(0.02, 0.2), (0.3, 0.9), (0.5, 0.1), (0.0, 0.2)])
+def test_sar_can_begin_long(step: float, most: float) -> None:
+    """Whichever way the first two bars went, a turn at the second one included."""
+    assert LOW[:10].min() < LOW[0] or HIGH[:10].max() > HIGH[0]
+    for start in range(30):
+        tops, bottoms = HIGH[start : start + 400], LOW[start : start + 400]
+        ours = fc.sar(tops, bottoms, step, most, seed="long")
+        assert_close(ours, always_up(tops, bottoms, step, most), 1e-13)
+        one = fc.SAR(step, most, seed="long")
+        assert_same_bits(np.array([one.update(*row) for row in np.stack([tops, bottoms], 1)]), ours, "ticks")
+
+
 # ------------------------------------------------------------------------------------ published values
 def rows_of(path: Path, head: str) -> list[dict[str, str]]:
     """The rows of a CSV file from the line that begins with `head` on."""
@@ -230,6 +309,27 @@ def test_equals_skender_obv(data_file: Data) -> None:
     bars = rows_of(data_file("bars_skender/default.csv"), "")
     ours = fc.obv(column(bars, "close"), column(bars, "volume"), seed="zero")
     assert_close(ours, skender(data_file("ref_skender_json/obv.standard.json"), "obv"))
+
+
+def test_equals_skender_aroon(data_file: Data) -> None:
+    """The oldest of equal extremes."""
+    bars = rows_of(data_file("bars_skender/default.csv"), "")
+    ours = fc.aroon(column(bars, "high"), column(bars, "low"), 25, ties="oldest")
+    path = data_file("ref_skender_json/aroon.standard.json")
+    for output, key in zip(ours, ("aroonDown", "aroonUp"), strict=True):
+        assert_close(output, skender(path, key))
+
+
+def test_equals_skender_sar(data_file: Data) -> None:
+    """Long first, and shown from the first turn on. A turn's own stop may lie within its bar there, once."""
+    bars = rows_of(data_file("bars_skender/default.csv"), "")
+    theirs = skender(data_file("ref_skender_json/psar.standard.json"), "sar")
+    ours = fc.sar(column(bars, "high"), column(bars, "low"), seed="long")
+    differ = np.flatnonzero(~np.isnan(theirs) & (np.abs(ours - theirs) > 1e-10))
+    assert (~np.isnan(theirs)).sum() > 480
+    assert len(differ) == 1
+    turn = differ[0]
+    assert float(bars[turn]["low"]) < theirs[turn] < float(bars[turn - 1]["high"])
 
 
 def test_equals_stockcharts(data_file: Data) -> None:

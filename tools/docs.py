@@ -175,6 +175,14 @@ def run(program: str) -> str:
 # ---- conventions, costs and drawings ---------------------------------------------------------------
 
 
+#: How far the choices are apart, by the name of the convention.
+WHAT_DIFFERS = {
+    "seed": "From other beginnings the values draw together, and after some periods are the same.",
+    "ddof": "The two differ by a constant factor, the less the longer the period.",
+    "ties": "The two differ only while an extreme stands in the window more than once.",
+}
+
+
 def convention_text(row: Row) -> list[str]:
     """Which sources differ from the default, why it is what it is, and how another is asked for."""
     lines: list[str] = []
@@ -186,12 +194,7 @@ def convention_text(row: Row) -> list[str]:
                 "rows and these have the same values; another is chosen by name, as in",
                 f"`fc.{row['name']}({p['name']}={last!r})`.",
             ]
-            if p["name"] == "seed":
-                lines += [
-                    "From other beginnings the values draw together, and after some periods are the same."
-                ]
-            else:
-                lines += ["The two differ by a constant factor, the less the longer the period."]
+            lines += [WHAT_DIFFERS[p["name"]]]
     return ["## Convention", "", *lines, ""] if lines else []
 
 

@@ -84,6 +84,9 @@ std::int64_t checked_time(const char* method, std::int64_t ts);
 /// A kind of gap by its name; throws InputError.
 Gap gap_named(const std::string& kind);
 
+/// Adds what a symbol says of itself.
+void bind_words(pybind11::class_<PySymbol>& type);
+
 /// Adds what takes batches.
 void bind_batches(pybind11::class_<PyEngine>& type);
 

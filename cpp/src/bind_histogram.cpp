@@ -121,6 +121,12 @@ void bind_histogram(py::module_& m) {
               "An independent copy.")
           .def(
               "reset", [](PlacedHistogram& self) { self.get() = Histogram(); }, "Forget all records.")
+          .def("__repr__",
+               [](const PlacedHistogram& self) {
+                 const Histogram& now = self.get();
+                 return "<Histogram of " + std::to_string(now.count()) + " records, at most " +
+                        std::to_string(now.max()) + " ns>";
+               })
           .def("_move_to", &move_to, py::arg("buffer"), py::arg("offset"))
           .def_static("_read_from", &read_from, py::arg("buffer"), py::arg("offset"))
           .def_property_readonly("count", &number_of<&Histogram::count>, "How many records there are.")

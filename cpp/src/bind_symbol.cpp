@@ -337,6 +337,7 @@ void bind_symbol(py::module_& m) {
   py::class_<PySymbol> type(m, "Symbol",
                             "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
   for (PyMethodDef& def : symbol_methods) put_method(type, def);
+  bind_words(type);
   // The method descriptor first, since it sets the slot to a slower way to itself; then the slot.
   auto* const slots = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
   slots->as_mapping.mp_subscript = get;

@@ -312,22 +312,6 @@ class Engine(EngineStates):
             return f"{columns}, in a batch>"
 
 
-def _unmade(_: Any, *__: Any, **___: Any) -> None:
-    raise TypeError("Symbol: a symbol is made by its engine, engine.symbol(name)")
-
-
-def _shown(symbol: _core.Symbol) -> str:
-    try:
-        return f"<Symbol {symbol.name}, {symbol.ledger['received']} ticks received>"
-    except BusyError:
-        return f"<Symbol {symbol.name}, in a batch>"
-
-
-def _column_names(self: _core.Symbol) -> list[str]:
-    """What a notebook offers behind ``symbol["``."""
-    return [] if self._engine is None else list(self._engine.columns)
-
-
 def _restored(cls: type[Engine], data: bytes, rows: Literal["live", "copy"]) -> Engine:
     """What `pickle` and `copy` call."""
     return cls.restore(data, rows=rows)
@@ -348,6 +332,3 @@ def _symbol_of(engine: Engine, name: str) -> _core.Symbol:
 
 
 copyreg.pickle(_core.Symbol, _reduced_symbol)
-_core.Symbol.__init__ = _unmade  # type: ignore[method-assign, assignment]
-_core.Symbol.__repr__ = _shown  # type: ignore[method-assign, assignment]
-_core.Symbol._ipython_key_completions_ = _column_names  # type: ignore[method-assign]

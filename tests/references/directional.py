@@ -123,19 +123,21 @@ def adxr(high: Array, low: Array, close: Array, period: int = 14, seed: int = 0)
     return ((line + shifted(line, period - 1)) / 2,)
 
 
-def newest_place(x: Array, period: int, sign: int) -> Array:
-    """Place, from 0 for the oldest, of the newest extremum among `period` + 1 values."""
+def extreme_place(x: Array, period: int, sign: int, ties: int) -> Array:
+    """Place, from 0 for the oldest, of the newest or the oldest extremum among `period` + 1 values."""
+    if ties:
+        return rolling(lambda w: np.argmax(sign * w, axis=1), period + 1, x)
     return rolling(lambda w: period - np.argmax(sign * w[:, ::-1], axis=1), period + 1, x)
 
 
-def aroon(high: Array, low: Array, period: int = 14) -> Outputs:
+def aroon(high: Array, low: Array, period: int = 14, ties: int = 0) -> Outputs:
     """Aroon down and up."""
-    return tuple(100 * newest_place(x, period, sign) / period for x, sign in ((low, -1), (high, 1)))
+    return tuple(100 * extreme_place(x, period, sign, ties) / period for x, sign in ((low, -1), (high, 1)))
 
 
-def aroonosc(high: Array, low: Array, period: int = 14) -> Outputs:
+def aroonosc(high: Array, low: Array, period: int = 14, ties: int = 0) -> Outputs:
     """Aroon up less Aroon down."""
-    down, up = aroon(high, low, period)
+    down, up = aroon(high, low, period, ties)
     return (up - down,)
 
 

@@ -22,14 +22,13 @@ def ad(high: Array, low: Array, close: Array, volume: Array) -> Outputs:
     return (np.cumsum(flow(high, low, close, volume)),)
 
 
-def adosc(high: Array, low: Array, close: Array, volume: Array, fast: int = 3, slow: int = 10) -> Outputs:
-    """Fast average of the line less a slow one, both begun with its first value."""
+def adosc(
+    high: Array, low: Array, close: Array, volume: Array, fast: int = 3, slow: int = 10, seed: int = 0
+) -> Outputs:
+    """Fast average of the line less a slow one, begun with its first value or each with a mean of its own."""
     (line,) = ad(high, low, close, volume)
-    averages = np.tile(line, (2, 1))
-    for average, period in zip(averages, (fast, slow), strict=True):
-        for row in range(1, len(line)):
-            average[row] = average[row - 1] + (line[row] - average[row - 1]) * np.longdouble(2) / (period + 1)
-    out = averages[0] - averages[1]
+    fast_line, slow_line = (ema_seeded(line, period, 0 if seed else 1) for period in (fast, slow))
+    out = fast_line - slow_line
     out[: max(fast, slow) - 1] = np.nan
     return (out,)
 

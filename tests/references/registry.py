@@ -32,7 +32,7 @@ LETTERS = {
 }
 
 # Parameters that choose between sources; 0 is TA-Lib's, which has no others.
-CONVENTIONS = ("seed", "ddof")
+CONVENTIONS = ("seed", "ddof", "ties")
 PERIOD = {"period": "timeperiod"}
 WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)"
 

@@ -21,12 +21,18 @@ EXTENDED = {
 
 
 def stops(
-    high: Array, low: Array, start: float, offset: float, sides: tuple[tuple[float, ...], ...]
+    high: Array,
+    low: Array,
+    start: float,
+    offset: float,
+    sides: tuple[tuple[float, ...], ...],
+    from_first: bool = False,
 ) -> Outputs:
     """Wilder's stops, negative while short, and 1 or -1 for the side.
 
     `sides` are first factor, step and limit while long and while short. A short position is a long one in
-    the mirror: prices, stops and extremes change their sign. In doubles, since whether a stop is hit is
+    the mirror: prices, stops and extremes change their sign. `from_first` begins long at the first bar's low,
+    on the way to its high. In doubles, since whether a stop is hit is
     decided to the last digit.
     """
     out, held = np.full((2, len(high)), np.nan)
@@ -35,14 +41,17 @@ def stops(
     highs, lows = np.asarray(high, np.float64).tolist(), np.asarray(low, np.float64).tolist()
     fell = lows[0] - lows[1]
     side = (1 if start > 0 else -1) if start else (-1 if fell > 0 and highs[1] - highs[0] < fell else 1)
+    side = 1 if from_first else side
     limits = {
         s: (min(f, most), min(step, most), most) for s, (f, step, most) in zip((1, -1), sides, strict=True)
     }
     factors = {s: limits[s][0] for s in (1, -1)}
     top, bottom = {1: highs, -1: [-x for x in lows]}, {1: lows, -1: [-x for x in highs]}
     extreme, stop = top[side][1], side * abs(start) if start else bottom[side][0]
+    if from_first:
+        extreme, stop = highs[0], lows[0] + factors[1] * (highs[0] - lows[0])
     for row in range(1, len(highs)):
-        before = max(row - 1, 1)
+        before = max(row - 1, 0 if from_first else 1)
         floor = min(bottom[side][before], bottom[side][row])
         if bottom[side][row] > stop:
             out[row] = stop
@@ -61,10 +70,10 @@ def stops(
     return exact(out), exact(held)
 
 
-def sar(high: Array, low: Array, acceleration: float = 0.02, maximum: float = 0.2) -> Outputs:
+def sar(high: Array, low: Array, acceleration: float = 0.02, maximum: float = 0.2, seed: int = 0) -> Outputs:
     """Parabolic stop and reverse."""
     side = (acceleration, acceleration, maximum)
-    stop, held = stops(high, low, 0.0, 0.0, (side, side))
+    stop, held = stops(high, low, 0.0, 0.0, (side, side), seed == 1)
     return (stop * held,)
 
 

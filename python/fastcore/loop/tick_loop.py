@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
 from fastcore.feeds import BarBatch, Outage, TickBatch
+from fastcore.loop._arguments import accepted, check
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.endings import Endings
@@ -93,19 +93,7 @@ class TickLoop:
     (5000, 4999)
     """
 
-    @arguments(
-        "TickLoop",
-        strategies=MANY,
-        sinks=MANY,
-        bars=Fit(
-            "bar specs", lambda specs: hasattr(specs, "__iter__") and all(isinstance(x, str) for x in specs)
-        ),
-        batch=WHOLE,
-        save=optional(PATH),
-        save_every=NUMBER,
-        drain_seconds=NUMBER,
-        stall_seconds=NUMBER,
-    )
+    @accepted
     def __init__(
         self,
         engine: Engine,
@@ -121,19 +109,7 @@ class TickLoop:
         stall_seconds: float = 0.1,
         tune_gc: bool = True,
     ) -> None:
-        if not isinstance(engine, Engine):
-            raise ConfigError(f"TickLoop: engine must be a fastcore.Engine, not {engine!r}")
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
-        if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
-            raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
-        if not save_every >= 0 or (save_every and save is None):
-            raise ConfigError(
-                f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}"
-            )
-        for name, seconds in (("drain_seconds", drain_seconds), ("stall_seconds", stall_seconds)):
-            if not seconds >= 0:
-                raise ConfigError(f"TickLoop: {name} must be 0 or more seconds, not {seconds!r}")
+        check(engine, batch, save, save_every, drain_seconds, stall_seconds)
         self.columns: list[str] = list(engine.columns)
         self.intakes = intakes(feeds)
         self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])

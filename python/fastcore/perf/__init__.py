@@ -10,10 +10,3 @@ from __future__ import annotations
 from fastcore._core import Histogram
 
 __all__ = ["Histogram"]
-
-
-def _shown(histogram: Histogram) -> str:
-    return f"<Histogram of {histogram.count} records, at most {histogram.max} ns>"
-
-
-Histogram.__repr__ = _shown  # type: ignore[method-assign, assignment]

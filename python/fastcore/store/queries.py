@@ -17,15 +17,11 @@ from fastcore.store._reading import Columns, gather
 __all__ = ["as_of", "scan", "symbol_number"]
 
 
-@arguments(
-    "scan",
-    connection=CONNECTION,
-    table=TABLE,
-    symbol=TEXT,
-    start=WHOLE,
-    end=WHOLE,
-    limit=optional(WHOLE),
-)
+#: Of whatever is asked for a range of time.
+_OF_A_RANGE = {"connection": CONNECTION, "start": WHOLE, "end": WHOLE}
+
+
+@arguments("scan", **_OF_A_RANGE, table=TABLE, symbol=TEXT, limit=optional(WHOLE))
 async def scan(
     connection: AsyncConnection,
     table: sa.Table,
@@ -96,15 +92,7 @@ def _range(table: sa.Table, equal: tuple[str, ...], limited: bool) -> sa.Select[
     return query.limit(sa.bindparam("most", type_=big)) if limited else query
 
 
-@arguments(
-    "as_of",
-    connection=CONNECTION,
-    name=TEXT,
-    values=TEXTS,
-    start=WHOLE,
-    end=WHOLE,
-    max_age=optional(WHOLE),
-)
+@arguments("as_of", **_OF_A_RANGE, name=TEXT, values=TEXTS, max_age=optional(WHOLE))
 async def as_of(
     connection: AsyncConnection,
     name: str,

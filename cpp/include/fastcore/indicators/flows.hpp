@@ -46,9 +46,12 @@ class Ad {
   double total_ = 0.0;
 };
 
+inline constexpr const char* adosc_seed_names[] = {"first", "mean"};
+
 struct AdoscParams {
   int fast = 3;
   int slow = 10;
+  int seed = 0;
 };
 
 class Adosc {
@@ -56,31 +59,38 @@ class Adosc {
   static constexpr auto spec() {
     return describe<AdoscParams>(
                "ADOSC", "Chaikin oscillator: a fast average of the accumulation/distribution line less a slow one.")
-        .formula("adosc = e(ad, fast) - e(ad, slow), e exponential averages begun with the first value")
+        .formula("adosc = ema(ad, fast) - ema(ad, slow), both begun with the first value")
         .source("Achelis, Technical Analysis from A to Z (2000), Chaikin Oscillator; rows as TA-Lib's ADOSC")
         .inputs("high", "low", "close", "volume")
         .outputs(line("adosc"))
-        .params(param("fast", &AdoscParams::fast, 2, longest_period, "span of the fast average"),
-                param("slow", &AdoscParams::slow, 2, longest_period, "span of the slow average"));
+        .params(
+            param("fast", &AdoscParams::fast, 2, longest_period, "span of the fast average"),
+            param("slow", &AdoscParams::slow, 2, longest_period, "span of the slow average"),
+            convention(
+                "seed", &AdoscParams::seed, adosc_seed_names,
+                "how the averages begin: with the first value of the line (TA-Lib), or each with the mean of its own first values (Skender)"));
   }
   static constexpr int warmup(const AdoscParams& p) { return p.fast > p.slow ? p.fast : p.slow; }
 
   explicit Adosc(const AdoscParams& p) noexcept
-      : fast_factor_(2.0 / (p.fast + 1.0)), slow_factor_(2.0 / (p.slow + 1.0)) {}
+      : fast_factor_(2.0 / (p.fast + 1.0)),
+        slow_factor_(2.0 / (p.slow + 1.0)),
+        fast_period_(p.fast),
+        slow_period_(p.slow),
+        seed_rows_(p.seed == 0 ? 1 : warmup(p)) {}
   // The averages are of the line, which has no bound, less its newest value, which has: e - ad falls by each flow.
   double operator()(double high, double low, double close, double volume) noexcept {
-    const double flow = begun_ ? money_flow(high, low, close, volume) : 0.0;
-    begun_ = true;
-    return follow(flow);
+    const double flow = money_flow(high, low, close, volume);
+    return __builtin_expect(rows_ < seed_rows_, 0) ? begin(flow) : follow(flow);
   }
   void run(const std::array<const double*, 4>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
-    Adosc now = *this;
-    const auto row = [&](std::size_t i) { out[0][i] = now(in[0][i], in[1][i], in[2][i], in[3][i]); };
-    const auto flows = [&](std::size_t i) {
-      return money_flow(load<Lanes>(in[0] + i), load<Lanes>(in[1] + i), load<Lanes>(in[2] + i), load<Lanes>(in[3] + i));
-    };
     std::size_t i = 0;
-    if (n > 0) row(i++);
+    for (; i < n && rows_ < seed_rows_; ++i) out[0][i] = (*this)(in[0][i], in[1][i], in[2][i], in[3][i]);
+    Adosc now = *this;
+    const auto flows = [&](std::size_t at) {
+      return money_flow(load<Lanes>(in[0] + at), load<Lanes>(in[1] + at), load<Lanes>(in[2] + at),
+                        load<Lanes>(in[3] + at));
+    };
     // The next four flows while the averages wait for their own products.
     Lanes next = i + lane_count <= n ? flows(i) : Lanes{};
     for (; i + 2 * lane_count <= n; i += lane_count) {
@@ -89,17 +99,40 @@ class Adosc {
 #pragma GCC unroll 4
       for (std::size_t k = 0; k < lane_count; ++k) out[0][i + k] = now.follow(flow[k]);
     }
-    for (; i < n; ++i) row(i);
+    for (; i < n; ++i) out[0][i] = now.follow(money_flow(in[0][i], in[1][i], in[2][i], in[3][i]));
     *this = now;
   }
   template <class Archive>
   void state(Archive& archive) {
     archive("begun", begun_);
+    archive("rows", rows_);
     archive("fast", fast_);
     archive("slow", slow_);
+    if constexpr (Archive::loading) {
+      if (rows_ < 0 || rows_ > seed_rows_) archive.fail("rows");
+      if (begun_ && rows_ == 0) rows_ = 1;  // saved when the first value was the only seed, and rows were not counted
+    }
   }
 
  private:
+  /// The first row, of which no flow counts, or one of the means that the averages begin with. As all the line's
+  /// values are told from the newest, their sum falls by the flow once for each of those before.
+  [[gnu::cold, gnu::noinline]] double begin(double flow) noexcept {
+    const int before = rows_++;
+    begun_ = true;
+    if (before == 0) return 0.0;
+    const auto take = [&](double& average, double factor, int period) {
+      if (before >= period) {
+        average = (1.0 - factor) * (average - flow);
+      } else {
+        average -= before * flow;
+        if (rows_ == period) average /= period;
+      }
+    };
+    take(fast_, fast_factor_, fast_period_);
+    take(slow_, slow_factor_, slow_period_);
+    return fast_ - slow_;
+  }
   double follow(double flow) noexcept {
     fast_ = (1.0 - fast_factor_) * (fast_ - flow);
     slow_ = (1.0 - slow_factor_) * (slow_ - flow);
@@ -110,6 +143,10 @@ class Adosc {
   double slow_factor_;
   double fast_ = 0.0;  // average less line
   double slow_ = 0.0;
+  int fast_period_;
+  int slow_period_;
+  int seed_rows_;  // until the averages have begun: 1 where the first value is the seed
+  int rows_ = 0;  // counted up to `seed_rows_`
   bool begun_ = false;
 };
 

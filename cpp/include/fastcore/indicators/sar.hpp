@@ -26,9 +26,17 @@ struct Acceleration {
 /// The stop, bar by bar; which side it is on, too.
 class ParabolicStop {
  public:
-  /// `start` above 0 begins long at that stop, below 0 short at -start, 0 by the first two bars.
-  ParabolicStop(double start, double offset, const Acceleration& rising, const Acceleration& falling) noexcept
-      : rising_(rising), falling_(falling), start_(start), offset_(offset), up_(rising.first), down_(falling.first) {}
+  /// `start` above 0 begins long at that stop, below 0 short at -start, 0 by the first two bars or, when `from_first`,
+  /// long at the first bar's low with its high as the extreme.
+  ParabolicStop(double start, double offset, const Acceleration& rising, const Acceleration& falling,
+                bool from_first = false) noexcept
+      : rising_(rising),
+        falling_(falling),
+        start_(start),
+        offset_(offset),
+        up_(rising.first),
+        down_(falling.first),
+        from_first_(from_first) {}
 
   /// The stop of this bar; NaN for the first.
   [[gnu::always_inline]] double operator()(double high, double low) noexcept {
@@ -37,8 +45,6 @@ class ParabolicStop {
       stop = long_ ? rise(high, low) : fall(high, low);
     } else if (++rows_ == 2) {
       begin(high, low);
-      high_ = high;  // the stop of the next bar is held against this bar alone
-      low_ = low;
       stop = long_ ? rise(high, low) : fall(high, low);
     }
     high_ = high;
@@ -64,11 +70,19 @@ class ParabolicStop {
   }
 
  private:
+  /// At the second bar.
   void begin(double high, double low) noexcept {
+    if (from_first_) {
+      extreme_ = high_;
+      stop_ = low_ + up_ * (high_ - low_);
+      return;
+    }
     const double fell = low_ - low;
     long_ = start_ == 0.0 ? !(fell > 0.0 && high - high_ < fell) : start_ > 0.0;
     extreme_ = long_ ? high : low;
     stop_ = start_ != 0.0 ? std::fabs(start_) : long_ ? low_ : high_;
+    high_ = high;  // the stop of the next bar is held against this bar alone
+    low_ = low;
   }
 
   [[gnu::always_inline]] double rise(double high, double low) noexcept {
@@ -122,11 +136,15 @@ class ParabolicStop {
   double low_ = 0.0;
   int rows_ = 0;  // counted up to 2
   bool long_ = true;
+  bool from_first_;
 };
+
+inline constexpr const char* sar_seed_names[] = {"movement", "long"};
 
 struct SarParams {
   double acceleration = 0.02;
   double maximum = 0.2;
+  int seed = 0;
 };
 
 class Sar {
@@ -138,14 +156,18 @@ class Sar {
         .source("Wilder, New Concepts in Technical Trading Systems (1978), section II; first bars as TA-Lib's SAR")
         .inputs("high", "low")
         .outputs(line("sar"))
-        .params(param("acceleration", &SarParams::acceleration, 0.0, 3e37, "first factor, and its step"),
-                param("maximum", &SarParams::maximum, 0.0, 3e37, "largest factor"));
+        .params(
+            param("acceleration", &SarParams::acceleration, 0.0, 3e37, "first factor, and its step"),
+            param("maximum", &SarParams::maximum, 0.0, 3e37, "largest factor"),
+            convention(
+                "seed", &SarParams::seed, sar_seed_names,
+                "how the first move begins: up or down as the directional movement of the first two bars, at the first one's low or high (TA-Lib), or always up, with the first bar's high as the extreme (Skender, which hides all stops before the first turn)"));
   }
   static constexpr int warmup(const SarParams&) { return 2; }
 
   explicit Sar(const SarParams& p) noexcept
       : stop_(0.0, 0.0, Acceleration::within(p.acceleration, p.acceleration, p.maximum),
-              Acceleration::within(p.acceleration, p.acceleration, p.maximum)) {}
+              Acceleration::within(p.acceleration, p.acceleration, p.maximum), p.seed != 0) {}
   double operator()(double high, double low) noexcept { return stop_(high, low); }
   void run(const std::array<const double*, 2>& in, const std::array<double*, 1>& out, std::size_t n) noexcept {
     ParabolicStop now = stop_;  // in registers: the caller's columns could be its fields
