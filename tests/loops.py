@@ -87,6 +87,7 @@ def balanced(stats: dict[str, Any]) -> None:
     feeds = stats["feeds"].values()
     received = sum(feed["received"] for feed in feeds)
     gone = sum(feed["dropped"] + feed["conflated"] + feed["pending"] for feed in feeds)
+    gone += stats["loop"]["under_way"]
     engine = stats["engine"]
     assert received == gone + engine["received"] + stats["loop"]["refused"]
     assert engine["received"] == sum(count for bucket, count in engine.items() if bucket != "received")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fastcore as fc
 import numpy as np
 import pytest
 from fastcore.errors import FileFeedError, InputError
@@ -159,6 +164,107 @@ def test_a_writer_that_dies_leaves_what_it_flushed(at: int, tmp_path: Path) -> N
     wrote(path, [TickBatch(ticks[flushed:], NAMES)])
     assert read(path) == rows_of(ticks)
     ColumnFile(path).verify()
+
+
+def failing(real: Any, at: int, fault: Callable[..., int]) -> Callable[..., int]:
+    """A call of the system that has a fault at its nth call, counted from 1."""
+    calls = itertools.count(1)
+    return lambda *args: fault(*args) if next(calls) == at else real(*args)
+
+
+@pytest.mark.parametrize("at", range(1, 16))
+def test_a_write_that_is_cut_short_is_gone_on_with(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a disk that is nearly full, or a signal, cuts it: what is read is what was appended."""
+    real = os.pwrite
+    half = failing(real, at, lambda file, data, place: real(file, data[: len(data) // 2], place))
+    monkeypatch.setattr(os, "pwrite", half)
+    ticks = stream(300)
+    wrote(tmp_path / "ticks.fct", cut(ticks, [100]), flush=True)
+    assert read(tmp_path / "ticks.fct") == rows_of(ticks)
+    ColumnFile(tmp_path / "ticks.fct").verify()
+
+
+def found_in(path: Path) -> Any:
+    """All ticks of a sound file to which batches of all names were appended."""
+    file = ColumnFile(path)
+    file.verify()
+    return np.concatenate([np.zeros(0, fc.TICK), *(batch.ticks for batch in file)])
+
+
+FAULTS = (
+    [("pwrite", n) for n in range(1, 9)] + [("fdatasync", n) for n in range(1, 5)] + [("posix_fallocate", 1)]
+)
+
+
+@pytest.mark.parametrize(("name", "at"), FAULTS)
+def test_a_write_that_fails_costs_nothing(
+    name: str, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes out, the file is sound and holds what it held; the ticks come with the next flush."""
+    path = tmp_path / "ticks.fct"
+    ticks = stream(BLOCK_ROWS + 700)
+    parts = cut(ticks, [300])
+
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    failed = 0
+    with ColumnWriter(path) as writer:
+        # Names, a new block, an open one, and over the border of two.
+        for group in (parts[:1], parts[1:2], parts[2:-1], parts[-1:]):
+            for batch in group:
+                writer.append(batch)
+            before = writer.rows
+            with monkeypatch.context() as patch:
+                patch.setattr(os, name, failing(getattr(os, name), at, full))
+                try:
+                    writer.flush()
+                except OSError as error:
+                    assert error.errno == errno.ENOSPC
+                    failed += 1
+                    assert before <= writer.rows < before + sum(map(len, group))
+            there = found_in(path)
+            assert writer.rows <= len(there)
+            assert (there == ticks[: len(there)]).all()
+            writer.flush()
+    assert failed
+    assert (found_in(path) == ticks).all()
+
+
+def test_a_full_disk_leaves_what_was_flushed(tmp_path: Path) -> None:
+    """A real refusal, at a file's largest size: nothing of the flush is counted, then all of it is there."""
+    path = tmp_path / "ticks.fct"
+    ticks = stream(3 * BLOCK_ROWS)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ColumnWriter(path, sync=False) as writer:
+        writer.append(TickBatch(ticks[:1000], NAMES))
+        writer.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, usual[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                writer.append(TickBatch(ticks[1000:], NAMES))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert writer.rows == 1000
+        assert (found_in(path) == ticks[:1000]).all()
+    assert (found_in(path) == ticks).all()
+
+
+def test_a_damaged_block_is_not_filled_up(tmp_path: Path) -> None:
+    """What comes after it is sound, and the damage is still found."""
+    path = tmp_path / "ticks.fct"
+    ticks = stream(50)
+    wrote(path, [TickBatch(ticks[:30], NAMES)])
+    at = ColumnFile(path)._layout.blocks[0][0]
+    data = bytearray(path.read_bytes())
+    data[at + _column_layout.OFFSETS["price"]] ^= 1
+    path.write_bytes(data)
+    wrote(path, [TickBatch(ticks[30:], NAMES)])
+    assert read(path)[30:] == rows_of(ticks[30:])
+    with pytest.raises(FileFeedError, match=f"block 0, at byte {at}, is damaged"):
+        ColumnFile(path).verify()
 
 
 def test_damage_is_found(tmp_path: Path) -> None:

@@ -206,3 +206,104 @@ def test_what_is_no_frame_is_refused_with_a_sentence(frame: Any, text: str) -> N
     """In words of its own, not of the library that would have read it."""
     with pytest.raises(TypeError, match=text):
         fc.Engine(PLAN).run(frame)
+
+
+BIG = [2**60 + n for n in range(5)]
+FEW = {"ts": [T0 + n for n in range(6)], "symbol": ["A"] * 6, "price": [1.0, 2.0, 3.0, 2.0, 1.0, 2.0]}
+WITH_NULLS: dict[str, Callable[[], Any]] = {
+    "pandas": lambda: pd.DataFrame(FEW | {"id": pd.array([*BIG, None], dtype="Int64")}),
+    "pandas on arrow": lambda: pd.DataFrame(FEW | {"id": pd.array([*BIG, None], dtype="int64[pyarrow]")}),
+    "polars": lambda: pl.DataFrame(FEW | {"id": [*BIG, None]}),
+    "polars, unsigned": lambda: pl.DataFrame(FEW | {"id": pl.Series([*BIG, None], dtype=pl.UInt64)}),
+    "arrow": lambda: pa.table(FEW | {"id": [*BIG, None]}),
+}
+
+
+@pytest.mark.parametrize("kind", WITH_NULLS)
+def test_ids_with_nulls_are_exact(kind: str) -> None:
+    """As floats these five would be one: four ticks would be duplicates."""
+    engine = fc.Engine(PLAN, policy=fc.Policy(duplicates="id"))
+    engine.run(WITH_NULLS[kind]())
+    assert engine.ledger["accepted"] == 6
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "id beyond": (
+        {"id": np.array([1, 2, 2**63, 4, 5, 6], np.uint64)},
+        "'id' must hold whole .* row 2 has 92233",
+    ),
+    "id a float": (
+        {"id": [1.0, 2.0, 3.0, 4.0, 2.0**60, 6.0]},
+        "to 9007199254740992 as float64; row 4 has 1.15",
+    ),
+    "id infinite": ({"id": [1.0, np.inf, 3.0, 4.0, 5.0, 6.0]}, "row 1 has inf"),
+    "side beyond": ({"side": [1, 255, 1, 1, 1, 1]}, "'side' must hold whole .* -128 to 127 .* row 1 has 255"),
+    "side a fraction": ({"side": [1, 1, 0.9, 1, 1, 1]}, "'side' must hold whole .* row 2 has 0.9"),
+    "ts beyond": ({"ts": np.array([*range(5), 2**63], np.uint64)}, "'ts' must hold whole .* row 5 has 92233"),
+    "date beyond": ({"ts": np.array([10**11] * 6, "M8[s]")}, "'ts': row 0 has 5138-11-16.* beyond ns"),
+    "two dimensions": (
+        {"price": np.ones((6, 2))},
+        r"'price' must have one dimension, not the shape \(6, 2\)",
+    ),
+    "no dimension": ({"price": np.float64(3)}, r"'price' must have one dimension, not the shape \(\)"),
+    "no symbol": ({"symbol": ["A", None, "A", "A", "A", "A"]}, "'symbol' of symbols must have no nulls"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_refused_by_column_row_and_value(case: str) -> None:
+    """Nothing wraps or is rounded, and nothing was taken."""
+    columns, sentence = WRONG[case]
+    engine = fc.Engine(PLAN)
+    with pytest.raises(fc.InputError, match=sentence):
+        engine.run(FEW | columns)
+    assert engine.ledger["received"] == 0
+
+
+def test_frames_without_what_they_need_are_sentences() -> None:
+    """Empty ones, two columns of one name, times that no ns can say, text in bars."""
+    engine = fc.Engine(PLAN)
+    for none in ({}, pd.DataFrame(), pl.DataFrame(), pa.table({})):
+        with pytest.raises(fc.InputError, match="must have the columns ts and price, and this one has none"):
+            engine.run(none)
+    twice = pd.DataFrame(np.ones((2, 2)), columns=["price", "price"], index=pd.DatetimeIndex([T0, T0 + 1]))
+    with pytest.raises(fc.InputError, match="has 2 columns 'price'"):
+        engine.run(twice, symbol="A")
+    late = pl.DataFrame(FEW).with_columns(pl.Series("ts", [10**17] * 6).cast(pl.Datetime("us")))
+    with pytest.raises(fc.InputError, match="'ts' has a time beyond ns since 1970"):
+        engine.run(late)
+    bars = {name: [1.0, 2.0] for name in ("open", "high", "low", "close")} | {"ts": [T0, T0 + MINUTE]}
+    for name in ("open", "volume"):
+        with pytest.raises(fc.InputError, match=f"{name!r} must hold numbers, not <U1"):
+            engine.run(bars | {name: ["a", "b"]}, bars="1m", symbol="A")
+    assert engine.ledger["received"] == 0
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+@pytest.mark.parametrize("unit", ["ns", "us"])
+def test_pandas_times_of_arrow(zone: str | None, unit: str) -> None:
+    """As a column and as the index."""
+    moments = pd.DatetimeIndex([T0 + n * 10**9 for n in range(6)], tz="UTC").tz_convert(zone)
+    times = pd.array(moments, dtype=pd.ArrowDtype(pa.timestamp(unit, zone)))
+    want = fc.Engine(PLAN).run(FEW | {"ts": np.arange(6) * 10**9 + T0})
+    columns = {"symbol": FEW["symbol"], "price": FEW["price"]}
+    for frame in (pd.DataFrame({"ts": times} | columns), pd.DataFrame(columns, index=pd.Index(times))):
+        got = fc.Engine(PLAN).run(frame)
+        for name in fc.Engine(PLAN).columns:
+            assert same(got[name].to_numpy(), want[name])
+
+
+@every_kind
+def test_outputs_named_as_times_and_symbols_take_a_prefix(kind: str) -> None:
+    """The frame's own columns stay."""
+    make, _ = KINDS[kind]
+    result = fc.Engine({"ts": fc.SMA(2), "symbol": fc.EMA(3), "price": fc.EMA(2)}).run(make(COLUMNS))
+    names = list(
+        result.column_names
+        if isinstance(result, pa.Table)
+        else result
+        if kind == "mapping"
+        else result.columns
+    )
+    assert names == ["ts", "symbol", "output.ts", "output.symbol", "price"]
+    assert np.array_equal(values(result, "symbol"), COLUMNS["symbol"])

@@ -702,3 +702,28 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str, option
     refused(path, "2 columns named", **options)
     apart = write(tmp_path / "apart.csv", f"ts,price,Price\n{T0_MS},1,2\n")
     assert joined(read_ticks(apart, columns={"price": "Price"}))["price"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("clock", ["time", "Time of Day"])
+def test_days_and_times_of_the_day_are_refused(tmp_path: Path, clock: str, suffix: str) -> None:
+    """All ticks would be at midnight. Named, the days are taken; a whole time beside them is taken before."""
+    path = tmp_path / f"x{suffix}"
+
+    def write(times: list[str]) -> None:
+        columns = {"date": ["2024-01-02", "2024-01-02"], clock: times, "price": [1.0, 2.0]}
+        if suffix == ".parquet":
+            pq.write_table(pa.table(columns), path)
+        else:
+            rows = zip(*columns.values(), strict=True)
+            path.write_text("\n".join(",".join(map(str, row)) for row in [list(columns), *rows]))
+
+    write(["10:00:00", "15:30:01.5"])
+    with pytest.raises(
+        FileFeedError, match=f"column 'date' holds days and column '{clock}' times of the day"
+    ):
+        read_ticks(path)
+    (batch,) = read_ticks(path, columns={"ts": "date"})
+    assert batch.ticks["ts"].tolist() == [1_704_153_600_000_000_000] * 2
+    write(["", "late"])
+    assert sum(map(len, read_ticks(path))) == 2

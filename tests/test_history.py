@@ -211,26 +211,61 @@ def test_the_venues_rate_is_kept() -> None:
 
 def test_a_download_goes_on_where_it_was(tmp_path: Path) -> None:
     """What is in the cache is not asked for again; what is damaged there is."""
-    venue, asked = Venue(), 0
+    venue, asked, most = Venue(), 0, 4
 
     def answer(path: str, query: dict[str, str]) -> Answer:
         nonlocal asked
         asked += 1
-        return (400, {}, b"no more") if asked > 4 else venue(path, query)
+        return (400, {}, b"no more") if asked > most else venue(path, query)
 
-    def work(history: BinanceHistory) -> Any:
-        return history.trades("BTCUSDT", START * MS, (START + 3 * HOUR) * MS)
+    async def main() -> None:
+        nonlocal most
+        async with HttpServer(answer) as server:
 
-    with pytest.raises(HistoryError):
-        fetched(answer, work, cache=tmp_path, parallel=1)
-    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
-    assert len(files) >= 1
-    files[0].write_bytes(b"damaged")
-    for cached in (len(files) - 1, 4):
-        batches, (_, history) = fetched(venue, work, cache=tmp_path)
-        assert ticks(batches) == venue.expected(START, START + 3 * HOUR)
-        assert history.counts()["cached"] == cached
-    assert history.counts()["requests"] == 0
+            async def trades(**options: Any) -> tuple[list[Any], BinanceHistory]:
+                history = BinanceHistory(server.url, backoff=0.001, cache=tmp_path, **options)
+                return await read(history.trades("BTCUSDT", START * MS, (START + 3 * HOUR) * MS)), history
+
+            with pytest.raises(HistoryError):
+                await trades(parallel=1)
+            most = 10**9
+            files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+            assert len(files) >= 1
+            files[0].write_bytes(b"damaged")
+            for cached in (len(files) - 1, 4):
+                batches, history = await trades()
+                assert ticks(batches) == venue.expected(START, START + 3 * HOUR)
+                assert history.counts()["cached"] == cached
+            assert history.counts()["requests"] == 0
+
+    run(main())
+
+
+def test_a_cache_tells_venues_and_prefixes_apart(tmp_path: Path) -> None:
+    """Another venue's trades are its own; what is kept gets the prefix that is asked for."""
+
+    async def main() -> None:
+        async with HttpServer(Venue()) as one, HttpServer(Venue(trades=100)) as other:
+            for url, prefix, kind, rows in [
+                (one.url, "", "trades", 3500),
+                (other.url, "", "trades", 100),
+                (one.url, "spot:", "trades", 3500),
+                (one.url, "", "klines", 180),
+                (one.url, "spot:", "klines", 180),
+            ]:
+                history = BinanceHistory(url, backoff=0.001, cache=tmp_path, prefix=prefix)
+                until = (START + 3 * HOUR) * MS
+                if kind == "trades":
+                    got = await read(history.trades("BTCUSDT", START * MS, until))
+                    names = {name for batch in got for name in batch.symbols}
+                else:
+                    got = await read(history.klines("BTCUSDT", "1m", START * MS, until))
+                    names = {name for batch in got for name in batch.names}
+                assert sum(map(len, got)) == rows
+                assert names == {prefix + "BTCUSDT"}
+                assert (history.counts()["cached"] > 0) == (prefix != "")
+
+    run(main())
 
 
 def test_history_goes_on_into_the_live_feed() -> None:

@@ -475,6 +475,7 @@ def test_impossible_options_stop_before_the_start() -> None:
             lambda: TickLoop(engine, feed).every("soon", print),
             "every: span must be a whole number and one of",
         ),
+        (lambda: TickLoop(engine, feed).every(f"{10**20}d", print), "every: span must be a whole number"),
         (lambda: TickLoop(engine, feed).at(1_700_000_000, print), "at: ts must be nanoseconds"),
     ]
     for make, sentence in cases:

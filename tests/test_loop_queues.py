@@ -11,14 +11,14 @@ from typing import Any
 import fastcore as fc
 import numpy as np
 import pytest
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.feeds.memory import MemoryFeed
 from fastcore.loop import Intake, Outlet, Row, Rows, Strategy, run
 from fastcore.loop.intake import conflated
 from fastcore.sinks import CallbackSink, MemorySink
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, together, whole
+from loops import NAMES, PLAN, TickLoop, balanced, cut, ran, same, stream, together, whole
 from samples import MINUTE, T0
 
 shapes = st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=60)
@@ -67,9 +67,9 @@ async def filled(intake: Intake, batches: list[Any], take: int = 0) -> list[Any]
     task = asyncio.create_task(put())
     while not task.done():
         await asyncio.sleep(0)
-        if not task.done() and (batch := intake.take(take)):
+        if not task.done() and (batch := intake.take(take)) is not None:
             taken.append(batch)
-    while batch := intake.take(take):
+    while (batch := intake.take(take)) is not None:
         taken.append(batch)
     return taken
 
@@ -126,6 +126,48 @@ def test_a_feed_tells_how_old_its_ticks_are() -> None:
         assert stats["engine"]["accepted"] == 3
 
 
+@pytest.mark.parametrize("when_full", ["drop_oldest", "conflate"])
+def test_an_intake_that_is_not_taken_from_remembers_no_more_than_waits(when_full: Any) -> None:
+    """However much comes while the engine is held."""
+    intake = Intake([], when_full=when_full, capacity=10)
+
+    async def flood() -> None:
+        for batch in cut(shaped([(0, True)] * 2000), [1]):
+            await intake.put(batch)
+
+    asyncio.run(flood())
+    assert len(intake._came) <= len(intake._waiting) + 1 <= 11
+    assert intake.counts()["pending"] <= 10
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
+def test_a_stop_loses_nothing_that_has_come(when_full: Any) -> None:
+    """Also what a feed was about to hand over: the sum holds at every moment, and nothing waits at last."""
+
+    async def write(rows: Rows) -> None:
+        await asyncio.sleep(0.001)
+        balanced(loop.stats())
+
+    intake = Intake(MemoryFeed(cut(stream(50_000), [100])), capacity=250, when_full=when_full, name="feed")
+    sink = Outlet(CallbackSink(write), capacity=100)
+    loop = TickLoop(fc.Engine(PLAN), intake, sinks=[sink], batch=100)
+    loop.every("30s", lambda ts: balanced(loop.stats()))
+
+    async def main() -> None:
+        async with loop:
+            while intake.counts()["received"] < 1000:
+                await asyncio.sleep(0.001)
+
+    run(asyncio.wait_for(main(), 60))
+    stats = loop.stats()
+    balanced(stats)
+    feed = stats["feeds"]["feed"]
+    assert feed["pending"] == stats["loop"]["under_way"] == 0
+    assert stats["timers"]["failures"] == stats["sinks"]["CallbackSink"]["failures"] == 0
+    assert stats["timers"]["fired"] > 10
+    assert stats["engine"]["received"] == feed["received"] - feed["dropped"] - feed["conflated"] < 50_000
+
+
 @pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
 def test_bars_keep_their_place_between_ticks(when_full: Any) -> None:
     """A bar is never joined to ticks, nor overtaken by them."""
@@ -139,6 +181,21 @@ def test_bars_keep_their_place_between_ticks(when_full: Any) -> None:
     assert kinds == ["TickBatch", "BarBatch", "TickBatch"][when_full == "drop_oldest" :]
     assert intake.counts()["received"] == 9
     assert sum(map(len, taken)) == 9 - intake.counts()["dropped"] - intake.counts()["conflated"]
+
+
+@pytest.mark.parametrize("when_full", ["block", "drop_oldest", "conflate"])
+def test_outages_keep_their_place_and_are_never_dropped(when_full: Any) -> None:
+    """They take no room; ticks around them are not joined across them."""
+    ticks = shaped([(0, True)] * 4)
+    intake = Intake([], when_full=when_full, capacity=5)
+    outage, last = Outage(NAMES[:1]), TickBatch(shaped([(1, False)] * 3), NAMES)
+    batches = [*cut(ticks[:2], [1]), outage, *cut(ticks[2:], [1]), last]
+    taken = asyncio.run(filled(intake, batches, take=100))
+    kinds = [kind.__name__ for kind, _ in groupby(taken, type)]
+    assert kinds == ["TickBatch", "Outage", "TickBatch"][when_full == "drop_oldest" :]
+    counts = intake.counts()
+    assert counts["received"] == 7
+    assert sum(map(len, taken)) == 7 - counts["dropped"] - counts["conflated"]
 
 
 @settings(max_examples=20)

@@ -9,6 +9,7 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+import pytest
 from fastcore.feeds import BarBatch
 from fastcore.loop import Row, run
 from fastcore.loop.garbage import THRESHOLDS
@@ -138,3 +139,42 @@ def test_an_untuned_collector_is_left_alone() -> None:
     before = gc.get_threshold()
     ran(loop)
     assert during == [before] * 2
+
+
+def test_an_async_timer_is_awaited() -> None:
+    """The engine stands until it is done: it sees what one that is not async sees."""
+    seen: dict[str, list[Any]] = {"plain": [], "async": []}
+
+    def known(engine: fc.Engine, ts: int) -> Any:
+        return ts, engine.ledger["received"]
+
+    for kind, moments in seen.items():
+        engine = fc.Engine(PLAN)
+        loop = TickLoop(engine, cut(stream(300, gap=5 * SECOND), [64]))
+
+        async def later(ts: int, engine: fc.Engine = engine, moments: list[Any] = moments) -> None:
+            await asyncio.sleep(0)
+            moments.append(known(engine, ts))
+
+        def now(ts: int, engine: fc.Engine = engine, moments: list[Any] = moments) -> None:
+            moments.append(known(engine, ts))
+
+        loop.every("1m", later if kind == "async" else now)
+        assert ran(loop)["timers"] == {"fired": len(moments), "failures": 0}
+    assert seen["async"] == seen["plain"]
+    assert len(seen["plain"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda loop: loop.every(5, print), "every: span must be text, not 5"),
+        (lambda loop: loop.every(None, print), "every: span must be text, not None"),
+        (lambda loop: loop.every("1m", 5), "every: call must be callable, not 5"),
+        (lambda loop: loop.at(T0, None), "at: call must be callable, not None"),
+    ],
+)
+def test_a_timer_of_something_else_is_refused_in_a_sentence(ask: Any, said: str) -> None:
+    loop = TickLoop(fc.Engine(PLAN), cut(stream(2), [2]))
+    with pytest.raises(TypeError, match=said):
+        ask(loop)

@@ -243,9 +243,32 @@ def test_what_cannot_be_played_is_refused(folder: Path) -> None:
     for wrong in ({}, {"ts": 1, "sequence": 1}):
         with pytest.raises(fc.InputError, match=r"give one of ts and sequence"):
             replay.seek(**wrong)
+    # Of journals and of files, forwards and backwards.
+    replay.step(5)
+    for one in (replay, Replay(parts(folder, walk_ticks(rng_of("own"), 20)), fc.Engine(PLAN))):
+        for what in ({"ts": 1.5}, {"ts": "x"}, {"ts": True}, {"sequence": 1.5}, {"sequence": "x"}):
+            (name,) = what
+            with pytest.raises(TypeError, match=rf"Replay\.seek: {name} must be a whole number, not"):
+                one.seek(**what)  # type: ignore[arg-type]
+        for what, said in [
+            ({"sequence": -1}, "sequence must be 0 or more, not -1"),
+            ({"sequence": 2**64}, "sequence=.* does not fit in 64 bits"),
+            ({"ts": 2**63}, "ts=.* does not fit in 64 bits"),
+            ({"ts": -(2**70)}, "ts=.* does not fit in 64 bits"),
+        ]:
+            with pytest.raises(fc.InputError, match=f"Replay.seek: {said}"):
+                one.seek(**what)  # type: ignore[arg-type]
+        for events in (1.5, "x", None):
+            with pytest.raises(TypeError, match=r"Replay\.step: events must be a whole number, not"):
+                one.step(events)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"Replay\.run: until must be a whole number, not"):
+            one.run(speed=None, until=1.5)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"Replay\.run: speed must be a number or None, not"):
+            one.run(speed="fast")  # type: ignore[arg-type]
+    replay.seek(sequence=0)
     with pytest.raises(fc.JournalError, match=r"record \d+ .* cannot be replayed: .*5m"):
         Replay(folder / "j", fc.Engine({"sma": fc.SMA(3)})).run(speed=None)
-    assert engine.ledger["received"] == 0
+    assert replay.engine.ledger["received"] == 0
 
 
 # warm-up

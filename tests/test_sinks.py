@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastcore.errors import ConfigError
-from fastcore.loop import Rows
+from fastcore.feeds import TickBatch
+from fastcore.loop import Outlet, Rows
 from fastcore.sinks import ArrowSink, ParquetSink
 from loops import NAMES, PLAN, TickLoop, cut, ran, same, stream, whole
 
@@ -138,3 +143,83 @@ def test_impossible_options_are_sentences(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=sentence):
             ParquetSink(tmp_path, **options)
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Files of this process can be no longer: what a full disk is to those who write."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.parametrize("kind", SINKS)
+@pytest.mark.parametrize("rotate", [1_300, 10_000_000])
+@pytest.mark.parametrize("more", [-(10**6), 3_000, 40_000, 77_777])
+@pytest.mark.parametrize("taken_only", [False, True])
+def test_a_disk_that_is_full_for_a_while_costs_what_is_counted(
+    kind: Any, rotate: int, more: int, taken_only: bool, tmp_path: Path
+) -> None:
+    """What is written can be read, in files that are whole; the rest is lost; later rows are in new files."""
+    ticks = stream(8_000)
+    ticks["price"][::50] = np.nan
+    sink = kind(tmp_path, group=500, rotate_rows=rotate, compression=None, taken_only=taken_only)
+    outlet = Outlet(sink, failures=1000)
+
+    async def feed() -> AsyncIterator[TickBatch]:
+        batches = cut(ticks, [100])
+        for batch in batches[:30]:
+            yield batch
+        while outlet.counts()["pending"] or not outlet.counts()["written"]:
+            await asyncio.sleep(0)
+        now = max(path.stat().st_size for path in tmp_path.glob("*.part"))
+        with files_up_to(max(10, now + more)):
+            for batch in batches[30:50]:
+                yield batch
+            for _ in range(1000):
+                await asyncio.sleep(0)
+            while outlet.counts()["pending"]:
+                await asyncio.sleep(0)
+        for batch in batches[50:]:
+            yield batch
+
+    ran(TickLoop(fc.Engine(PLAN), feed(), sinks=[outlet], batch=100))
+    counts = outlet.counts()
+    named = {path for path in tmp_path.iterdir() if path.suffix != ".part"}
+    assert set(sink.paths) == named
+    if more > 0 or kind is ParquetSink:
+        assert named == set(tmp_path.iterdir())
+    read = [number for path in sorted(sink.paths) for number in table(path)["id"].to_pylist()]
+    left_out = np.isnan(ticks["price"]).sum() if taken_only else 0
+    # What is left out was asked to be: it counts as written, lost or not.
+    assert counts["written"] - left_out <= len(read) <= counts["written"]
+    if not taken_only:
+        assert len(read) == counts["written"]
+    assert counts["written"] + counts["lost"] == len(ticks)
+    assert sink.lost == counts["lost"]
+    assert counts["failures"] > 0 or more > 3_000  # a file that rotates may stay below it
+    assert read == [number for number in ticks["id"].tolist() if number in set(read)]
+    assert read[-1] == ticks["id"][-1]
+    if kind is ArrowSink and more > 0:
+        assert set(ticks["id"][1:49].tolist()) <= set(read)  # groups before the failure are kept
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_a_file_that_cannot_be_finished_is_lost_and_counted(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is refused: it does not get its name."""
+
+    def broken(_: int) -> None:
+        raise OSError("Input/output error")
+
+    outlet = Outlet(sink := kind(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        ran(TickLoop(fc.Engine(PLAN), cut(stream(100), [10]), sinks=[outlet]))
+    assert sink.paths == [path for path in tmp_path.iterdir() if path.suffix != ".part"] == []
+    assert (outlet.counts()["written"], outlet.counts()["lost"]) == (0, 100)
+    assert outlet.counts()["failures"] == 1

@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import json
 import logging
+import time
 import zlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,19 @@ BAD = [
     b'{"stream":"btcusdt@kline_1m","data":{"E":1,"k":{"t":1,"x":true}}}',
     b'{"stream":"btcusdt@kline_1m","data":{"E":1,"k":{"t":1e300,"o":1,"h":1,"l":1,"c":1,"v":1,"n":1,"x":true}}}',
     b'{"stream":7,"data":{}}',
+    *(b"[" * 2000, b'{"a":' * 2000, b'{"stream":"btcusdt@trade","data":' + b"[" * 2000 + b"]" * 2000 + b"}"),
+    *(
+        b'{"stream":"btcusdt@kline_1m","data":{"k":{"t":%s,"o":1,"h":1,"l":1,"c":1,"v":1,"n":%s,"x":true}}}'
+        % numbers
+        for numbers in (
+            (b"1700000000000000", b"1"),  # in us
+            (b"1700000000000000000", b"1"),  # in ns
+            (b"-1700000000000000", b"1"),
+            (b"9" * 20, b"1"),
+            (b"1700000000000", b"9" * 20),
+        )
+    ),
+    b'{"stream":"btcusdt@bookTicker","data":{"u":1,"b":"1","a":"2","T":1700000000000000000}}',
 ]
 
 
@@ -204,14 +219,73 @@ def test_unknown_messages_are_counted() -> None:
     assert venue.buffer.take() == []
 
 
-@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.sampled_from(BAD))
+NUMBERS = st.one_of(st.sampled_from([0, 10**12, 10**15, 10**18]), st.integers(-(2**70), 2**70)).map(str)
+NESTED = st.builds(
+    lambda opening, depth, before: before + opening * depth,
+    st.sampled_from([b"[", b'{"a":', b'{"data":', b"[[1],"]),
+    st.integers(1, 20_000),
+    st.sampled_from([b"", b'{"stream":"btcusdt@trade","data":{"x":', b'{"id":', b'{"error":']),
+)
+EXTREMES = st.builds(
+    lambda kind, a, b, price: combined("BTCUSDT", *_message(kind, a, b, price)),
+    st.sampled_from(["trade", "aggTrade", "bookTicker", "kline_1m"]),
+    NUMBERS,
+    NUMBERS,
+    NUMBERS | st.floats().map(str),
+)
+
+
+def _message(kind: str, a: str, b: str, price: str) -> tuple[str, dict[str, Any]]:
+    """A message that is sound but for its numbers."""
+    if kind == "bookTicker":
+        return kind, {"u": a, "T": b, "b": price, "a": price}
+    if kind == "kline_1m":
+        prices = dict.fromkeys("ohlcv", price)
+        return kind, {"k": {"t": a, "n": b, "x": True} | prices}
+    return kind, {"T": a, "t": b, "a": b, "p": price, "q": price, "m": False}
+
+
+@given(
+    st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.sampled_from(BAD) | NESTED | EXTREMES
+)
 def test_parsing_never_raises(message: bytes) -> None:
-    """Whatever comes is counted in one place."""
+    """Whatever comes is counted in one place, and what comes after it is read."""
     venue = BinanceVenue()
     answered = venue.parse(message)
     counts = venue.counts()
-    assert sum(counts[name] for name in ("ticks", "answers", "unknown", "malformed")) == 1
+    places = ("ticks", "bars", "answers", "unknown", "malformed", "untimed", "duplicates")
+    assert sum(counts[name] for name in places) == 1
     assert answered == (counts["answers"] == 1)
+    quote = {"u": 2**63, "b": "1", "a": "1"}
+    assert not venue.parse(combined("BTCUSDT", "bookTicker", quote))
+    assert venue.counts()["malformed"] == counts["malformed"]
+    venue.buffer.take()
+
+
+def test_a_callback_that_fails_is_counted_and_the_feed_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """On a hole in the numbers; what comes around it arrives."""
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(*(trade("BTCUSDT", number) for number in (1, 2, 5, 6, 9, 10)))
+        await peer.gone()
+
+    def fails(name: str, first: int, last: int) -> None:
+        raise RuntimeError(f"{name} {first} {last}")
+
+    async def later(name: str, first: int, last: int) -> None:
+        raise AssertionError("nobody runs it")
+
+    for callback in (fails, lambda *hole: later(*hole)):  # only its answer shows that it is async
+        feed, got = live(script, counted("ticks", 6), on_gap=callback)
+        assert ids(got) == [1, 2, 5, 6, 9, 10]
+        counts = feed.counts()
+        assert (counts["callback_failures"], counts["gaps"], counts["duplicates"]) == (2, 2, 0)
+        assert counts["malformed"] == 0
+    assert "on_gap failed: RuntimeError: BTCUSDT 3 4" in caplog.text
+    for callback in (later, 7):
+        with pytest.raises(ConfigError, match="on_gap must be a function that is not async"):
+            BinanceFeed(["BTCUSDT"], on_gap=callback)  # type: ignore[arg-type]
 
 
 @given(st.integers(0, 10**12), st.integers(0, 12))
@@ -414,6 +488,85 @@ def test_delays_grow_while_nothing_answers_and_start_anew_after_success() -> Non
     assert waited[-6:] == sorted(waited[-6:])
     assert 4.0 in waited and 0.5 in waited
     assert set(waited) <= {0.5, 1.0, 2.0, 4.0}
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_a_server_that_answers_and_hangs_up_is_left_alone_for_longer_each_time(lasts: bool) -> None:
+    """The delay begins anew only behind a connection that has lasted as long as the longest delay."""
+    waited: list[float] = []
+
+    class Draws:
+        def uniform(self, low: float, high: float) -> float:
+            waited.append(high)
+            return 0.0
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(trade("BTCUSDT", 1 + peer.number))
+        if lasts and peer.number >= 3:
+            await asyncio.sleep(0.05)  # longer than longest_backoff
+
+    async def main() -> None:
+        async with WebSocketServer(script) as server:
+            options = WebSocketOptions(backoff=0.01, longest_backoff=0.04)
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=options)
+            feed._random = Draws()  # type: ignore[assignment]
+            async for _ in feed:
+                if len(waited) >= 6:
+                    break
+
+    run(asyncio.wait_for(main(), 60))
+    assert waited[3:6] == ([0.01] * 3 if lasts else [0.04] * 3)
+    assert lasts or waited[:3] == [0.01, 0.02, 0.04]
+
+
+def test_no_more_connections_are_opened_than_the_venue_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven, three at most within a span, take two spans."""
+    monkeypatch.setattr("fastcore.feeds.websocket._SPAN", 0.2)
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(trade("BTCUSDT", 1 + peer.number))
+
+    async def main() -> None:
+        async with WebSocketServer(script) as server:
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=WebSocketOptions(**QUICK))
+            feed._opened = deque(maxlen=3)
+            async for _ in feed:
+                if feed.counts()["connections"] >= 7:
+                    break
+
+    began = time.monotonic()
+    run(asyncio.wait_for(main(), 60))
+    assert time.monotonic() - began >= 0.4
+
+
+def test_no_bars_are_invented_for_the_time_in_which_a_feed_was_down() -> None:
+    """The engine is told between the last tick before and the first one after."""
+    minute = 60_000
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        for number in range(1 + 5 * peer.number, 6 + 5 * peer.number):
+            at = 1_700_000_000_000 + 10 * minute * peer.number + 1000 * number
+            data = {"T": at, "t": number, "p": "100", "q": "1", "m": True}
+            await peer.send(combined("BTCUSDT", "trade", data))
+        if peer.number:
+            await peer.gone()
+
+    async def main() -> fc.Engine:
+        plan = {"sma": fc.SMA(2).on("1m")}
+        engine = fc.Engine(plan, history=100, policy=fc.Policy(fill="flat"))
+        async with WebSocketServer(script) as server:
+            feed = BinanceFeed(["BTCUSDT"], url=server.url, options=WebSocketOptions(**QUICK))
+            async with TickLoop(engine, feed, drain_seconds=5):
+                while engine.ledger["accepted"] < 10:
+                    await asyncio.sleep(0.001)
+        return engine
+
+    btc = run(asyncio.wait_for(main(), 60)).symbol("BTCUSDT")
+    assert btc.gaps["feed"] == 1
+    assert btc.bars("1m")["stale"].tolist() == [False]
 
 
 def test_a_message_beyond_the_bound_ends_the_connection() -> None:

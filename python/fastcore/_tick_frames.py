@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore._extras import require
+from fastcore._frame_values import Numbers, arrow_times, fitting, nanoseconds
 from fastcore.errors import InputError
 from fastcore.ticks import TICK
 
@@ -21,8 +22,6 @@ TICK_FIELDS = ("ts", "symbol", "price", "size", "id", "side")
 BAR_FIELDS = ("ts", "symbol", "open", "high", "low", "close", "volume")
 _NEEDED = {"price", "open", "high", "low", "close"}
 
-Numbers = npt.NDArray[Any]
-
 
 class FrameReader(Protocol):
     """What differs between the libraries."""
@@ -31,6 +30,9 @@ class FrameReader(Protocol):
 
     def numbers(self, name: str) -> Numbers:
         """A column as NumPy, nulls as NaN."""
+
+    def integers(self, name: str) -> Numbers:
+        """A column as NumPy; integers stay so, and their nulls are 0."""
 
     def times(self, name: str | None) -> npt.NDArray[np.int64] | None:
         """A column, or with None the index, as ns since 1970 UTC; None where there is none."""
@@ -79,6 +81,8 @@ def found(reader: FrameReader, fields: Sequence[str], columns: Mapping[str, str]
     InputError
         If a field is none, or a column is not there.
     """
+    if not reader.names:
+        raise InputError(f"a frame must have the columns ts and {fields[2]}, and this one has none")
     wanted = dict(columns or {})
     for field, name in wanted.items():
         if field not in fields:
@@ -95,6 +99,9 @@ def found(reader: FrameReader, fields: Sequence[str], columns: Mapping[str, str]
                 f"the frame has no column {field!r}; it has {', '.join(reader.names)}: "
                 f"name it, as in columns={{{field!r}: {reader.names[-1]!r}}}"
             )
+    for name in wanted.values():
+        if reader.names.count(name) > 1:
+            raise InputError(f"the frame has {reader.names.count(name)} columns {name!r}")
     return wanted
 
 
@@ -147,8 +154,6 @@ def ticks_of(
     >>> ticks["price"].tolist(), names
     ([100.0], ['BTCUSDT'])
     """
-    if isinstance(frame, Mapping) and not frame:
-        raise InputError("a frame of ticks must have the columns ts and price, and this one has none")
     reader = reader_of(frame)
     return _ticks(reader, found(reader, TICK_FIELDS, columns), symbol)
 
@@ -160,13 +165,13 @@ def run_frame(
     reader = reader_of(frame)
     places = found(reader, TICK_FIELDS if bars is None else BAR_FIELDS, columns)
     if bars is None:
-        ticks, names = _ticks(reader, places, symbol)
-        rows = engine.on_ticks(ticks, symbols=names, rows="all")
+        ticks, symbols = _ticks(reader, places, symbol)
+        rows = engine.on_ticks(ticks, symbols=symbols, rows="all")
     else:
         rows = _run_bars(engine, reader, places, bars, symbol)
     keep = [places[field] for field in ("ts", "symbol") if field in places]
-    by_column = np.ascontiguousarray(rows.T)
-    return reader.made(dict(zip(engine.columns, by_column, strict=True)), keep)
+    names = [f"output.{name}" if name in keep else name for name in engine.columns]
+    return reader.made(dict(zip(names, np.ascontiguousarray(rows.T), strict=True)), keep)
 
 
 def _run_bars(
@@ -174,8 +179,8 @@ def _run_bars(
 ) -> npt.NDArray[np.float64]:
     times = times_of(reader, places)
     codes, names = symbols_of(reader, places, symbol, len(times))
-    columns = [reader.numbers(places[field]).astype(np.float64).tolist() for field in BAR_FIELDS[2:6]]
-    volume = reader.numbers(places["volume"]).tolist() if "volume" in places else [0.0] * len(times)
+    columns = [_floats(reader, places[field]).tolist() for field in BAR_FIELDS[2:6]]
+    volume = _floats(reader, places["volume"]).tolist() if "volume" in places else [0.0] * len(times)
     symbols = [engine.symbol(name) for name in names]
     rows = np.empty((len(times), len(engine.columns)))
     bars = zip(times.tolist(), *columns, volume, strict=True)
@@ -193,29 +198,30 @@ def _ticks(
     ticks["symbol"], names = symbols_of(reader, places, symbol, len(times))
     for field in ("price", "size", "id", "side"):
         if field in places:
-            values = reader.numbers(places[field])
+            name = places[field]
+            whole = field in ("id", "side")
+            values = reader.integers(name) if whole else reader.numbers(name)
             if values.dtype.kind not in "iufb":
-                raise InputError(f"the column {places[field]!r} must hold numbers, not {values.dtype}")
-            if field in ("id", "side") and values.dtype.kind == "f":
-                values = np.nan_to_num(values, nan=0.0)
-            ticks[field] = values
+                raise InputError(f"the column {name!r} must hold numbers, not {values.dtype}")
+            ticks[field] = fitting(name, values, TICK[field]) if whole else values
     return ticks, names
 
 
-def _nanoseconds(name: str, values: Numbers) -> npt.NDArray[np.int64]:
-    if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").astype(np.int64)
-    if values.dtype.kind in "iu":
-        return values.astype(np.int64)
-    raise InputError(
-        f"the column {name!r} must hold times, or whole nanoseconds since 1970 UTC, not {values.dtype}"
-    )
+def _floats(reader: FrameReader, name: str) -> npt.NDArray[np.float64]:
+    values = reader.numbers(name)
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"the column {name!r} must hold numbers, not {values.dtype}") from None
 
 
 class _MappingReader:
     def __init__(self, frame: Mapping[str, Any]) -> None:
         self._frame = {str(name): np.asarray(values) for name, values in frame.items()}
         self.names = list(self._frame)
+        for name, values in self._frame.items():
+            if values.ndim != 1:
+                raise InputError(f"the column {name!r} must have one dimension, not the shape {values.shape}")
         if len({len(values) for values in self._frame.values()}) > 1:
             sizes = ", ".join(f"{name}: {len(values)}" for name, values in self._frame.items())
             raise InputError(f"the columns of the frame are not of one length: {sizes}")
@@ -223,11 +229,19 @@ class _MappingReader:
     def numbers(self, name: str) -> Numbers:
         return self._frame[name]
 
+    def integers(self, name: str) -> Numbers:
+        return self._frame[name]
+
     def times(self, name: str | None) -> npt.NDArray[np.int64] | None:
-        return None if name is None else _nanoseconds(name, self._frame[name])
+        return None if name is None else nanoseconds(name, self._frame[name])
 
     def codes(self, name: str) -> tuple[Numbers, list[str]]:
-        names, codes = np.unique(self._frame[name], return_inverse=True)
+        values = self._frame[name]
+        if values.dtype.kind in "Of":
+            if any(one is None or one != one for one in values.tolist()):
+                raise InputError(f"the column {name!r} of symbols must have no nulls")
+            values = np.array([str(one) for one in values.tolist()], np.str_)
+        names, codes = np.unique(values, return_inverse=True)
         return codes, [str(one) for one in names]
 
     def made(self, columns: Mapping[str, Numbers], keep: Sequence[str]) -> dict[str, Numbers]:
@@ -254,14 +268,29 @@ class _PandasReader:
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return values
 
+    def integers(self, name: str) -> Numbers:
+        column = self._column(name)
+        kind = getattr(column.dtype, "kind", "O")
+        if isinstance(column.dtype, np.dtype) or kind not in "iu":
+            return self.numbers(name)
+        values: Numbers = column.fillna(0).to_numpy(dtype=np.uint64 if kind == "u" else np.int64)
+        return values
+
     def times(self, name: str | None) -> npt.NDArray[np.int64] | None:
         pandas = require("pandas", "frames", "a pandas frame")
         values = self._frame.index if name is None else pandas.Index(self._column(name))
+        if hasattr(values.dtype, "pyarrow_dtype"):
+            pa = require("pyarrow", "frames", "a pandas frame on Arrow")
+            column = pa.chunked_array(values.array.__arrow_array__())
+            is_time = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
+            if name is None and not is_time:
+                return None
+            return arrow_times(pa, name or "index", column)
         if isinstance(values, pandas.DatetimeIndex):
             if values.tz is not None:
                 values = values.tz_convert("UTC").tz_localize(None)
-            return _nanoseconds("index", values.to_numpy())
-        return None if name is None else _nanoseconds(name, self.numbers(name))
+            return nanoseconds("index", values.to_numpy())
+        return None if name is None else nanoseconds(name, self.numbers(name))
 
     def codes(self, name: str) -> tuple[Numbers, list[str]]:
         codes, names = require("pandas", "frames", "a pandas frame").factorize(self._column(name))
@@ -292,15 +321,17 @@ class _ArrowReader:
         values: Numbers = self._table[name].to_numpy()
         return values
 
+    def integers(self, name: str) -> Numbers:
+        column = self._table[name]
+        if not self._pa.types.is_integer(column.type):
+            return self.numbers(name)
+        values: Numbers = column.fill_null(0).to_numpy()
+        return values
+
     def times(self, name: str | None) -> npt.NDArray[np.int64] | None:
         if name is None:
             return None
-        pa, column = self._pa, self._table[name]
-        if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-            column = column.cast(pa.timestamp("ns")).cast(pa.int64())
-        if column.null_count:
-            raise InputError(f"the column {name!r} of times must have no nulls")
-        return _nanoseconds(name, column.to_numpy())
+        return arrow_times(self._pa, name, self._table[name])
 
     def codes(self, name: str) -> tuple[Numbers, list[str]]:
         column = self._table[name].combine_chunks()

@@ -197,7 +197,8 @@ class Engine(EngineStates):
         -------
         frame
             Of the same kind, with the same rows and index: the columns of times and symbols, then a column
-            for each output. The rows of ticks that were not taken show the row as it stood.
+            for each output, with the prefix ``output.`` where the frame's own is called so. The rows of ticks
+            that were not taken show the row as it stood.
 
         Raises
         ------
@@ -206,7 +207,8 @@ class Engine(EngineStates):
 
         Notes
         -----
-        Times without a zone are UTC. A null is NaN: the tick is invalid, and counted so.
+        Times without a zone are UTC. A null is NaN: the tick is invalid, and counted so; of ids and sides
+        it is 0. Ids and sides that are no whole numbers, or too large, are refused: none is rounded.
 
         Examples
         --------

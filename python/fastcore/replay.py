@@ -20,6 +20,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from fastcore import _core
+from fastcore._checks import NUMBER, WHOLE, check, optional
 from fastcore.engine import Engine
 from fastcore.errors import InputError
 from fastcore.feeds import TickBatch
@@ -184,9 +185,10 @@ class Replay:
         InputError
             If the speed is not above 0.
         """
+        check("Replay.run", "speed", speed, optional(NUMBER))
         if speed is not None and not 0.0 < speed < float("inf"):
             raise InputError(f"Replay.run: speed must be above 0 and finite, or None, not {speed!r}")
-        last = due = EVER if until is None else until
+        last = due = EVER if until is None else _whole("Replay.run: until", until, least=-(2**63))
         before, self._stopped = _events(self.engine), False
         more = self._source.play(last, EVER, 0)  # to the first event, at whose time the pace begins
         first, begun = self._source.next_ts, self._clock()
@@ -224,10 +226,11 @@ class Replay:
         Raises
         ------
         InputError
-            If `events` is negative.
+            If `events` is negative, or beyond 64 bits.
+        TypeError
+            If it is no whole number.
         """
-        if events < 0:
-            raise InputError(f"Replay.step: events must be 0 or more, not {events}")
+        events = _whole("Replay.step: events", events, least=0)
         before = _events(self.engine)
         self._source.play(EVER, EVER, events)
         return _events(self.engine) - before
@@ -241,10 +244,16 @@ class Replay:
         Raises
         ------
         InputError
-            Unless just one of time and record is given.
+            Unless just one of time and record is given, or if it is negative (a record) or beyond 64 bits.
+        TypeError
+            If it is no whole number.
         """
         if (ts is None) == (sequence is None):
             raise InputError("Replay.seek: give one of ts and sequence")
+        if ts is not None:
+            ts = _whole("Replay.seek: ts", ts, least=-(2**63))
+        if sequence is not None:
+            sequence = _whole("Replay.seek: sequence", sequence, least=0)
         back = self.ts > ts if ts is not None else self.sequence > (sequence or 0)
         if back:
             self.engine = Engine.restore(self._beginning, rows="copy" if self.engine._copies_rows else "live")
@@ -255,6 +264,18 @@ class Replay:
         while self.sequence != before:  # a slice without a step has come to the limit
             before = self.sequence
             self._source.play(last, record, SLICE)
+
+
+def _whole(what: str, value: object, *, least: int) -> int:
+    """A whole number that fits in 64 bits."""
+    call, _, name = what.partition(": ")
+    check(call, name, value, WHOLE)
+    number: int = int(value)  # type: ignore[call-overload]
+    if least == 0 > number:
+        raise InputError(f"{what} must be 0 or more, not {value}")
+    if not least <= number < 2**63:
+        raise InputError(f"{what}={value} does not fit in 64 bits")
+    return number
 
 
 def _events(engine: Engine) -> int:

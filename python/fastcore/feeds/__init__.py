@@ -19,7 +19,7 @@ from fastcore._checks import MANY, TEXTS, WHOLE, Fit, arguments, check, having
 from fastcore.errors import InputError
 from fastcore.ticks import BAR, TICK
 
-__all__ = ["BarBatch", "TickArray", "TickBatch", "candle_columns", "candles", "rebatch"]
+__all__ = ["BarBatch", "Outage", "TickArray", "TickBatch", "candle_columns", "candles", "rebatch"]
 
 #: An array of `fastcore.ticks.TICK`.
 TickArray = npt.NDArray[np.void]
@@ -37,7 +37,7 @@ class TickBatch:
     ticks : ndarray of TICK, shape (n,)
         Times in ns UTC; ``ticks["symbol"]`` indexes `symbols`.
     symbols : list of str
-        The names known so far. Within one feed a name keeps its index; later batches may know more.
+        The names that `ticks` index: of this batch alone, or a table that grows, which costs less.
 
     Examples
     --------
@@ -60,6 +60,29 @@ class TickBatch:
     def since(self, place: int) -> TickBatch:
         """The batch without its first `place` ticks; shares their memory."""
         return TickBatch(self.ticks[place:], self.symbols)
+
+
+class Outage(TickBatch):
+    """No ticks, but that a feed was down: what it had of these symbols meanwhile is lost, or comes late.
+
+    It stands between the ticks before and those after. A loop tells the engine (``on_gap("feed")``), which
+    then invents no bars for that time; who reads batches by hand sees one without ticks.
+
+    Parameters
+    ----------
+    symbols : list of str
+
+    Examples
+    --------
+    >>> outage = Outage(["BTCUSDT"])
+    >>> len(outage), outage.symbols
+    (0, ['BTCUSDT'])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, symbols: list[str]) -> None:
+        TickBatch.__init__(self, np.zeros(0, TICK), symbols)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

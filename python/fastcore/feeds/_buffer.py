@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcore.feeds import BarBatch, TickBatch, candles
+from fastcore.feeds import BarBatch, Outage, TickBatch, candles
 from fastcore.ticks import TICK
 
 __all__ = ["EventBuffer"]
@@ -77,6 +77,11 @@ class EventBuffer:
         else:
             self._done.append(BarBatch(span, row, [name]))
         self._done_rows += 1
+
+    def outage(self, names: Sequence[str]) -> None:
+        """Note that there may be a hole of these symbols here, between the ticks before and those to come."""
+        self._close_ticks()
+        self._done.append(Outage(list(names)))
 
     def take(self) -> list[TickBatch | BarBatch]:
         """All that was added since the last call."""

@@ -9,7 +9,10 @@ file as it was after one flush or another. Nothing that was counted is ever writ
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -99,11 +102,11 @@ def head_bytes(head: Head) -> bytes:
     return bytes(slot)
 
 
-def head_of(path: Path, page: Any, at: int) -> Head | None:
+def head_of(path: Path, page: Pages, at: int) -> Head | None:
     """The newer of a page's two slots that is whole; None if neither is."""
     found: list[Head] = []
     for start in (at, at + SLOT):
-        slot = bytes(page[start : start + SLOT])
+        slot = page[start : start + SLOT]
         if len(slot) < SLOT or slot[:8] != MAGIC:
             continue
         if zlib.crc32(slot[:-4]) != int.from_bytes(slot[CRC], "little"):
@@ -115,10 +118,55 @@ def head_of(path: Path, page: Any, at: int) -> Head | None:
     return max(found, key=lambda head: head.sequence, default=None)
 
 
+class Pages:
+    """A file's bytes by slice, read and not mapped: on a full tmpfs a map of a hole ends the process."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    def __getitem__(self, place: slice) -> bytes:
+        return os.pread(self._file, place.stop - place.start, place.start)
+
+
+def write_all(file: int, data: Any, at: int) -> None:
+    """All of the bytes, however many the system takes at a time; OSError if it takes no more."""
+    left = memoryview(data).cast("B")
+    while left:
+        done = os.pwrite(file, left, at)
+        if done == 0:
+            raise OSError(errno.EIO, "the system took no bytes")
+        left, at = left[done:], at + done
+
+
+def reserve(file: int, end: int, size: int) -> None:
+    """Room on the disk for `size` bytes behind `end`, so that what is written there finds a place.
+
+    The file is as it was before if there is none.
+    """
+    try:
+        _allocate(file, end, size)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, end)
+        raise
+
+
+def _allocate(file: int, end: int, size: int) -> None:
+    call = getattr(os, "posix_fallocate", None)  # macOS has none
+    if call is not None:
+        try:
+            call(file, end, size)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+    os.ftruncate(file, end + size)
+
+
 class Layout:
     """Where the blocks of a file lie, as far as they are whole."""
 
-    def __init__(self, path: Path, view: Any, size: int) -> None:
+    def __init__(self, path: Path, view: Pages, size: int) -> None:
         self.blocks: list[tuple[int, Head]] = []
         self.names: list[str] = []
         self.end = 0
@@ -127,7 +175,7 @@ class Layout:
             if head is None or self.end + head.size > size or head.size < PAGE:
                 break
             if head.kind == NAMES:
-                data = bytes(view[self.end + PAGE : self.end + PAGE + head.rows])
+                data = view[self.end + PAGE : self.end + PAGE + head.rows]
                 if zlib.crc32(data) != head.checksum:
                     break
                 self.names += json.loads(data)
@@ -136,7 +184,7 @@ class Layout:
             else:
                 self.blocks.append((self.end, head))
             self.end += head.size
-        if self.end == 0 and size and bytes(view[:PAGE]).strip(b"\0"):
+        if self.end == 0 and size and view[0:PAGE].strip(b"\0"):
             raise FileFeedError(f"{path} is no file of ticks by columns, or its first block is damaged")
         for at in range(self.end + PAGE, size - PAGE + 1, PAGE):
             if head_of(path, view, at) is not None:

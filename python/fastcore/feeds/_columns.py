@@ -6,11 +6,15 @@ time, empty columns) `_times` finds in the values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from fastcore.errors import FileFeedError
 
-__all__ = ["FIELDS", "normal", "resolve", "unit_of_name"]
+__all__ = ["FIELDS", "normal", "refuse_days", "resolve", "times_of_day", "unit_of_name"]
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?")
 
 #: The fields that a column can be mapped to.
 FIELDS = ("ts", "price", "size", "symbol", "market", "id", "side", "bid", "ask")
@@ -127,6 +131,39 @@ def resolve(
     else:
         fields.pop("size", None)  # a quote has no traded size
     return fields, times
+
+
+def times_of_day(header: Sequence[str], place: int) -> list[int]:
+    """The columns beside that of the times that may hold times of the day, by their names."""
+    return [other for other, name in enumerate(header) if other != place and "time" in normal(name)]
+
+
+def refuse_days(
+    label: str, header: Sequence[str], place: int, days: Iterable[str], others: Mapping[int, Iterable[str]]
+) -> None:
+    """FileFeedError where one column holds days and another times of the day: all ticks would be at midnight.
+
+    Parameters
+    ----------
+    label : str
+    header : sequence of str
+    place : int
+        The column that was taken for the time.
+    days : iterable of str
+        Its first values.
+    others : mapping of int to iterable of str
+        The first values of the columns of `times_of_day`.
+    """
+    if not all(_DAY.fullmatch(value.strip()) for value in days if value.strip()):
+        return
+    for other, values in others.items():
+        there = [value.strip() for value in values if value.strip()]
+        if there and all(map(_TIME_OF_DAY.fullmatch, there)):
+            raise FileFeedError(
+                f"{label}: column {header[place]!r} holds days and column {header[other]!r} times of the day"
+                ": join them in one column, such as 2024-01-02T10:00:00; "
+                f"columns={{'ts': {header[place]!r}}} or --column ts={header[place]} takes the days alone"
+            )
 
 
 def _position(label: str, header: Sequence[str], column: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from fastcore._extras import require
 from fastcore.errors import FileFeedError
-from fastcore.feeds._columns import normal, resolve, unit_of_name
+from fastcore.feeds._columns import normal, refuse_days, resolve, times_of_day, unit_of_name
 from fastcore.feeds._convert import Converter
 from fastcore.feeds._times import Clock, clock_of
 
@@ -71,7 +71,7 @@ class CsvFile:
         self._delimiter = max(",;\t|", key=head.count)
         self.header = self._split(head)
         self.fields, times = resolve(self._label, self.header, columns)
-        self.fields["ts"], clock = self._choose_time(times)
+        self.fields["ts"], clock = self._choose_time(times, "ts" in (columns or {}))
         side = self.fields.get("side")
         maker = side is not None and "maker" in normal(self.header[side])
         self.converter = Converter(self.pa, clock, symbol, maker)
@@ -139,7 +139,7 @@ class CsvFile:
             self._failure = FileFeedError(f"{self._label} cannot be read: {error.strerror or error}")
         return b""
 
-    def _choose_time(self, times: list[int]) -> tuple[int, Clock]:
+    def _choose_time(self, times: list[int], is_named: bool) -> tuple[int, Clock]:
         """The best time column that has a value in every row of the first block."""
         lines = [line for line in self._first.decode("utf-8", "replace").split("\n") if line.strip()]
         if not lines:  # a header alone is a file of no ticks
@@ -163,6 +163,10 @@ class CsvFile:
                 "is neither a count of s, ms, us or ns since 1970 nor an ISO-8601 date and time"
             )
         _, place, clock = min(usable, key=lambda choice: choice[0])
+        if clock.kind == "calendar" and not is_named:
+            few = rows[:100]
+            others = {n: [row[n] for row in few] for n in times_of_day(self.header, place)}
+            refuse_days(self._label, self.header, place, [row[place] for row in few], others)
         return place, clock
 
     def _arrow_types(self, clock: Clock) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastcore._extras import require
 from fastcore.errors import FileFeedError
-from fastcore.feeds._columns import normal, resolve, unit_of_name
+from fastcore.feeds._columns import normal, refuse_days, resolve, times_of_day, unit_of_name
 from fastcore.feeds._convert import Converter
 from fastcore.feeds._times import Clock, clock_of
 
@@ -54,7 +54,7 @@ class ParquetFile:
             raise FileFeedError(f"{path} is truncated or no Parquet file: {_first_line(error)}") from error
         self._done = 0
         self.rows = int(metadata.num_rows)
-        self.fields["ts"], clock = self._choose_time(times)
+        self.fields["ts"], clock = self._choose_time(times, "ts" in (columns or {}))
         side = self.fields.get("side")
         maker = side is not None and "maker" in normal(self.header[side])
         self.converter = Converter(self.pa, clock, symbol, maker)
@@ -91,7 +91,7 @@ class ParquetFile:
             return []
         return [self.header[self.fields[one]] for one in ("symbol", "market", "side") if one in self.fields]
 
-    def _choose_time(self, times: list[int]) -> tuple[int, Clock]:
+    def _choose_time(self, times: list[int], is_named: bool) -> tuple[int, Clock]:
         """The best time column that has a value in every row of the first block."""
         names = [self.header[place] for place in times]
         first = next(self._batches(BLOCK_ROWS, names), None)
@@ -110,6 +110,14 @@ class ParquetFile:
                 "is neither a count of s, ms, us or ns since 1970 nor a date and time"
             )
         _, place, clock = min(usable, key=lambda choice: choice[0])
+        if clock.kind == "calendar" and not is_named:
+            others = times_of_day(self.header, place)
+            few = next(self._batches(100, [self.header[n] for n in (place, *others)]))
+
+            def texts(place: int) -> list[str]:
+                return [str(value) for value in few.column(self.header[place]).drop_null().to_pylist()]
+
+            refuse_days(self._label, self.header, place, texts(place), {n: texts(n) for n in others})
         return place, clock
 
     def _clock(self, column: Any, unit: int | None) -> Clock | None:

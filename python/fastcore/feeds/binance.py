@@ -6,6 +6,7 @@ await fc.TickLoop(engine, feed).run()
 
 from __future__ import annotations
 
+import inspect
 import logging
 import struct
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 from fastcore._extras import require
 from fastcore._quiet import Quiet
-from fastcore.errors import ConfigError
+from fastcore.errors import ConfigError, InputError
 from fastcore.feeds._buffer import EventBuffer
 from fastcore.feeds.websocket import WebSocketFeed, WebSocketOptions
 
@@ -31,6 +32,9 @@ _PER_REQUEST, _PER_CONNECTION = 100, 200
 #: An id that is so much smaller than the last is a new numbering, not a tick that comes again.
 _NEW_NUMBERING = 1_000_000
 
+#: In ms: the latest time that has room in ns, in 2262; in another unit it would lie beyond.
+_LATEST = (2**63 - 1) // _MS
+
 _NAN = float("nan")
 Gap = Callable[[str, int, int], Any]
 
@@ -43,7 +47,8 @@ class BinanceVenue:
     prefix : str
         Put before each symbol, such as ``"spot:"``.
     on_gap : callable, optional
-        Called with a symbol and the first and the last trade id that are missing.
+        Called with a symbol and the first and the last trade id that are missing. It is not awaited; where
+        it raises, that is counted and logged.
 
     Examples
     --------
@@ -56,6 +61,10 @@ class BinanceVenue:
     """
 
     def __init__(self, prefix: str = "", on_gap: Gap | None = None) -> None:
+        if on_gap is not None and (not callable(on_gap) or inspect.iscoroutinefunction(on_gap)):
+            raise ConfigError(
+                f"BinanceVenue: on_gap must be a function that is not async, or None, not {on_gap!r}"
+            )
         self.buffer = EventBuffer()
         self._prefix, self._on_gap = prefix, on_gap
         self._messages = _Messages()
@@ -64,11 +73,11 @@ class BinanceVenue:
         self._timed: set[str] = set()  # symbols with streams whose messages have a time
         self._request = 0
         self._refused: list[str] = []
-        self._quiet = Quiet(log)
+        self._quiet, self._quiet_calls = Quiet(log), Quiet(log)
         self._counts = dict.fromkeys(
             (
                 *("ticks", "bars", "forming", "answers", "refused", "unknown", "malformed"),
-                *("duplicates", "gaps", "missing", "untimed"),
+                *("duplicates", "gaps", "missing", "untimed", "callback_failures"),
             ),
             0,
         )
@@ -79,9 +88,13 @@ class BinanceVenue:
         ``ticks`` and ``bars`` were handed on; ``forming`` candles and ``duplicates`` were not, nor were
         quotes without a time before the first message with one (``untimed``). ``answers`` to requests may
         have been ``refused``. ``unknown`` are other streams. In ``gaps`` places ``missing`` trades were
-        left out by the venue.
+        left out by the venue; `on_gap` failed `callback_failures` times.
         """
         return dict(self._counts)
+
+    def names(self, streams: Sequence[str]) -> list[str]:
+        """The symbols that streams are of, as the ticks name them."""
+        return list(dict.fromkeys(self._prefix + name.partition("@")[0].upper() for name in streams))
 
     def requests(self, streams: Sequence[str]) -> list[str]:
         """Requests to subscribe."""
@@ -173,7 +186,7 @@ class BinanceVenue:
                 counts["duplicates"] += 1
                 return
             if quote.T:
-                ts = clock[0] = quote.T * _MS
+                ts = quote.T * _MS
             elif not timed:
                 ts = time.time_ns()
             elif not (ts := clock[0]):
@@ -181,6 +194,8 @@ class BinanceVenue:
                 return
             crossed = quote.b > quote.a
             tick(ts, _NAN if crossed else (quote.b + quote.a) / 2, 0.0, 0, code, 0)
+            if quote.T:
+                clock[0] = ts  # not before the buffer has taken it: one that it refuses is no time
             last = number
             counts["ticks"] += 1
 
@@ -194,6 +209,8 @@ class BinanceVenue:
             nonlocal last
             candle = decode(data)
             k = candle.k
+            if not 0 <= k.t <= _LATEST:
+                raise OverflowError(f"a candle begins at {k.t}, which is no time in ms")
             clock[0] = max(clock[0], k.t * _MS)
             if not k.x:
                 counts["forming"] += 1
@@ -211,7 +228,18 @@ class BinanceVenue:
         self._counts["missing"] += end - first + 1
         self._quiet.warn("%s: trades %d to %d did not come", name, first, end)
         if self._on_gap is not None:
-            self._on_gap(name, first, end)
+            self._call(self._on_gap, name, first, end)
+
+    def _call(self, on_gap: Gap, name: str, first: int, end: int) -> None:
+        """A callback that fails is no reason to lose what comes behind the hole."""
+        try:
+            answer = on_gap(name, first, end)
+            if inspect.iscoroutine(answer):
+                answer.close()
+                raise TypeError("it is async, and nobody awaits it")
+        except Exception as error:
+            self._counts["callback_failures"] += 1
+            self._quiet_calls.warn("on_gap failed: %s: %s", type(error).__name__, error)
 
 
 class _Messages:
@@ -246,7 +274,10 @@ class _Messages:
             gc=False,
         )
         self.candle = decoder("CandleEvent", ("k", candle))
-        self.errors = (msgspec.MsgspecError, struct.error, OverflowError, UnicodeDecodeError)
+        self.errors = (
+            *(msgspec.MsgspecError, struct.error, OverflowError, UnicodeDecodeError),
+            *(RecursionError, InputError),  # JSON that is nested deeply; a candle that is no bar
+        )
 
 
 class BinanceFeed(WebSocketFeed):
@@ -282,6 +313,9 @@ class BinanceFeed(WebSocketFeed):
     Trades tick at their time at the venue, with the venue's number as id. Quotes tick at their mid with size
     0; those of the spot market, which have no time of their own, at that of their symbol's last trade, or
     at the clock here where no trades are subscribed to. Candles that have closed come as bars.
+
+    Quotes and trades of one symbol interleave: a trade may come behind a younger quote, and is late then. For
+    both together give the engine ``Policy(order="accept")`` or ``Policy(order="buffer", lateness="250ms")``.
 
     Examples
     --------

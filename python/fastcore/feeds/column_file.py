@@ -9,6 +9,7 @@ for block in ColumnFile("ticks.fct").select(["BTCUSDT"], start=..., end=...):
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import mmap
@@ -36,9 +37,12 @@ from fastcore.feeds._column_layout import (
     ColumnBlock,
     Head,
     Layout,
+    Pages,
     checksum,
     has,
     head_bytes,
+    reserve,
+    write_all,
 )
 
 __all__ = ["BLOCK_ROWS", "SUFFIX", "ColumnBlock", "ColumnFile", "ColumnWriter"]
@@ -80,10 +84,9 @@ class ColumnFile:
             with open(path, "rb") as file:
                 self.size = os.fstat(file.fileno()).st_size
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
+                self._layout = Layout(self.path, Pages(file.fileno()), self.size)
         except OSError as error:
             raise FileFeedError(f"{path} cannot be opened: {error.strerror or error}") from error
-        self._layout = Layout(self.path, self._map, self.size)
-        self._release(0, self.size)  # each look at a block's page has mapped what lies around it
         self.symbols = self._layout.names
         self.rows = sum(head.rows for _, head in self._layout.blocks)
         self.position = 0
@@ -172,10 +175,21 @@ class ColumnWriter:
     sync : bool
         Bring each flush to the disk before it returns; False leaves that to the system.
 
+    Attributes
+    ----------
+    rows : int
+        Ticks that the file holds, and that a reader finds.
+
     Raises
     ------
     FileFeedError
         If the file is of something else, or another process is writing to it.
+
+    Notes
+    -----
+    When the disk is full, or refuses a write, `append`, `flush` and `close` raise `OSError`. What the file
+    held stays as it was. The ticks that were not written, those of the call too, wait on: the next flush
+    tries again, and an append must not be repeated.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, sync: bool = True) -> None:
@@ -186,25 +200,24 @@ class ColumnWriter:
             raise FileFeedError(f"{path} cannot be opened: {error.strerror or error}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = os.fstat(self._file).st_size
-            view = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ) if size else b""
-            layout = Layout(self.path, view, size)
+            layout = Layout(self.path, Pages(self._file), os.fstat(self._file).st_size)
+            os.ftruncate(self._file, layout.end)  # what a crash left after the last whole block
+            self._sync = sync
+            self._end = layout.end
+            self._names = {name: code for code, name in enumerate(layout.names)}
+            self._written = len(self._names)
+            self.rows = sum(head.rows for _, head in layout.blocks)
+            # The block that has room, and what it holds: what a checksum is over was never read back.
+            self._at, self._head = 0, _empty()
+            self._columns = {name: np.zeros(BLOCK_ROWS, kind) for name, kind in COLUMNS}
+            if layout.blocks and layout.blocks[-1][1].rows < BLOCK_ROWS:
+                self._go_on(*layout.blocks[-1])
         except BlockingIOError:
             os.close(self._file)
             raise FileFeedError(f"another writer has {path} open") from None
         except BaseException:
             os.close(self._file)
             raise
-        os.ftruncate(self._file, layout.end)  # what a crash left after the last whole block
-        self._sync = sync
-        self._head: Head | None
-        self._end = layout.end
-        self._names = {name: code for code, name in enumerate(layout.names)}
-        self._written = len(self._names)
-        self.rows = sum(head.rows for _, head in layout.blocks)
-        self._at, self._head = 0, None
-        if layout.blocks and layout.blocks[-1][1].rows < BLOCK_ROWS:
-            self._at, self._head = layout.blocks[-1]
         self._waiting: list[TickArray] = []
         self._pending = 0
 
@@ -225,12 +238,28 @@ class ColumnWriter:
         """Write what waits; what was appended before is then safe, whatever happens."""
         if not self._pending:
             return
-        self._write_names()
         ticks = np.concatenate(self._waiting)
-        self._waiting, self._pending = [], 0
-        done = 0
-        while done < len(ticks):
-            done += self._write_ticks(ticks[done:])
+        self._waiting = [ticks]
+        try:
+            # All room first: a full disk is found before anything is counted.
+            fresh = list(self._names)[self._written :]
+            names = json.dumps(fresh).encode() if fresh else b""
+            names_size = PAGE + -(-len(names) // PAGE) * PAGE if fresh else 0
+            room = BLOCK_ROWS - self._head.rows if self._head.rows else 0
+            blocks = -(-max(0, len(ticks) - room) // BLOCK_ROWS)
+            if size := names_size + blocks * BLOCK_BYTES:
+                reserve(self._file, self._end, size)
+            if names:
+                self._write_names(names, names_size)
+            while self._pending:
+                done = self._write_ticks(ticks)
+                ticks = ticks[done:]
+                self._waiting, self._pending = [ticks], len(ticks)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._end)
+            raise
+        self._waiting = []
 
     def close(self) -> None:
         """Flush, and let others write."""
@@ -247,49 +276,55 @@ class ColumnWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write_names(self) -> None:
-        fresh = list(self._names)[self._written :]
-        if not fresh:
-            return
-        data = json.dumps(fresh).encode()
-        size = PAGE + -(-len(data) // PAGE) * PAGE
-        os.ftruncate(self._file, self._end + size)
-        os.pwrite(self._file, data, self._end + PAGE)
+    def _go_on(self, at: int, head: Head) -> None:
+        """Fill up the last block; one that is damaged is left as it is, for `verify` to find."""
+        for name, kind in COLUMNS:
+            data = os.pread(self._file, head.rows * kind.itemsize, at + OFFSETS[name])
+            if len(data) == head.rows * kind.itemsize:
+                self._columns[name][: head.rows] = np.frombuffer(data, kind)
+        if checksum(self._block(head.rows)) == head.checksum:
+            self._at, self._head = at, head
+
+    def _block(self, rows: int) -> ColumnBlock:
+        return ColumnBlock(**{name: column[:rows] for name, column in self._columns.items()})
+
+    def _write_names(self, data: bytes, size: int) -> None:
+        write_all(self._file, data, self._end + PAGE)
         self._write_head(self._end, Head(NAMES, 1, len(data), size, 0, 0, zlib.crc32(data), bytes(1024)))
         self._end += size
         self._written = len(self._names)
 
     def _write_ticks(self, ticks: TickArray) -> int:
         """Fill the open block, or a new one; how many ticks it took."""
-        if self._head is None:
-            self._at = self._end
-            self._head = Head(TICKS, 0, 0, BLOCK_BYTES, 2**63 - 1, -(2**63), 0, bytes(1024))
-            self._end += BLOCK_BYTES
-            os.ftruncate(self._file, self._end)
-        at, head = self._at, self._head
+        head = self._head
+        at = self._at if head.rows else self._end
         part = ticks[: BLOCK_ROWS - head.rows]
+        rows = head.rows + len(part)
         for name, kind in COLUMNS:
-            column = np.ascontiguousarray(part[name]).data.cast("B")
-            os.pwrite(self._file, column, at + OFFSETS[name] + head.rows * kind.itemsize)
+            column = self._columns[name][head.rows : rows]
+            column[:] = part[name]
+            write_all(self._file, column, at + OFFSETS[name] + head.rows * kind.itemsize)
         seen = np.frombuffer(head.filter, np.uint8).copy()
         codes = np.unique(part["symbol"] % BITS)
         np.bitwise_or.at(seen, codes // 8, np.left_shift(1, codes % 8).astype(np.uint8))
-        rows = head.rows + len(part)
-        view = mmap.mmap(self._file, BLOCK_BYTES, access=mmap.ACCESS_READ, offset=at)
-        block = ColumnBlock(*(np.frombuffer(view, kind, rows, OFFSETS[name]) for name, kind in COLUMNS))
         new = Head(
             *(TICKS, head.sequence + 1, rows, BLOCK_BYTES),
             *(min(head.first, int(part["ts"].min())), max(head.last, int(part["ts"].max()))),
-            *(checksum(block), seen.tobytes()),
+            *(checksum(self._block(rows)), seen.tobytes()),
         )
         self._write_head(at, new)
-        self._head = new if rows < BLOCK_ROWS else None
+        self._end = max(self._end, at + BLOCK_BYTES)
+        self._at, self._head = (at, new) if rows < BLOCK_ROWS else (0, _empty())
         self.rows += len(part)
         return len(part)
 
     def _write_head(self, at: int, head: Head) -> None:
         if self._sync:
             os.fdatasync(self._file)
-        os.pwrite(self._file, head_bytes(head), at + SLOT * (head.sequence % 2))
+        write_all(self._file, head_bytes(head), at + SLOT * (head.sequence % 2))
         if self._sync:
             os.fdatasync(self._file)
+
+
+def _empty() -> Head:
+    return Head(TICKS, 0, 0, BLOCK_BYTES, 2**63 - 1, -(2**63), 0, bytes(1024))

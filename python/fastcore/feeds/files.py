@@ -122,6 +122,7 @@ def read_ticks(
         Field -> column, such as ``{"ts": "time", "price": "px"}``; the fields are ts, price, size,
         symbol, market, id, side, bid and ask. The rest is found by the usual names: exchange time
         before time of receipt, and no time column that has gaps in the first block if another has none.
+        Days in one column and times of the day in another are refused, unless ``ts`` is named.
     symbol : str, optional
         The symbol of a file that has no symbol column; default the file's name without its ending.
     batch : int

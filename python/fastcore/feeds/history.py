@@ -12,6 +12,7 @@ import contextlib
 import os
 import tempfile
 import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from operator import attrgetter
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from fastcore._extras import require
 from fastcore.errors import ConfigError, HistoryError, InputError
-from fastcore.feeds import BarBatch, TickBatch, candle_columns
+from fastcore.feeds import BarBatch, Outage, TickBatch, candle_columns
 from fastcore.feeds._http import HttpSource
 from fastcore.feeds.wire import decode, encode
 from fastcore.ticks import TICK
@@ -47,7 +48,7 @@ class BinanceHistory:
     ----------
     url : str
     cache : path, optional
-        A folder; it is made if it is not there.
+        A folder; it is made if it is not there. Several venues may share it: each has its own part.
     weight_per_minute : int
         Of requests that may be used; Binance allows 6,000.
     parallel : int
@@ -88,7 +89,7 @@ class BinanceHistory:
         self._http = HttpSource(
             url, weight_per_minute=weight_per_minute, retries=retries, timeout=timeout, backoff=backoff
         )
-        self._cache = None if cache is None else Path(cache)
+        self._cache = None if cache is None else Path(cache) / _venue(url)
         self._parallel, self._prefix = parallel, prefix
         self._cached = 0
         msgspec = require("msgspec", "feeds", "BinanceHistory")
@@ -190,7 +191,7 @@ class BinanceHistory:
         body = await self._http.get(path, query, weight)
         try:
             return read(body)
-        except self._malformed as error:
+        except (self._malformed, RecursionError) as error:  # the latter where it is nested deeply
             raise HistoryError(f"{path} answers something else: {error}: {body[:200]!r}") from error
 
     async def _parts(
@@ -227,13 +228,33 @@ class BinanceHistory:
         path = None if self._cache is None else self._cache / kind / name / f"{since}-{until}.fcw"
         if path is not None and path.exists():
             with contextlib.suppress(InputError):  # a damaged one is fetched again
-                part = decode(path.read_bytes())
+                part = _renamed(decode(path.read_bytes()), self._prefix + name)
                 self._cached += 1
                 return part
         part = await fetch(name, since, until)
         if path is not None and until * _MS < time.time_ns() - 60 * 10**9:  # what is past does not change
             await asyncio.to_thread(_write, path, encode(part))
         return part
+
+
+def _venue(url: str) -> str:
+    """A folder's name for a venue, which no other URL has.
+
+    Examples
+    --------
+    >>> _venue("https://api.binance.com/"), _venue("http://localhost:80/a") == _venue("http://localhost:80/b")
+    ('https-api.binance.com-e70c5e5f', False)
+    """
+    plain = url.rstrip("/").lower()
+    readable = "".join(c if c.isalnum() or c in ".-" else "-" for c in plain.replace("://", "-"))
+    return f"{readable[:80]}-{zlib.crc32(plain.encode()):08x}"
+
+
+def _renamed(part: TickBatch | BarBatch, name: str) -> TickBatch | BarBatch:
+    """A part of one symbol under the name that it has here: another prefix may have been there before."""
+    if isinstance(part, BarBatch):
+        return BarBatch(part.span, part.bars, [name] * len(part))
+    return TickBatch(part.ticks, [name] if len(part) else part.symbols)
 
 
 def _column(rows: list[Any], name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -302,7 +323,7 @@ async def spliced(
                 held -= len(batch)
                 room.set()
                 batch = _fresh(seen, batch) if seen and isinstance(batch, TickBatch) else batch
-                if len(batch):
+                if len(batch) or isinstance(batch, Outage):
                     yield batch
             if reader.done():
                 reader.result()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 import numpy as np
 
+from fastcore._threads import iterated
 from fastcore.feeds import BarBatch, TickBatch
 
 __all__ = ["MemoryFeed", "QueueFeed", "paced"]
@@ -100,19 +101,19 @@ async def paced(feed: Iterable[TickBatch], speed: float = 1.0) -> AsyncIterator[
     if not speed > 0.0:
         raise ValueError(f"paced: speed must be above 0, not {speed!r}")
     begun, first = 0.0, 0
-    source: Any = iter(feed)
-    while (batch := await asyncio.to_thread(next, source, None)) is not None:
-        if len(batch) == 0:
-            continue
-        newest = np.maximum.accumulate(batch.ticks["ts"])
-        if not first:
-            begun, first = time.monotonic(), int(newest[0])
-        at = 0
-        while at < len(batch):
-            moment = first + int((time.monotonic() - begun) * speed * 1e9)
-            end = int(np.searchsorted(newest, moment, side="right"))
-            if end > at:
-                yield TickBatch(batch.ticks[at:end], batch.symbols)
-                at = end
-            else:
-                await asyncio.sleep((int(newest[at]) - moment) / (speed * 1e9))  # until its tick is due
+    async with contextlib.aclosing(iterated(feed, "paced feed")) as batches:
+        async for batch in batches:
+            if len(batch) == 0:
+                continue
+            newest = np.maximum.accumulate(batch.ticks["ts"])
+            if not first:
+                begun, first = time.monotonic(), int(newest[0])
+            at = 0
+            while at < len(batch):
+                moment = first + int((time.monotonic() - begun) * speed * 1e9)
+                end = int(np.searchsorted(newest, moment, side="right"))
+                if end > at:
+                    yield TickBatch(batch.ticks[at:end], batch.symbols)
+                    at = end
+                else:
+                    await asyncio.sleep((int(newest[at]) - moment) / (speed * 1e9))  # until its tick is due

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ __all__ = ["Venue", "WebSocketFeed", "WebSocketOptions"]
 log = logging.getLogger("fastcore.feeds")
 
 _LOOK = 64  # messages between two looks at how much waits
+_SPAN = 300.0  # s in which venues count connections
 _CLOSING = 1.0  # s that a peer may take to close after what ended the connection
 
 
@@ -43,6 +45,9 @@ class Venue(Protocol):
     def counts(self) -> dict[str, int]:
         """What became of the messages."""
 
+    def names(self, streams: Sequence[str]) -> list[str]:
+        """The symbols that streams are of, as in the buffer."""
+
 
 @dataclass(frozen=True, slots=True)
 class WebSocketOptions:
@@ -57,8 +62,8 @@ class WebSocketOptions:
     silence : float
         Without any message for so long, the connection is taken for dead. 0 for never.
     backoff, longest_backoff : float
-        The first delay before connecting again is random up to `backoff`, and its bound doubles with
-        each failure up to `longest_backoff`.
+        The first delay before connecting again is random up to `backoff`, and its bound doubles up to
+        `longest_backoff` with each failure, and with each connection that did not last for as long as that.
     rotate : float
         A connection is replaced after so long, the new one first: venues end them after 24 hours.
         0 for never.
@@ -101,6 +106,8 @@ class WebSocketFeed:
         What to subscribe to.
     per_connection : int
         Streams on one connection; more open another.
+    most_opened : int
+        Connections that are opened within five minutes; Binance refuses who opens more than 300.
     options : WebSocketOptions, optional
 
     Raises
@@ -118,10 +125,13 @@ class WebSocketFeed:
         streams: Sequence[str],
         *,
         per_connection: int = 200,
+        most_opened: int = 300,
         options: WebSocketOptions | None = None,
     ) -> None:
         if not isinstance(url, str) or not url.startswith(("ws://", "wss://")):
             raise ConfigError(f"{type(self).__name__}: url must begin with ws:// or wss://, not be {url!r}")
+        if most_opened < 1:
+            raise ConfigError(f"{type(self).__name__}: most_opened must be at least 1, not {most_opened!r}")
         if isinstance(streams, str) or not streams:
             raise ConfigError(f"{type(self).__name__}: streams must be a sequence of names, not {streams!r}")
         self.url, self.venue = url, venue
@@ -131,6 +141,7 @@ class WebSocketFeed:
         self._gone = (require("websockets", "feeds", type(self).__name__).WebSocketException, OSError)
         names = list(dict.fromkeys(streams))
         self._shards = [names[at : at + per_connection] for at in range(0, len(names), per_connection)]
+        self._opened: deque[float] = deque(maxlen=most_opened)  # when the last were
         self._come, self._room = asyncio.Event(), asyncio.Event()
         self._counts = {
             "connections": 0,
@@ -148,7 +159,10 @@ class WebSocketFeed:
         return self._counts | self.venue.counts()
 
     async def __aiter__(self) -> AsyncIterator[TickBatch | BarBatch]:
-        """All that has come since the last batch, as soon as there is something; it never ends by itself."""
+        """All that has come since the last batch, as soon as there is something; it never ends by itself.
+
+        Where a connection was lost, an `Outage` of its symbols stands between what came before and after.
+        """
         keepers = [
             asyncio.create_task(self._keep(streams), name=f"websocket {self.url} {number}")
             for number, streams in enumerate(self._shards)
@@ -178,9 +192,15 @@ class WebSocketFeed:
         try:
             while True:
                 current = await self._open(streams)
+                began = time.monotonic()
                 while current is not None and not await current.ended(options.rotate):
                     current = await self._renewed(current, streams)
-                attempt = 1 if current is not None and current.messages else attempt + 1
+                if current is not None and current.messages:
+                    self.venue.buffer.outage(self.venue.names(streams))
+                    self._come.set()
+                # A server that answers and hangs up is no better than one that does not answer.
+                lasted = current is not None and time.monotonic() - began >= options.longest_backoff
+                attempt = 1 if lasted else attempt + 1
                 current = None
                 bound = min(options.longest_backoff, options.backoff * 2.0 ** min(attempt - 1, 30))
                 # A venue that has just come back is not met by all its clients at one moment.
@@ -192,7 +212,10 @@ class WebSocketFeed:
 
     async def _open(self, streams: list[str]) -> _Connection | None:
         """Connect, and begin to read; None if that failed."""
-        options = self.options
+        options, opened = self.options, self._opened
+        while len(opened) == opened.maxlen and (wait := opened[0] + _SPAN - time.monotonic()) > 0:
+            await asyncio.sleep(wait)  # until the venue allows another
+        opened.append(time.monotonic())
         try:
             socket = await self._client.connect(
                 self.url,

@@ -34,9 +34,10 @@ def unpack(data: bytes) -> dict[str, Any]:
     InputError
         If it is none, or of a newer version.
     """
+    faults = (require("msgspec", "feeds", "decoding").MsgspecError, UnicodeDecodeError, ValueError)
     try:
         message = _msgpack().decode(data)
-    except (require("msgspec", "feeds", "decoding").MsgspecError, UnicodeDecodeError, ValueError) as error:
+    except (*faults, RecursionError) as error:  # the last where it is nested deeply
         raise InputError(f"{len(data)} bytes are no message: {error}") from error
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
         raise InputError(f"{len(data)} bytes are no message: they say no kind")

@@ -25,7 +25,14 @@ accepted = arguments(
 )
 
 
-def check(engine: Engine, batch: int, save: str | os.PathLike[str] | None, save_every: float) -> None:
+def check(
+    engine: Engine,
+    batch: int,
+    save: str | os.PathLike[str] | None,
+    save_every: float,
+    drain_seconds: float,
+    stall_seconds: float,
+) -> None:
     """What a type does not say.
 
     Raises
@@ -39,5 +46,8 @@ def check(engine: Engine, batch: int, save: str | os.PathLike[str] | None, save_
         raise ConfigError(f"TickLoop: batch must be a whole number of ticks above 0, not {batch!r}")
     if save is not None and not os.path.isdir(os.path.dirname(os.path.abspath(save))):
         raise ConfigError(f"TickLoop: save is {os.fspath(save)!r}, whose folder is not there")
-    if save_every < 0 or (save_every and save is None):
+    if not save_every >= 0 or (save_every and save is None):
         raise ConfigError(f"TickLoop: save_every must be 0 or more seconds, with a save, not {save_every!r}")
+    for name, seconds in (("drain_seconds", drain_seconds), ("stall_seconds", stall_seconds)):
+        if not seconds >= 0:
+            raise ConfigError(f"TickLoop: {name} must be 0 or more seconds, not {seconds!r}")

@@ -102,19 +102,25 @@ class Delivery:
 
     async def drain(self, seconds: float) -> None:
         """Let out what waits, async strategies first: what they say goes to the sinks."""
+        hurried: asyncio.CancelledError | None = None
         for group in (self._beside, self._outlets):
             for queue in group:
                 queue.end()
             tasks = [self._writers[queue] for queue in group]
             if not tasks:
                 continue
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
+            try:
+                await asyncio.wait(tasks, timeout=seconds)
+            except asyncio.CancelledError as error:
+                hurried, seconds = error, 0.0
+            for task in [task for task in tasks if not task.done()]:
                 log.error(
                     "%s did not finish within %g s; what waits for it is lost", task.get_name(), seconds
                 )
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if hurried is not None:
+            raise hurried
 
     def _call_rows(self, taken: Rows, start: int, end: int, said: list[Signal]) -> None:
         """A piece to each strategy, then the next: what is young is little, and the collector rests."""
@@ -141,10 +147,10 @@ class Delivery:
         fields = (ticks[field].tolist() for field in ("ts", "price", "size"))
         return list(map(self._row._make, zip(names, *fields, taken.rows[start:end].tolist(), strict=True)))
 
-    async def _queue(self, kind: str, event: Rows | BarEvent | Signal, but: Outlet | None = None) -> None:
+    async def _queue(self, kind: str, event: Rows | BarEvent | Signal, sender: Outlet | None = None) -> None:
         for queue, wants in self._queues:
-            if kind in wants and queue is not but:
-                await queue.put(event)
+            if kind in wants and queue is not sender:
+                await queue.put(event, sender)
 
     async def _spread(self, said: list[Signal], speaker: Strategy | None = None) -> None:
         """Signals to sinks and other strategies, and what these answer, for a bounded number of rounds."""

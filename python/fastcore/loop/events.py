@@ -1,7 +1,7 @@
 """What travels from the engine to strategies and sinks: rows, closed bars and signals.
 
-Everything here is a copy that belongs to who gets it: nothing shares memory with the engine, so a
-strategy may keep what it is given, and a slow sink writes what was true when it was queued.
+Nothing here shares memory with the engine or a feed, so a strategy may keep what it is given, and a slow
+sink writes what was true when it was queued. It is one for all who get it: arrays cannot be written to.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def row_type(columns: Sequence[str]) -> type[Row]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """A run of ticks with the row after each of them.
+    """A run of ticks with the row after each of them; the arrays that the loop gives are read-only.
 
     Attributes
     ----------

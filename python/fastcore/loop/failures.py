@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from fastcore._quiet import Quiet
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "is_ending"]
 
 log = logging.getLogger("fastcore.loop")
+
+
+def is_ending() -> bool:
+    """Whether the task that asks this is itself being cancelled.
+
+    A CancelledError tells not who was cancelled: it may come of a task that a strategy has cancelled and
+    awaited, and is then a failure like any other.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Failures:
@@ -34,7 +45,7 @@ class Failures:
         """Count one."""
         self.count += 1
         self.in_a_row += 1
-        self.last = f"{type(error).__name__}: {error}"
+        self.last = f"{type(error).__name__}: {error}".removesuffix(": ")
         where = _line(error)
         self._quiet.warn("%s %s failed%s: %s", self._kind, self._name, where, self.last)
         if self.in_a_row >= self._most and not self.stopped:

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 
 from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
-from fastcore.feeds import BarBatch, TickArray, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickArray, TickBatch
+from fastcore.loop.joining import joined, kept
 from fastcore.perf import Histogram
 
 __all__ = ["Intake", "conflated"]
@@ -119,15 +120,19 @@ class Intake:
             "received": self._received,
             "dropped": self._dropped,
             "conflated": self._conflated,
-            "pending": self._pending,
+            "pending": self._pending + self._held,
             "high_water": self._high_water,
         }
 
     async def put(self, batch: TickBatch | BarBatch) -> None:
         """Let a batch in, by the rule; returns when there was room."""
         size = len(batch)
+        if isinstance(batch, Outage):
+            self._waiting.append(batch)  # it keeps its place, takes no room, and is never dropped
+            self._notify()
         if size == 0:
             return
+        batch = kept(batch)
         self._received += size
         self._came.append((self._received, time.perf_counter_ns()))
         if isinstance(batch, TickBatch):
@@ -139,15 +144,24 @@ class Intake:
                 # What was thinned a moment ago has little to give: looking again costs more than waiting.
                 batch = self._conflate(batch)
         size = self._held = len(batch)
-        while self._pending and self._pending + size > self.capacity:
-            self._room.clear()
-            await self._room.wait()
-        self._waiting.append(batch)
-        self._held = 0
-        self._pending += size
-        self._fresh += size
-        self._high_water = max(self._high_water, self._pending)
-        self._notify()
+        self._forget()
+        try:
+            while self._pending and self._pending + size > self.capacity:
+                self._room.clear()
+                await self._room.wait()
+        finally:  # also where the loop stops meanwhile: what has come goes all the way
+            self._waiting.append(batch)
+            self._held = 0
+            self._pending += size
+            self._fresh += size
+            self._high_water = max(self._high_water, self._pending)
+            self._notify()
+
+    def _forget(self) -> None:
+        """When those came that wait no more."""
+        came, gone = self._came, self.gone
+        while came and came[0][0] <= gone:
+            came.popleft()
 
     def end(self, error: str = "") -> None:
         """No more will come."""
@@ -158,44 +172,49 @@ class Intake:
     def take(self, most: int) -> TickBatch | BarBatch | None:
         """All that has come, as one batch of about `most` ticks; None where nothing waits.
 
-        Bars stay where they came, between the ticks around them.
+        Bars and outages stay where they came, between the ticks around them.
         """
         if not self._waiting:
             return None
         first = self._waiting.popleft()
-        parts = [first]
-        size = len(first)
-        if isinstance(first, TickBatch):
-            while (
-                self._waiting
-                and isinstance(self._waiting[0], TickBatch)
-                and size + len(self._waiting[0]) <= most
-            ):
-                parts.append(self._waiting.popleft())
-                size += len(parts[-1])
-            if size > most:  # one large batch: the rest keeps its place
-                self._waiting.appendleft(TickBatch(first.ticks[most:], first.symbols))
-                parts, size = [TickBatch(first.ticks[:most], first.symbols)], most
-        came, gone = self._came, self.gone
-        while came[0][0] <= gone:
-            came.popleft()
-        self.since = came[0][1]
+        if isinstance(first, Outage):
+            return first
+        taken = self._taken(first, most) if isinstance(first, TickBatch) else first
+        size = len(taken)
+        self._forget()
+        self.since = self._came[0][1]
         self.waits.record(time.perf_counter_ns() - self.since)
         self._pending -= size
         self._room.set()
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return taken
+
+    def _taken(self, first: TickBatch, most: int) -> TickBatch:
+        """The ticks from the first batch on, about `most` of them, as one batch."""
+        if len(first) > most:  # the rest keeps its place
+            self._waiting.appendleft(first.since(most))
+            return TickBatch(first.ticks[:most], first.symbols)
+        parts, size = [first], len(first)
+        while self._waiting and _of_ticks(then := self._waiting[0]) and size + len(then) <= most:
+            parts.append(then)
+            self._waiting.popleft()
+            size += len(then)
+        return joined(parts)
 
     def _drop(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
         """Make room for the batch among what waits, oldest first, and at last at its own head."""
         excess = self._pending + len(batch) - self.capacity
+        outages: list[TickBatch | BarBatch] = []
         while excess > 0 and self._waiting:
             oldest = self._waiting.popleft()
+            if isinstance(oldest, Outage):
+                outages.append(oldest)
             gone = min(excess, len(oldest))
             if gone < len(oldest):
                 self._waiting.appendleft(oldest.since(gone))
             self._pending -= gone
             self._dropped += gone
             excess -= gone
+        self._waiting.extendleft(reversed(outages))
         if excess > 0:
             self._dropped += excess
             batch = batch.since(excess)
@@ -204,9 +223,9 @@ class Intake:
     def _conflate(self, batch: TickBatch | BarBatch) -> TickBatch | BarBatch:
         """Thin out all that waits together with the batch; the last part of it is handed back."""
         runs: list[TickBatch | BarBatch] = []
-        group: list[TickBatch | BarBatch] = []
+        group: list[TickBatch] = []
         for part in (*self._waiting, batch):
-            if isinstance(part, TickBatch):
+            if _of_ticks(part):
                 group.append(part)
                 continue
             if group:
@@ -231,10 +250,10 @@ class Intake:
         return last
 
 
-def _joined(parts: list[Any]) -> TickBatch:
-    return TickBatch(np.concatenate([part.ticks for part in parts]), parts[-1].symbols)
+def _of_ticks(batch: TickBatch | BarBatch) -> TypeGuard[TickBatch]:
+    return isinstance(batch, TickBatch) and not isinstance(batch, Outage)
 
 
-def _thinned(parts: list[Any]) -> TickBatch:
-    joined = _joined(parts)
-    return TickBatch(conflated(joined.ticks), joined.symbols)
+def _thinned(parts: list[TickBatch]) -> TickBatch:
+    whole = joined(parts)
+    return TickBatch(conflated(whole.ticks), whole.symbols)

@@ -6,22 +6,19 @@ A sink that is slow, or fails, never stops the engine unless its rule says that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
-
 from fastcore._checks import PATH, TEXT, arguments, optional
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Event, Rows
-from fastcore.loop.failures import Failures
+from fastcore.loop.failures import Failures, is_ending
+from fastcore.loop.spill import Spilled
 from fastcore.perf import Histogram
 
 __all__ = ["Outlet", "Sink"]
@@ -30,6 +27,7 @@ log = logging.getLogger(__name__)
 
 WhenFull = Literal["block", "drop", "spill"]
 _RULES = ("block", "drop", "spill")
+_KINDS = {"rows", "bars", "signals"}
 
 
 @runtime_checkable
@@ -38,6 +36,9 @@ class Sink(Protocol):
 
     A sink may have an attribute `wants`, a collection of "rows", "bars" and "signals": it is then given
     these only. By default it is given rows.
+
+    A sink that takes events before it writes them may have an attribute `lost`: how many of all that it was
+    given it could not write, those of writes that raised among them. Then that is what is counted.
     """
 
     async def open(self, columns: Sequence[str]) -> None:
@@ -57,8 +58,8 @@ class Outlet:
     ----------
     sink : Sink
     when_full : {"block", "drop", "spill"}
-        The engine waits; what is new is dropped, and counted; or it is written to a file, and read
-        back in its turn.
+        The engine waits; what is new is dropped, and counted; or rows are written to a file, and read
+        back in their turn, while a bar or a signal waits for room.
     capacity : int
         Rows, bars and signals that may wait in memory, at least 1.
     folder : path, optional
@@ -86,66 +87,106 @@ class Outlet:
             raise ConfigError(f"Outlet: capacity must be a whole number of rows above 0, not {capacity!r}")
         if not isinstance(sink, Sink):
             raise ConfigError(f"Outlet: a sink has the methods open, write and close, unlike {sink!r}")
+        if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
+            raise ConfigError(f"Outlet: failures must be a whole number of at least 1, not {failures!r}")
         if folder is not None and not Path(folder).is_dir():
             raise ConfigError(f"Outlet: folder {os.fspath(folder)!r} is not there")
+        wants = getattr(sink, "wants", ("rows",))
+        if isinstance(wants, str) or not set(wants) <= _KINDS:
+            raise ConfigError(
+                f"Outlet: a sink's wants must be some of {', '.join(sorted(_KINDS))}, not {wants!r}"
+            )
         self.sink = sink
         self.name = name or type(sink).__name__
         self.when_full = when_full
         self.capacity = capacity
-        self.wants = frozenset(getattr(sink, "wants", ("rows",)))
+        self.wants = frozenset(wants)
         self.failures = Failures(self.name, failures, "sink")
         self.times = Histogram()  # ns of each write
         self._folder = folder
-        self._waiting: deque[Event | _Spilled] = deque()
+        self._waiting: deque[Event | Spilled] = deque()
         self._pending = self._in_memory = self._high_water = 0
         self._written = self._dropped = self._spilled = self._lost = 0
+        self._raised = 0  # of those lost, what was given to a write that raised
         self._come, self._room = asyncio.Event(), asyncio.Event()
-        self._ending = False
+        self._ending = self._closed = False
+        self.waits_for: Outlet | None = None  # the queue that has no room for what is said behind this one
 
     def __repr__(self) -> str:
         return f"<Outlet of {self.name}, when full {self.when_full}, capacity {self.capacity}>"
 
     def counts(self) -> dict[str, int]:
         """Rows, bars and signals that were written, dropped, spilled, lost with an error, or wait."""
+        later = getattr(self.sink, "lost", self._raised) - self._raised
         return {
-            "written": self._written,
+            "written": self._written - later,
             "dropped": self._dropped,
             "spilled": self._spilled,
-            "lost": self._lost,
+            "lost": self._lost + later,
             "pending": self._pending,
             "high_water": self._high_water,
             "failures": self.failures.count,
         }
 
-    async def put(self, event: Event) -> None:
-        """Hand something over, by the rule."""
+    async def put(self, event: Event, sender: Outlet | None = None) -> None:
+        """Hand something over, by the rule; a sender is the queue behind which it was said."""
         size = 1 if isinstance(event, tuple) else len(event)
         if size == 0:
             return
-        item: Event | _Spilled = event
-        if self.failures.stopped:
-            self._lost += size
-            return
-        if self._in_memory and self._in_memory + size > self.capacity:
-            if self.when_full == "drop":
+        item: Event | Spilled = event
+        if self._is_full(size) and not self._is_gone:
+            if self.when_full == "drop" or self._leads_to(sender):
                 self._dropped += size
                 return
             if self.when_full == "spill" and isinstance(event, Rows):
-                item = await asyncio.to_thread(_Spilled, event, self._folder)
-                self._spilled += size
-            elif self.when_full == "block":
-                while self._in_memory and self._in_memory + size > self.capacity:
-                    self._room.clear()
-                    await self._room.wait()
-                if self.failures.stopped:
+                try:
+                    item = await asyncio.to_thread(Spilled, event, self._folder)
+                except (Exception, asyncio.CancelledError) as error:
                     self._lost += size
+                    if isinstance(error, asyncio.CancelledError):
+                        raise
+                    self.failures.add(error)
                     return
+                self._spilled += size
+            else:
+                await self._has_room(size, sender)
+        if self._is_gone:
+            self._lost += size
+            if isinstance(item, Spilled):
+                item.remove()
+            return
         if item is event:
             self._in_memory += size
         self._waiting.append(item)
         self._pending += size
         self._high_water = max(self._high_water, self._in_memory)
         self._come.set()
+
+    def _is_full(self, size: int) -> bool:
+        return self._in_memory > 0 and self._in_memory + size > self.capacity
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether nothing is written any more: what waited for it would wait for ever."""
+        return self.failures.stopped or self._closed
+
+    def _leads_to(self, sender: Outlet | None) -> bool:
+        """Whether this queue moves only when the sender's does: each would wait for the other for ever."""
+        one: Outlet | None = self if sender is not None else None
+        while one is not None and one is not sender:
+            one = one.waits_for
+        return one is not None
+
+    async def _has_room(self, size: int, sender: Outlet | None) -> None:
+        if sender is not None:
+            sender.waits_for = self
+        try:
+            while self._is_full(size) and not self._is_gone:
+                self._room.clear()
+                await self._room.wait()
+        finally:
+            if sender is not None:
+                sender.waits_for = None
 
     def end(self) -> None:
         """No more will come."""
@@ -157,7 +198,7 @@ class Outlet:
         lost, self._pending, self._in_memory = self._pending, 0, 0
         self._lost += lost
         for item in self._waiting:
-            if isinstance(item, _Spilled):
+            if isinstance(item, Spilled):
                 item.remove()
         self._waiting.clear()
         self._room.set()
@@ -175,25 +216,30 @@ class Outlet:
                     continue
                 await self._write(self._waiting.popleft())
         finally:
-            self.abandon()
-            try:
-                await self.sink.close()
-            except Exception as error:
-                self.failures.add(error)
+            self._closed = True
+            if lost := self.abandon():
+                log.error("%s ended with %d rows, bars and signals before it; they are lost", self.name, lost)
+            await self.close()
 
-    async def _write(self, item: Event | _Spilled) -> None:
-        spilled = isinstance(item, _Spilled)
+    async def close(self) -> None:
+        """Close the sink; what that raises is a failure."""
+        try:
+            await self.sink.close()
+        except (Exception, asyncio.CancelledError) as error:
+            self.failures.add(error)
+
+    async def _write(self, item: Event | Spilled) -> None:
+        spilled = isinstance(item, Spilled)
         size = 1 if isinstance(item, tuple) else len(item)
         try:
-            event = await asyncio.to_thread(item.load) if isinstance(item, _Spilled) else item
+            event = await asyncio.to_thread(item.load) if isinstance(item, Spilled) else item
             began = time.perf_counter_ns()
-            await self.sink.write(event)
+            await self._hand_over(event, size)
             self.times.record(time.perf_counter_ns() - began)
-        except asyncio.CancelledError:
+        except (Exception, asyncio.CancelledError) as error:
             self._lost += size
-            raise
-        except Exception as error:
-            self._lost += size
+            if isinstance(error, asyncio.CancelledError) and is_ending():
+                raise
             self.failures.add(error)
         else:
             self._written += size
@@ -206,30 +252,9 @@ class Outlet:
         if self.failures.stopped:
             self.abandon()
 
-
-class _Spilled:
-    """Rows in a file, until the sink has time for them."""
-
-    def __init__(self, rows: Rows, folder: str | os.PathLike[str] | None) -> None:
-        self._size = len(rows)
-        self._symbols, self._columns = rows.symbols, rows.columns
-        handle, self._path = tempfile.mkstemp(prefix="fastcore-spill-", suffix=".npy", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            for array in (rows.ticks, rows.rows, rows.outcomes):
-                np.save(file, array, allow_pickle=False)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def load(self) -> Rows:
-        """The rows; their file goes."""
+    async def _hand_over(self, event: Event, size: int) -> None:
         try:
-            with open(self._path, "rb") as file:
-                ticks, rows, outcomes = (np.load(file, allow_pickle=False) for _ in range(3))
-        finally:
-            self.remove()
-        return Rows(ticks, self._symbols, rows, outcomes, self._columns)
-
-    def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+            await self.sink.write(event)
+        except BaseException:
+            self._raised += size
+            raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
 import time
 from collections.abc import Sequence
@@ -12,10 +14,11 @@ import numpy as np
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import FastcoreError, InputError
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
 from fastcore.loop.events import Rows
+from fastcore.loop.failures import is_ending
 from fastcore.loop.timers import Timers
 from fastcore.perf import Histogram
 
@@ -38,11 +41,13 @@ class Passage:
         Ticks and bars that the engine did not take for a fault of theirs.
     times : Histogram
         Of the native calls, in ns.
+    under_way : int
+        Ticks and bars that were taken from a feed and have not come to the engine.
     """
 
     def __init__(self, engine: Engine, spans: Sequence[str], delivery: Delivery) -> None:
         self.timers = Timers()
-        self.timer_failures = self.refused = 0
+        self.timer_failures = self.refused = self.under_way = 0
         self.times = Histogram()
         self._quiet = Quiet(log)
         self._delivery = delivery
@@ -54,24 +59,48 @@ class Passage:
         self.columns: list[str] = list(engine.columns)
         self.needs_rows = self._delivery.needs_rows or bool(closed.spans)
 
+    def outage(self, batch: Outage) -> None:
+        """Tell the engine that the feed of these symbols was down, which invents nothing for that time."""
+        for name in set(batch.symbols).intersection(self.engine.symbols):
+            self.engine.symbol(name).on_gap("feed")
+
     async def ticks(self, batch: TickBatch) -> None:
         """Take ticks; timers and bars cut them where something is to be seen before the next."""
+        batch = self._named(batch)
+        if not len(batch):
+            return
+        self.under_way += len(batch)
         moments = set(self.timers.cuts(batch.ticks)) if len(self.timers) else set()
         cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
         for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
             if start in moments:
-                self._fire(int(batch.ticks["ts"][start]))
+                await self._fire(int(batch.ticks["ts"][start]))
             if end > start:
                 await self._run(batch.ticks[start:end], batch.symbols)
 
+    def _named(self, batch: TickBatch) -> TickBatch:
+        """The batch without ticks of no symbol: where such a one is first, the engine would refuse all."""
+        bad = batch.ticks["symbol"] >= len(batch.symbols)
+        if not bad.any():
+            return batch
+        count = int(bad.sum())
+        self.refused += count
+        self._quiet.warn(
+            "%d ticks have the number of no symbol: there are %d names", count, len(batch.symbols)
+        )
+        return TickBatch(batch.ticks[~bad], batch.symbols)
+
     async def _run(self, ticks: Any, symbols: list[str]) -> None:
         """One native call, and what follows from it."""
+        self.under_way -= len(ticks)
         if not self.needs_rows:
             self._feed(ticks, symbols, {})
             return
         taken = self._feed(ticks, symbols, {"rows": "all", "outcomes": True})
         if taken is not None:
             ticks, (matrix, outcomes) = taken
+            for array in (ticks, matrix, outcomes):  # one for all who get it
+                array.flags.writeable = False
             rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
             await self._delivery.rows(rows, self.closed.since(rows))
 
@@ -95,8 +124,10 @@ class Passage:
 
     async def bars(self, batch: BarBatch) -> None:
         """Take bars that were made outside."""
+        self.under_way += len(batch)
         for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
-            self._fire(bar[0])
+            await self._fire(bar[0])
+            self.under_way -= 1
             try:
                 symbol = self.engine.symbol(name)
                 symbol.on_bar(batch.span, *bar[:6])
@@ -108,10 +139,14 @@ class Passage:
                 for event in self.closed.outside(name, batch.span, bar):
                     await self._delivery.bar(event)
 
-    def _fire(self, ts: int) -> None:
+    async def _fire(self, ts: int) -> None:
         for moment, call in self.timers.fire(ts):
             try:
-                call(moment)
-            except Exception as error:
+                done = call(moment)
+                if inspect.isawaitable(done):
+                    await done
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_ending():
+                    raise
                 self.timer_failures += 1
                 self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)

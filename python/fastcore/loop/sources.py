@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from fastcore._threads import iterated
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickBatch
 from fastcore.loop.intake import Intake
@@ -46,12 +48,8 @@ def feed_counts(feed: Any) -> dict[str, Any]:
     return dict(counts()) if callable(counts) else {}
 
 
-def _next(source: Iterator[Any], end: object) -> Any:
-    return next(source, end)
-
-
 async def as_async(feed: Any) -> AsyncGenerator[Any, None]:
-    """The batches of a feed; of one that is not async, read one ahead of time in a thread."""
+    """The batches of a feed; one that is not async is read in a thread of its own."""
     if hasattr(feed, "__aiter__"):
         source = aiter(feed)
         try:
@@ -65,9 +63,6 @@ async def as_async(feed: Any) -> AsyncGenerator[Any, None]:
         for batch in feed:
             yield batch
         return
-    source, end = iter(feed), object()
-    while True:
-        item = await asyncio.to_thread(_next, source, end)
-        if item is end:
-            return
-        yield item
+    async with contextlib.aclosing(iterated(feed)) as batches:
+        async for batch in batches:
+            yield batch

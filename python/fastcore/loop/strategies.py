@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import time
+from asyncio import CancelledError
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Row, Rows, Signal
-from fastcore.loop.failures import Failures
+from fastcore.loop.failures import Failures, is_ending
 from fastcore.loop.outlet import Outlet
 from fastcore.perf import Histogram
 
@@ -105,7 +106,7 @@ class Strategy:
             calls += 1
             try:
                 said = call(row)
-            except Exception as error:
+            except (Exception, CancelledError) as error:
                 failures.add(error)
                 if failures.stopped:
                     break
@@ -129,7 +130,7 @@ class Strategy:
         began = time.perf_counter_ns()
         try:
             said = self.hooks[hook](event)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             self.failures.add(error)
         else:
             if said is None or self._collect(said, out):
@@ -142,7 +143,9 @@ class Strategy:
         began = time.perf_counter_ns()
         try:
             said = await self.hooks[hook](event)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
+            if isinstance(error, CancelledError) and is_ending():
+                raise
             self.failures.add(error)
         else:
             if said is None or self._collect(said, out):

@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import BusyError, ConfigError
-from fastcore.feeds import BarBatch, TickBatch
+from fastcore.feeds import BarBatch, Outage, TickBatch
 from fastcore.loop._arguments import accepted, check
 from fastcore.loop.bars import ClosedBars
 from fastcore.loop.delivery import Delivery
+from fastcore.loop.endings import Endings
 from fastcore.loop.events import Signal
+from fastcore.loop.failures import is_ending
 from fastcore.loop.garbage import Garbage
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
@@ -106,7 +109,7 @@ class TickLoop:
         stall_seconds: float = 0.1,
         tune_gc: bool = True,
     ) -> None:
-        check(engine, batch, save, save_every)
+        check(engine, batch, save, save_every, drain_seconds, stall_seconds)
         self.columns: list[str] = list(engine.columns)
         self.intakes = intakes(feeds)
         self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
@@ -119,7 +122,8 @@ class TickLoop:
         self._asked, self._told = False, threading.Event()
         self._engine_stats: dict[str, Any] = engine.stats()
         self._response_times = Histogram()
-        self._batches = 0
+        self._batches = self._save_failures = 0
+        self._quiet = Quiet(log)
         self._arrived = asyncio.Event()
         self._change: tuple[Callable[[Engine], Engine], Sequence[str], asyncio.Future[Engine]] | None = None
         self._stopping = False
@@ -151,12 +155,14 @@ class TickLoop:
         Raises
         ------
         FastcoreError
-            If a sink cannot be opened: nothing was taken then. What happens later is counted, see `stats`.
+            If a sink cannot be opened: nothing was taken then, and those that were are closed. What happens
+            later is counted, see `stats`.
+        Exception
+            What the last save or a feed's ``aclose`` raises, when everything is closed; several as a group.
         """
         if self._task is None:
             self._task = asyncio.current_task()
-        for outlet in self.outlets:
-            await outlet.sink.open(self.columns)
+        await self._open()
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.garbage)
             if self._watches:
@@ -167,18 +173,46 @@ class TickLoop:
             self._delivery.start()
             try:
                 await self._work(readers)
-            finally:
-                await ended(readers)
-                if self._change is not None and not self._change[2].done():
-                    self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
-                self.engine.flush()
-                for event in self._passage.closed.rest():
-                    await self._delivery.bar(event)
-                await self._delivery.drain(self._drain_seconds)
-                self._make_safe(at_the_end=True)
-                for intake in self.intakes:
-                    if hasattr(intake.feed, "aclose"):
-                        await intake.feed.aclose()
+            except BaseException:
+                await self._end(readers)  # what fails there is in the log
+                raise
+            (await self._end(readers)).tell()
+
+    async def _open(self) -> None:
+        """Open all sinks, or none: what was opened before one that fails is closed again."""
+        opened: list[Outlet] = []
+        try:
+            for outlet in self.outlets:
+                await outlet.sink.open(self.columns)
+                opened.append(outlet)
+        except BaseException:
+            endings = Endings()
+            for outlet in opened:
+                await endings.do(f"closing the sink {outlet.name}", outlet.sink.close)
+            await self._close_feeds(endings)
+            raise
+
+    async def _end(self, readers: Sequence[asyncio.Task[None]]) -> Endings:
+        """Let out what waits, save, and close everything."""
+        endings = Endings()
+        await endings.do("stopping the feeds", lambda: ended(readers))
+        if self._change is not None and not self._change[2].done():
+            self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
+        await endings.do("flushing the engine", self.engine.flush)
+        await endings.do("telling the last bars", self._tell_rest)
+        await endings.do("draining", lambda: self._delivery.drain(self._drain_seconds))
+        await endings.do("saving", lambda: self._make_safe(at_the_end=True))
+        await self._close_feeds(endings)
+        return endings
+
+    async def _tell_rest(self) -> None:
+        for event in self._passage.closed.rest():
+            await self._delivery.bar(event)
+
+    async def _close_feeds(self, endings: Endings) -> None:
+        for intake in self.intakes:
+            if hasattr(intake.feed, "aclose"):
+                await endings.do(f"closing the feed {intake.name}", intake.feed.aclose)
 
     def _make_safe(self, at_the_end: bool = False) -> None:
         """Save, if it is time, and tell the feeds what need not come again."""
@@ -186,10 +220,17 @@ class TickLoop:
         if self._save is not None:
             if not at_the_end and (not self._save_every or now < self._saved_at + self._save_every):
                 return
+            self._saved_at = now  # also where it fails: then it is tried again at the next time
             self.engine.save(self._save)
-            self._saved_at = now
         for intake in self._holding:
             intake.feed.commit(intake.gone)
+
+    def _try_to_make_safe(self) -> None:
+        try:
+            self._make_safe()
+        except Exception as error:
+            self._save_failures += 1
+            self._quiet.warn("saving failed, and will be tried again: %s: %s", type(error).__name__, error)
 
     def stop(self) -> None:
         """Take no more from the feeds; what has arrived still goes all the way. `run` then returns."""
@@ -233,19 +274,20 @@ class TickLoop:
         """Call with the moment, in ns UTC, at every multiple of a span of event time, such as ``"1m"``.
 
         It is called before the first tick at or after the moment: what the engine shows then is what was
-        known at that moment. Where ticks jump over several moments it is called once, for the last.
+        known at that moment. Where ticks jump over several moments it is called once, for the last. What
+        it returns is awaited if it can be: the engine stands until then.
         """
         self._passage.timers.every(span, call)
 
     def at(self, ts: int, call: Callable[[int], Any]) -> None:
-        """Call once, before the first tick at or after `ts`, ns UTC."""
+        """Call once, before the first tick at or after `ts`, ns UTC; as `every` does."""
         self._passage.timers.at(ts, call)
 
     def stats(self) -> dict[str, Any]:
         """All counts: of each feed, the engine's ledger, each strategy and sink, timers, stalls, garbage.
 
-        What all feeds received is what the engine received, and what was dropped, conflated or
-        refused, and what waits.
+        What all feeds received is what the engine received, what was dropped, conflated or refused, what
+        waits (``pending``), and of the batch that is being taken what is to come (``under_way``).
         """
         return {
             "feeds": {
@@ -255,7 +297,9 @@ class TickLoop:
             "engine": dict(self.engine.ledger),
             "loop": {
                 "refused": self._passage.refused,
+                "under_way": self._passage.under_way,
                 "batches": self._batches,
+                "save_failures": self._save_failures,
                 "bars_lost": self._passage.closed.lost,
                 "signals": self._delivery.signals,
                 "signals_refused": self._delivery.signals_refused,
@@ -354,10 +398,10 @@ class TickLoop:
                     if not isinstance(batch, (TickBatch, BarBatch)):
                         raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
                     await intake.put(batch)
-        except asyncio.CancelledError:
-            error = "stopped"
-            raise
-        except Exception as failure:
+        except (Exception, asyncio.CancelledError) as failure:
+            if isinstance(failure, asyncio.CancelledError) and is_ending():
+                error = "stopped"
+                raise
             error = f"{type(failure).__name__}: {failure}"
             log.error("feed %s ended: %s", intake.name, error)
         finally:
@@ -373,6 +417,9 @@ class TickLoop:
                 if batch is None:
                     continue
                 came = True
+                if isinstance(batch, Outage):
+                    self._passage.outage(batch)
+                    continue
                 self._batches += 1
                 if isinstance(batch, TickBatch):
                     await self._passage.ticks(batch)
@@ -383,13 +430,13 @@ class TickLoop:
                     self._engine_stats, self._asked = self.engine.stats(), False
                     self._told.set()
             if came and (self._holding or self._save_every):
-                self._make_safe()
+                self._try_to_make_safe()
             if self._stopping:
                 await ended(readers)
             if came:
                 await asyncio.sleep(0)  # everything else has its turn
                 continue
-            if all(intake.ended for intake in self.intakes):
+            if all(intake.ended and intake.pending == 0 for intake in self.intakes):
                 return
             self._arrived.clear()
             if self._change is None and all(intake.pending == 0 for intake in self.intakes):

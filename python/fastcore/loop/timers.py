@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._checks import CALL, TEXT, check
 from fastcore.errors import ConfigError, InputError
 from fastcore.feeds import TickArray
 
@@ -68,14 +69,17 @@ class Timers:
 
     def at(self, ts: int, call: Callable[[int], Any]) -> None:
         """Fire once, when a tick comes that is not before `ts`."""
+        check("at", "call", call, CALL)
         if isinstance(ts, bool) or not isinstance(ts, int) or ts < _EARLIEST:
             raise InputError(f"at: ts must be nanoseconds since 1970 UTC, a whole number, not {ts!r}")
         heapq.heappush(self._due, (ts, next(self._number), _Timer(0, call)))
 
     def every(self, span: str, call: Callable[[int], Any]) -> None:
         """Fire at every multiple of the span."""
+        check("every", "span", span, TEXT)
+        check("every", "call", call, CALL)
         every = span_ns(span)
-        if every <= 0:
+        if not 0 < every < 2**63:
             raise ConfigError(
                 f"every: span must be a whole number and one of {', '.join(_UNITS)}, not {span!r}"
             )

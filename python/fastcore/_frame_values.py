@@ -1,0 +1,66 @@
+"""Columns of frames as the numbers of ticks: exact, or refused by column, row and value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastcore.errors import InputError
+
+__all__ = ["Numbers", "arrow_times", "fitting", "nanoseconds"]
+
+Numbers = npt.NDArray[Any]
+
+
+def fitting(name: str, values: Numbers, kind: np.dtype[Any]) -> Numbers:
+    """Whole numbers that the type can hold, NaN as 0; else InputError, for nothing is rounded or wrapped."""
+    least, most = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
+    if values.dtype.kind == "b":
+        return values
+    if values.dtype.kind == "f":
+        # Beyond 2**53 several integers are one float: two ids would be taken for the same.
+        least, most = max(least, -(2**53)), min(most, 2**53)
+        values = np.where(np.isnan(values), 0.0, values)
+        wrong = (values < least) | (values > most) | (values != np.floor(values))
+    elif values.dtype.kind == "u":
+        wrong = values > np.array(most, np.uint64)
+    else:
+        wrong = (values < least) | (values > most)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"the column {name!r} must hold whole numbers from {least} to {most} as {values.dtype}; "
+            f"row {row} has {values[row].item()!r}"
+        )
+    return values
+
+
+def nanoseconds(name: str, values: Numbers) -> npt.NDArray[np.int64]:
+    """Times of NumPy, or counts of ns, as ns since 1970 UTC."""
+    if values.dtype.kind == "M":
+        times = values.astype("datetime64[ns]")
+        # NumPy wraps what is outside of 1677 to 2262; the way back tells.
+        wrong = ~np.isnat(values) & (times.astype(values.dtype) != values)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(f"the column {name!r}: row {row} has {values[row]}, beyond ns since 1970")
+        return times.astype(np.int64)
+    if values.dtype.kind in "iu":
+        return fitting(name, values, np.dtype(np.int64)).astype(np.int64)
+    raise InputError(
+        f"the column {name!r} must hold times, or whole nanoseconds since 1970 UTC, not {values.dtype}"
+    )
+
+
+def arrow_times(pa: Any, name: str, column: Any) -> npt.NDArray[np.int64]:
+    """Times of Arrow, or counts of ns, as ns since 1970 UTC."""
+    if column.null_count:
+        raise InputError(f"the column {name!r} of times must have no nulls")
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        try:
+            column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+        except pa.ArrowInvalid as error:
+            raise InputError(f"the column {name!r} has a time beyond ns since 1970: {error}") from None
+    return nanoseconds(name, column.to_numpy())
