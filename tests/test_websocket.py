@@ -675,7 +675,11 @@ def test_impossible_options_stop_before_anything_is_opened() -> None:
 
 # ---- whole days of the real thing ----
 
-CAPTURES = ["spot_btcusdt", "cm_ethusd_perp"]
+# Both markets at length, the others as far as tells whether they are read.
+CAPTURES = [
+    *(("spot_btcusdt", 20_000), ("usdm_btcusdt", 20_000), ("spot_ethusdt", 4_000), ("usdm_ethusdt", 4_000)),
+    *(("cm_btcusd_perp", 4_000), ("cm_ethusd_perp", 4_000)),
+]
 PLAN = {"fast": fc.EMA(5), "bands": fc.BBANDS(20), "rsi": fc.RSI(14).on("1s")}
 
 
@@ -701,10 +705,12 @@ def reference(messages: list[bytes]) -> Any:
     return np.array(rows, fc.TICK)
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_a_recorded_session_gives_the_rows_of_one_batch(name: str, data_file: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize(("name", "most"), CAPTURES)
+def test_a_recorded_session_gives_the_rows_of_one_batch(
+    name: str, most: int, data_file: Callable[[str], Path]
+) -> None:
     """Frame by frame over a socket, through the loop, to the same bits."""
-    messages = captured(data_file(f"binance_ws_multi_20240808/raw/{name}_20240808.gz"))[:20_000]
+    messages = captured(data_file(f"binance_ws_multi_20240808/raw/{name}_20240808.gz"))[:most]
     expected = reference(messages)
     symbol = name.partition("_")[2].upper()
 
@@ -733,15 +739,72 @@ def test_a_recorded_session_gives_the_rows_of_one_batch(name: str, data_file: Ca
     assert feed_counts["missing"] == feed_counts["duplicates"] == feed_counts["malformed"] == 0
 
 
-@pytest.mark.parametrize("name", ["BINANCE", "BINANCE_FUTURES", "BINANCE_US"])
-def test_captures_of_all_kinds_are_read(name: str, data_file: Callable[[str], Path]) -> None:
-    """Aggregates, quotes, open and closed candles, and the depth that nobody asked for."""
-    with gzip.open(data_file(f"ws_raw_cryptofeed/{name}.ws.1.0.gz")) as file:
+ALL_KINDS = pytest.mark.parametrize("name", ["BINANCE", "BINANCE_FUTURES", "BINANCE_US"])
+
+
+def of_all_kinds(path: Path) -> tuple[list[str], list[bytes]]:
+    """The streams of a capture that were asked for, but for the depth, and the messages of all of them."""
+    with gzip.open(path) as file:
         url, *lines = file.read().splitlines()
     streams = url.split(b" ")[0].partition(b"streams=")[2].decode().split("/")
     messages = [line.partition(b": ")[2] for line in lines if b": {" in line]
+    return [stream for stream in streams if "depth" not in stream], messages
+
+
+@ALL_KINDS
+def test_captures_of_all_kinds_come_through_a_server(name: str, data_file: Callable[[str], Path]) -> None:
+    """Aggregates, quotes and candles, through a socket and the loop: each tick, each closed candle."""
+    streams, messages = of_all_kinds(data_file(f"ws_raw_cryptofeed/{name}.ws.1.0.gz"))
+    messages = messages[:5_000]
     venue = BinanceVenue()
-    venue.requests([stream for stream in streams if "depth" not in stream])
+    venue.requests(streams)
+    for message in messages:
+        venue.parse(message)
+    batches = venue.buffer.take()
+    counts = venue.counts()
+    expected = [
+        (batch.symbols[tick["symbol"]], *tick.tolist()[:4])
+        for batch in batches
+        if isinstance(batch, TickBatch)
+        for tick in batch.ticks
+    ]
+    assert len(expected) == counts["ticks"] > 40
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+        await peer.send(*messages)
+        await peer.gone()
+
+    async def main() -> tuple[MemorySink, dict[str, Any]]:
+        sink = MemorySink(wants=["rows"])
+        symbols = sorted({stream.partition("@")[0].upper() for stream in streams})
+        kinds = sorted({stream.partition("@")[2] for stream in streams})
+        async with WebSocketServer(script) as server:
+            feed = BinanceFeed(symbols, kinds, url=server.url)
+            async with TickLoop(fc.Engine(PLAN), feed, sinks=[sink]) as loop, asyncio.timeout(60):
+                while feed.counts()["messages"] < len(messages):
+                    await asyncio.sleep(0.001)
+                while loop.stats()["engine"]["received"] < len(expected):
+                    await asyncio.sleep(0.001)
+        return sink, loop.stats()
+
+    sink, stats = run(main())
+    balanced(stats)
+    got = together(sink)
+    names = [got.symbols[code] for code in got.ticks["symbol"]]
+    found = [(name, *tick.tolist()[:4]) for name, tick in zip(names, got.ticks, strict=True)]
+    assert sorted(found) == sorted(expected)
+    seen = stats["feeds"]["BinanceFeed"]
+    for count in ("ticks", "bars", "forming", "untimed", "unknown", "malformed", "duplicates"):
+        assert seen[count] == counts[count], count
+
+
+@ALL_KINDS
+def test_captures_of_all_kinds_are_read(name: str, data_file: Callable[[str], Path]) -> None:
+    """Aggregates, quotes, open and closed candles, and the depth that nobody asked for."""
+    streams, messages = of_all_kinds(data_file(f"ws_raw_cryptofeed/{name}.ws.1.0.gz"))
+    venue = BinanceVenue()
+    venue.requests(streams)
     kinds: dict[str, int] = {}
     closed = 0
     for message in messages:
