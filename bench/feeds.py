@@ -7,9 +7,15 @@ anyway, and a strategy that keeps what it sees as dicts.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,6 +108,84 @@ def share(fc: Any, settings: Settings) -> Iterator[Row]:
     yield row.judged(value_at_most(15))
 
 
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("FASTCORE_DATA", ROOT / ".." / "shared" / "data"))
+#: Trades, quotes and depth of five minutes, as the venue sent them.
+CAPTURE = DATA / "binance_ws_multi_20240808" / "raw" / "usdm_btcusdt_20240808.gz"
+
+REPLAYER = """
+import asyncio, gzip, sys
+sys.path.insert(0, {tests!r})
+from loopback import WebSocketServer, frame
+with gzip.open({capture!r}) as file:
+    FRAMES = [frame(line.split(b" ", 1)[1].rstrip()) for line in file]
+
+async def script(peer):
+    await peer.subscribed()
+    for at in range(0, len(FRAMES), 512):
+        await peer.raw(b"".join(FRAMES[at : at + 512]))
+    await peer.gone()
+
+async def main():
+    async with WebSocketServer(script) as server:
+        print(server.url, flush=True)
+        await asyncio.sleep(120)
+
+asyncio.run(main())
+"""
+
+
+def replayed(fc: Any) -> tuple[float, int, int]:
+    """The capture's frames over a socket into the engine: seconds, ticks it accepted, messages."""
+    from fastcore.feeds.binance import BinanceFeed
+    from fastcore.loop import run as run_loop
+
+    with gzip.open(CAPTURE) as file:
+        messages = sum(1 for _ in file)
+    program = REPLAYER.format(tests=str(ROOT / "tests"), capture=str(CAPTURE))
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        seen: list[tuple[int, int]] = []
+
+        class Watch:
+            def on_rows(self, rows: Any) -> None:
+                seen.append((int(rows.taken.sum()), time.monotonic_ns()))
+
+        async def main() -> int:
+            feed = BinanceFeed(["BTCUSDT"], ["trade", "bookTicker"], url=url)
+            async with fc.TickLoop(ten_engine(fc), feed, strategies=[Watch()]) as loop:
+                while (
+                    feed.counts()["messages"] < messages
+                    or loop.engine.ledger["received"] < feed.counts()["ticks"]
+                ):
+                    await asyncio.sleep(0.002)
+            accepted: int = loop.engine.ledger["accepted"]
+            return accepted
+
+        try:
+            accepted = run_loop(asyncio.wait_for(main(), 100))
+        finally:
+            server.kill()
+    assert sum(taken for taken, _ in seen) == accepted
+    return (seen[-1][1] - seen[0][1]) / 1e9, accepted - seen[0][0], messages
+
+
+def recorded(fc: Any, settings: Settings) -> Iterator[Row]:
+    row = Row("websocket.recorded", None, "k ticks/s", requirements=("A3",))
+    if not CAPTURE.is_file():
+        yield row.noted(f"{CAPTURE.name} is not there: set FASTCORE_DATA to the folder of real ticks")
+        return
+    seconds, ticks, messages = min(replayed(fc) for _ in range(1 if settings.quick else 3))
+    note = (
+        f"a venue's recorded frames from a server in a process of its own: {messages:,} messages, of which "
+        f"{ticks:,} are ticks that the engine accepted, the rest depth of the book; best of three runs"
+    )
+    yield Row(row.id, ticks / seconds / 1e3, row.unit, requirements=("A3",), note=note).judged(
+        at_least(100.0)
+    )
+
+
 def collector(fc: Any, settings: Settings) -> Iterator[Row]:
     from fastcore.feeds import TickBatch
     from fastcore.loop import run as run_loop
@@ -144,5 +228,10 @@ def collector(fc: Any, settings: Settings) -> Iterator[Row]:
 def jobs(fc: Any, settings: Settings) -> list[Job]:
     if fc is None:
         return []
-    sections = (("history", history), ("websocket.share", share), ("loop.gc", collector))
+    sections = (
+        ("history", history),
+        ("websocket.share", share),
+        ("websocket.recorded", recorded),
+        ("loop.gc", collector),
+    )
     return [Job(name, lambda work=work: work(fc, settings)) for name, work in sections]  # type: ignore[misc]

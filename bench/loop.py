@@ -346,7 +346,7 @@ def from_socket(fc: Any, count: int, rate: int) -> Session:
 def websocket(fc: Any, settings: Settings) -> Iterator[Row]:
     count = settings.count(100_000)
     taken = min(from_socket(fc, count, 0).seconds for _ in range(3))
-    note = "server and client share the machine's cores; best of three runs"
+    note = "made-up trades, one a message; server and client share the machine's cores; best of three runs"
     yield Row(
         "websocket.throughput", count / taken / 1e3, "k ticks/s", requirements=("A3",), note=note
     ).judged(at_least(100.0))
