@@ -265,6 +265,7 @@ def test_what_cannot_be_played_is_refused(folder: Path) -> None:
             one.run(speed=None, until=1.5)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"Replay\.run: speed must be a number or None, not"):
             one.run(speed="fast")  # type: ignore[arg-type]
+        one.close()
     replay.seek(sequence=0)
     with pytest.raises(fc.JournalError, match=r"record \d+ .* cannot be replayed: .*5m"):
         Replay(folder / "j", fc.Engine({"sma": fc.SMA(3)})).run(speed=None)
