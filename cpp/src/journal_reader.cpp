@@ -305,18 +305,28 @@ std::uint64_t JournalReader::search() {
       continue;
     }
     zeros_from = at + word;
-    const char* const header_bytes = window_.at(at, sizeof(RecordHeader));
-    if (at == offset_ || header_bytes == nullptr) continue;
-    const auto sequence = load<RecordHeader>(header_bytes).sequence;
     // What lies between holds at most one record for each header's worth of bytes.
-    const bool possible =
-        expected_ == 0 || (sequence >= expected_ && sequence - expected_ <= (at - offset_) / sizeof(RecordHeader));
-    if (!possible || !look(at)) continue;
-    if (segment().bound != 0 && sequence >= segment().bound) break;
+    if (at == offset_ || !follows(at, (at - offset_) / sizeof(RecordHeader))) continue;
+    if (is_void()) break;
+    return at;
+  }
+  // Where bytes were lost or came in between, what follows lies anywhere, and more is missing than would fit there.
+  const std::uint64_t most_missing = window_.size() / sizeof(RecordHeader);
+  for (std::uint64_t at = offset_ + 1; at < zeros_from; ++at) {
+    if (!follows(at, most_missing)) continue;
+    if (is_void()) break;
     return at;
   }
   torn_ = zeros_from - offset_;
   return 0;
+}
+
+bool JournalReader::follows(std::uint64_t at, std::uint64_t most_missing) {
+  const char* const header = window_.at(at, sizeof(RecordHeader));
+  if (header == nullptr) return false;
+  const auto sequence = load<RecordHeader>(header).sequence;
+  const bool possible = expected_ == 0 || (sequence >= expected_ && sequence - expected_ <= most_missing);
+  return possible && look(at);
 }
 
 const char* JournalReader::accept() {

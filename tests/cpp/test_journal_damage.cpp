@@ -82,6 +82,31 @@ TEST_CASE("a flipped bit costs the record it is in, or the journal says why it i
   CHECK(found > 1000);
 }
 
+TEST_CASE("bytes that came in between or were lost are damage, and what follows is found wherever it lies") {
+  const Sample sample;
+  for (std::size_t at = segment_start + 200; at + 400 < sample.bytes.size(); at += 7) {
+    for (const std::size_t many : {1U, 3U, 4U, 7U, 8U, 64U, 100U}) {
+      for (const bool lost : {false, true}) {
+        CAPTURE(at);
+        CAPTURE(many);
+        std::string shifted = sample.bytes;
+        if (lost) {
+          shifted.erase(at, many);
+        } else {
+          shifted.insert(at, many, 'x');
+        }
+        spill(sample.file, shifted);
+        const Reading part = read_journal(sample.path);
+        check_part(part, sample.whole);
+        REQUIRE(part.last == sample.whole.last);
+        const bool between = !lost && part.sequences == sample.whole.sequences;
+        REQUIRE((between || part.sequences.size() < sample.whole.sequences.size()));
+        REQUIRE(!part.damage.empty());
+      }
+    }
+  }
+}
+
 TEST_CASE("a lost name costs the records of its symbol, and no other") {
   const Sample sample;
   std::string damaged = sample.bytes;

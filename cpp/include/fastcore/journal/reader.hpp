@@ -114,6 +114,10 @@ class JournalReader {
   bool look(std::uint64_t offset);
   /// The next offset with a record that may follow what was read; 0 for none.
   std::uint64_t search();
+  /// Whether a sound record lies there before which at most so many are missing; then it is in `record_`.
+  bool follows(std::uint64_t at, std::uint64_t most_missing);
+  /// Whether that record is one that a later segment holds anew.
+  bool is_void() const noexcept { return segment().bound != 0 && record_.sequence >= segment().bound; }
   /// Whether a record with this sequence may follow what was read.
   bool fits(std::uint64_t sequence) noexcept;
   /// Takes the record in: null, or why it cannot be.
