@@ -332,7 +332,7 @@ def test_an_engine_that_was_down_takes_what_it_missed(folder: Path) -> None:
     accepted = sum(back.warm_up(read_ticks(file)) for file in files)
     assert accepted == 400
     back.on_ticks(stream[600:], symbols=SYMBOLS)
-    assert back.ledger["duplicate"] == 100
+    assert back.ledger["duplicate"] == 100 + 3  # and of each symbol the one that was its newest
     always = fc.Engine(PLAN)
     always.on_ticks(stream, symbols=SYMBOLS)
     back.journal.close()
@@ -341,6 +341,42 @@ def test_an_engine_that_was_down_takes_what_it_missed(folder: Path) -> None:
     for name in SYMBOLS:
         np.testing.assert_array_equal(again.symbol(name).values(), always.symbol(name).values())
     again.journal.close()
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+@pytest.mark.parametrize("end", range(1, 9))
+def test_a_history_goes_on_at_the_time_of_the_newest_tick(numbered: bool, end: int) -> None:
+    """Many ticks at one time, and the engine has had some of them: no hole, and none twice."""
+    whole = np.zeros(9, fc.TICK)
+    whole["ts"] = T0 + np.array([0, 1, 1, 1, 1, 1, 1, 2, 3])
+    whole["price"], whole["size"] = 100.0 + np.array([0, 1, 2, 2, 3, 1, 4, 5, 6]), 1.0
+    whole["id"] = np.arange(1, 10) if numbered else 0
+    engine = fc.Engine({"ema": fc.EMA(2)})
+    if numbered:
+        engine.on_ticks(whole[:end], symbols=["A"])
+    else:  # only of a history is it known which ticks came
+        assert engine.warm_up(whole[:end], symbols=["A"]) == end
+    engine = fc.Engine.restore(engine.snapshot())
+    at_once = int((whole["ts"][:end] == whole["ts"][end - 1]).sum())
+    engine.symbol("A")
+    assert engine.warm_up(whole[:8], symbols=["A"]) == 8 - end
+    assert engine.ledger["duplicate"] == at_once
+    engine.on_ticks(whole[3:], symbols=["A"])
+    assert engine.ledger["duplicate"] == at_once + 5
+    always = fc.Engine({"ema": fc.EMA(2)})
+    always.on_ticks(whole, symbols=["A"])
+    assert engine.symbol("A").values() == always.symbol("A").values()
+    assert engine.ledger["accepted"] == 9
+
+
+def test_ticks_without_numbers_at_the_newest_time_are_left_out_and_counted() -> None:
+    """Which of them had come live is not known; none is taken twice."""
+    past = np.zeros(4, fc.TICK)
+    past["ts"], past["price"] = T0 + np.array([0, 1, 1, 2]), [100.0, 101.0, 102.0, 103.0]
+    engine = fc.Engine({"ema": fc.EMA(2)})
+    engine.on_ticks(past[:2], symbols=["A"])
+    assert engine.warm_up(past, symbols=["A"]) == 1
+    assert engine.ledger["duplicate"] == 2
 
 
 def test_a_journal_warms_another_engine_up(folder: Path) -> None:

@@ -44,6 +44,7 @@ Symbol::Symbol(std::string name, std::shared_ptr<const Plan> plan, const Policy&
     outcome = Outcome::late_accepted;
   } else {
     last_ts_ = tick.ts;
+    last_id_ = std::max(last_id_, tick.id);
   }
   const std::uint64_t before = reviser_ == nullptr ? 0 : bars_made();
   run(tick);
@@ -85,7 +86,7 @@ Outcome Symbol::on_tick(const Tick& tick, StageProbe& probe) noexcept {
 
 void Symbol::begin_history() {
   if (splice_ == nullptr) splice_ = std::make_unique<Splice>();
-  splice_->begin();
+  splice_->begin(last_ts_, last_id_);
   first_ = last_ = nullptr;
 }
 
@@ -97,9 +98,10 @@ void Symbol::go_live() noexcept {
   find_short_way();
 }
 
-/// Whether a live tick was in the history; a tick of the history is noted.
+/// Whether a live tick was in the history, or one of the history had come before; else that one is noted.
 bool Symbol::came_before(const Tick& tick) noexcept {
   if (splice_->phase() == Splice::Phase::history) {
+    if (splice_->had(tick)) return true;
     splice_->note(tick);
     return false;
   }

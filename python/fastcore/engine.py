@@ -224,10 +224,14 @@ class Engine(EngineStates):
     def warm_up(self, history: Any, *, symbols: Sequence[str] | None = None) -> int:
         """Take ticks of the past, and let live ones go on from there without counting any twice.
 
-        What the engine has already is left out: a symbol's history counts from behind its newest tick. When
-        the live feed then repeats the end of the history, those ticks end in the ledger's bucket
-        ``duplicate``: a tick with an id is known by it, as venues number their trades upwards, another by
-        its time, and at the history's last time by price, size and side.
+        What the engine has already is left out: a symbol's history counts from behind its newest tick. At the
+        very time of that tick those are taken whose id is above the highest that the engine has had, or
+        which an earlier history did not have; where neither can be told they are left out. What is left out
+        there ends in the ledger's bucket ``duplicate``.
+
+        When the live feed then repeats the end of the history, those ticks are duplicates, too: a tick with
+        an id is known by it, as venues number their trades upwards, another by its time, and at the history's
+        last time by price, size and side.
 
         Parameters
         ----------
@@ -270,7 +274,8 @@ class Engine(EngineStates):
         try:
             for ticks, names in batches(history, symbols, self):
                 last = np.array([newest.get(name, 0) for name in names] + [0], np.int64)
-                after = ticks["ts"] > last[np.minimum(ticks["symbol"], len(names))]
+                # Those at the very time of the newest are told apart one by one, where the engine's state is.
+                after = ticks["ts"] >= last[np.minimum(ticks["symbol"], len(names))]
                 accepted += self.on_ticks(ticks if after.all() else ticks[after], symbols=names)
         finally:
             self._go_live()

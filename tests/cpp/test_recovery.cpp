@@ -171,7 +171,7 @@ TEST_CASE("a damaged snapshot is passed over for the one before it") {
 
 TEST_CASE("history is spliced to live ticks by number, and at one time by what they are") {
   Splice splice;
-  splice.begin();
+  splice.begin(0, 0);
   for (const std::int64_t ts : {10, 20, 20, 20}) splice.note({start + ts, 5.0, 1.0});
   splice.note({start + 20, 6.0, 1.0});
   splice.go_live();
@@ -187,7 +187,7 @@ TEST_CASE("history is spliced to live ticks by number, and at one time by what t
   CHECK(splice.phase() == Splice::Phase::off);
 
   Splice numbered;
-  numbered.begin();
+  numbered.begin(0, 0);
   numbered.note({start, 5.0, 1.0, 70});
   numbered.note({start, 5.0, 1.0, 71});
   numbered.go_live();
@@ -198,9 +198,32 @@ TEST_CASE("history is spliced to live ticks by number, and at one time by what t
   CHECK(numbered.phase() == Splice::Phase::off);
 
   Splice none;
-  none.begin();
+  none.begin(0, 0);
   none.go_live();
   CHECK(none.phase() == Splice::Phase::off);
+}
+
+TEST_CASE("a history goes on at the very time of the newest tick, by number or by what a history before it had") {
+  Splice numbered;
+  numbered.begin(start + 20, 7);
+  CHECK(numbered.had({start + 20, 5.0, 1.0, 6}));
+  CHECK(numbered.had({start + 20, 5.0, 1.0, 7}));
+  CHECK_FALSE(numbered.had({start + 20, 5.0, 1.0, 8}));
+  CHECK_FALSE(numbered.had({start + 21, 5.0, 1.0, 7}));
+  CHECK(numbered.had({start + 20, 5.0, 1.0}));  // has no number, and which had come is not known
+
+  Splice twice;
+  twice.begin(0, 0);
+  for (const double price : {5.0, 5.0, 6.0}) twice.note({start + 20, price, 1.0});
+  twice.go_live();
+  twice.begin(start + 20, 0);
+  for (const double price : {5.0, 6.0, 5.0}) CHECK(twice.had({start + 20, price, 1.0}));
+  CHECK_FALSE(twice.had({start + 20, 5.0, 1.0}));  // a third
+  CHECK_FALSE(twice.had({start + 20, 7.0, 1.0}));
+  twice.go_live();
+  CHECK_FALSE(twice.knows({start + 20, 8.0, 1.0}, 0));  // live, at that time
+  twice.begin(start + 20, 0);
+  CHECK(twice.had({start + 20, 9.0, 1.0}));
 }
 
 TEST_CASE("a symbol behind its history takes the short way again") {

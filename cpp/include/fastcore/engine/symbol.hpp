@@ -151,6 +151,7 @@ class Symbol {
   template <class Archive>
   void state(Archive& archive) {
     archive("last_ts", last_ts_);
+    archive("last_id", last_id_);
     archive.choice("outcome", outcome_, outcome_names);
     archive("ledger", ledger_);
     Splice none;
@@ -255,6 +256,7 @@ class Symbol {
   std::unique_ptr<Splice> splice_;  // null but from a history to the first tick behind it
   StageProbe* probe_ = nullptr;  // held to the tick that is being taken, if it is one of the sample
   std::int64_t last_ts_ = 0;
+  std::int64_t last_id_ = 0;  // the highest number of a tick that was taken; 0 while none had one
   Ledger ledger_;
   Policy policy_;
   std::uint32_t log_number_ = no_symbol;
