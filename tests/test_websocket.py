@@ -365,6 +365,16 @@ def test_a_numbering_that_begins_anew_is_taken() -> None:
     assert venue.counts()["gaps"] == 0
 
 
+def test_a_number_far_ahead_does_not_make_repetitions_of_what_follows() -> None:
+    """What comes again has the time that it had."""
+    venue = BinanceVenue()
+    for time_, number in ((1, 1), (2, 900_000), (2, 900_000), (3, 2), (4, 3), (4, 3), (3, 2), (5, 4)):
+        venue.parse(combined("X", "trade", {"T": time_, "t": number, "p": "1", "q": "1", "m": False}))
+    (batch,) = venue.buffer.take()
+    assert batch.ticks["id"].tolist() == [1, 900_000, 2, 3, 4]
+    assert venue.counts()["duplicates"] == 3
+
+
 def test_quotes_and_candles_that_come_twice_are_left_out() -> None:
     """By the number of the update, by the candle's time."""
     venue = BinanceVenue()

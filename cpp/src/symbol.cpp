@@ -85,6 +85,7 @@ Outcome Symbol::on_tick(const Tick& tick, StageProbe& probe) noexcept {
 }
 
 void Symbol::begin_history() {
+  come_home();
   if (splice_ == nullptr) splice_ = std::make_unique<Splice>();
   splice_->begin(last_ts_, last_id_);
   first_ = last_ = nullptr;

@@ -153,20 +153,21 @@ class BinanceVenue:
         return handler
 
     def _trades(self, name: str, clock: list[int], decode: Callable[[Any], Any]) -> Callable[[Any], None]:
-        counts, tick, code, last = self._counts, self.buffer.tick, self.buffer.code(name), -1
+        counts, tick, code, last, newest = self._counts, self.buffer.tick, self.buffer.code(name), -1, 0
 
         def handle(data: Any) -> None:
-            nonlocal last
+            nonlocal last, newest
             trade = decode(data)
             number = trade.number
-            if number <= last and last - number < _NEW_NUMBERING:
+            # What comes again has the time it had: a lower number at a later time follows one that was none.
+            if number <= last and last - number < _NEW_NUMBERING and trade.T <= newest:
                 counts["duplicates"] += 1
                 return
             ts = trade.T * _MS
             tick(ts, trade.p, trade.q, number, code, -1 if trade.m else 1)
             if number > last + 1 and last >= 0:
                 self._missing(name, last + 1, number - 1)
-            last = number
+            last, newest = number, trade.T
             clock[0] = ts
             counts["ticks"] += 1
 

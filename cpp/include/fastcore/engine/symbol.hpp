@@ -37,11 +37,12 @@ class Symbol {
 
   /// Takes one tick: checks it, closes bars, runs indicators, writes the row. Allocates nothing.
   Outcome on_tick(const Tick& tick) noexcept {
-    if (valid_side(tick.side) && straight(tick.ts, tick.price, tick.size, tick.side)) return Outcome::accepted;
-    return on_any_tick(tick);
+    if (!valid_side(tick.side) || !straight(tick.ts, tick.price, tick.size, tick.side)) return on_any_tick(tick);
+    last_id_ = tick.id > last_id_ ? tick.id : last_id_;
+    return Outcome::accepted;
   }
   /// Takes one tick where there is nothing but indicators to run: in the caller, and from registers (bench `one_call`).
-  /// False where the tick has to go by `on_tick`; then nothing has been done.
+  /// A tick without a number; false where it has to go by `on_tick`, and nothing has been done.
   [[gnu::always_inline]] bool straight(std::int64_t ts, double price, double size, std::int8_t side = 0) noexcept {
     if (first_ == nullptr || ts < last_ts_ || !valid_price(price) || !valid_size(size)) return false;
     ++ledger_.received;
