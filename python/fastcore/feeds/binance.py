@@ -160,7 +160,7 @@ class BinanceVenue:
             trade = decode(data)
             number = trade.number
             # What comes again has the time it had: a lower number at a later time follows one that was none.
-            if number <= last and last - number < _NEW_NUMBERING and trade.T <= newest:
+            if number <= last and last - number < _NEW_NUMBERING and newest >= trade.T:
                 counts["duplicates"] += 1
                 return
             ts = trade.T * _MS
