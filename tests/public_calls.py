@@ -224,6 +224,7 @@ CALLS: dict[str, Call] = {
     ),
     "fastcore.loop.run": lambda g: call(loop.run, nothing()),
     "fastcore.feeds.BarBatch": lambda g: call(feeds.BarBatch, "1m", g.bars, ["S"]),
+    "fastcore.feeds.Outage": lambda g: call(feeds.Outage, ["S"]),
     "fastcore.feeds.TickBatch": lambda g: call(feeds.TickBatch, g.ticks, ["S"]),
     "fastcore.feeds.candle_columns": lambda g: call(
         feeds.candle_columns, [T0], [1.0], [3.0], [1.0], [2.0], [40.0], [7]

@@ -82,6 +82,7 @@ class Outage(TickBatch):
     __slots__ = ()
 
     def __init__(self, symbols: list[str]) -> None:
+        check("Outage", "symbols", symbols, TEXTS)
         TickBatch.__init__(self, np.zeros(0, TICK), symbols)
 
 
