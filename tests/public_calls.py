@@ -107,6 +107,8 @@ CALLS: dict[str, Call] = {
     "fastcore.Symbol.revisions": lambda g: call(revising().revisions, "1m"),
     "fastcore.Symbol.forming": lambda g: call(g.symbol.forming, "1m"),
     "fastcore.Symbol.snapshot": lambda g: call(g.symbol.snapshot, history=True),
+    "fastcore.Indicator.restore": lambda g: call(fc.EMA.restore, fc.EMA(3).snapshot()),
+    "fastcore.Indicator.snapshot": lambda g: call(fc.EMA(3).snapshot),
     "fastcore.Indicator.of": lambda g: call(fc.EMA(3).of, "x"),
     "fastcore.Indicator.on": lambda g: call(fc.EMA(3).on, "1m"),
     "fastcore.Indicator.update": lambda g: call(fc.EMA(3).update, 1.0),

@@ -287,3 +287,29 @@ def test_an_engine_keeps_the_sequence_of_a_journal() -> None:
     assert fc.Engine.restore(engine.snapshot()).sequence == 2**60
     with pytest.raises(TypeError):
         engine.sequence = -1
+
+
+@pytest.mark.parametrize("row", fc.indicators(), ids=lambda row: row["name"])
+def test_an_indicator_goes_on_from_its_bytes(row: Any) -> None:
+    """At every row of the beginning; the class may be named or not."""
+    rng, cls = rng_of(row["name"]), getattr(fc, row["name"])
+    one = cls()
+    for _ in range(one.warmup + 3 if one.warmup < 60 else 20):
+        again = (cls if rng.random() < 0.5 else fc.Indicator).restore(one.snapshot())
+        assert type(again) is cls
+        assert again.snapshot() == one.snapshot()
+        inputs = [100.0 + float(rng.integers(0, 9)) / 4 for _ in row["inputs"]]
+        assert np.array(one.update(*inputs)).tobytes() == np.array(again.update(*inputs)).tobytes()
+        assert again.snapshot() == one.snapshot()
+
+
+def test_bytes_of_another_indicator_are_refused() -> None:
+    ema = fc.EMA(3)
+    with pytest.raises(fc.SnapshotError, match=r"SMA.restore: this is a snapshot of EMA"):
+        fc.SMA.restore(ema.snapshot())
+    with pytest.raises(fc.SnapshotError):
+        fc.EMA.restore(ema.snapshot()[:-1])
+    with pytest.raises(fc.SnapshotError):
+        fc.EMA.restore(fc.Engine({"ema": ema}).snapshot())
+    with pytest.raises(TypeError, match=r"EMA.restore takes the bytes of a snapshot, not str"):
+        fc.EMA.restore("ema")  # type: ignore[arg-type]

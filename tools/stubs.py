@@ -97,6 +97,11 @@ class Indicator(Arithmetic, _core.Indicator):
         """A fresh one that runs on other columns of an engine's plan, or on formulas, one for each input."""
     @overload
     def of(self, *columns: str | Arithmetic) -> Formula: ...
+    def snapshot(self) -> bytes:
+        """The indicator as bytes, for `restore`: its parameters and its state, not its place in a plan."""
+    @classmethod
+    def restore(cls, data: bytes) -> Self:
+        """The indicator that `snapshot` made bytes of; it goes on with the same bits."""
     def copy(self) -> Self:
         """One of its own with the same parameters and state."""
     def __copy__(self) -> Self: ...

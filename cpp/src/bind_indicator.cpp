@@ -193,6 +193,7 @@ void bind_indicator(py::module_& m) {
              if (!enter(self)) throw py::error_already_set();
              return py::bytes(self.indicator.snapshot());
            })
+      .def_property_readonly("_name", [](const PyIndicator& self) { return self.indicator.kernel().name; })
       .def(
           "reset",
           [](PyIndicator& self) {

@@ -16,7 +16,7 @@ from fastcore import _core, frames
 from fastcore._docstrings import class_doc, function_doc
 from fastcore._parameters import bound
 from fastcore.catalogue import _ROWS, Param, Row
-from fastcore.errors import PlanError
+from fastcore.errors import PlanError, SnapshotError
 from fastcore.formulas import Arithmetic, chain
 
 
@@ -69,6 +69,44 @@ class Indicator(Arithmetic, _core.Indicator):
             if not isinstance(column, str):
                 raise TypeError(f"{self._row['name']}.of: a column must be text, not {column!r}")
         return self._placed(self.clock, list(columns))
+
+    def snapshot(self) -> bytes:
+        """The indicator as bytes, for `restore`: its parameters and its state, not its place in a plan.
+
+        Equal states have equal bytes. Their size follows the window, not what has come.
+
+        Examples
+        --------
+        >>> ema = make("EMA", period=3)
+        >>> for price in (1.0, 2.0, 3.0):
+        ...     last = ema.update(price)
+        >>> Indicator.restore(ema.snapshot()).update(4.0) == ema.update(4.0)
+        True
+        """
+        return self._snapshot()
+
+    @classmethod
+    def restore(cls, data: bytes) -> Indicator:
+        """The indicator that `snapshot` made bytes of; it goes on with the same bits.
+
+        Parameters
+        ----------
+        data : bytes
+            A snapshot, also of an earlier version of this package.
+
+        Raises
+        ------
+        SnapshotError
+            If the bytes are damaged, of something else, or of another indicator than the class asked.
+        """
+        from fastcore._engine_arguments import snapshot_bytes
+
+        asked = cls._row["name"] if cls is not Indicator else "Indicator"
+        snapshot = snapshot_bytes(f"{asked}.restore", data)
+        found = _core.Indicator(snapshot, "", [])._name
+        if asked not in ("Indicator", found):
+            raise SnapshotError(f"{asked}.restore: this is a snapshot of {found}")
+        return _restore(__getattr__(found), snapshot, "", [])
 
     def copy(self) -> Indicator:
         """One of its own with the same parameters and state."""
