@@ -124,7 +124,7 @@ void StateColumns::home(std::size_t place) noexcept {
 }
 
 std::size_t StateColumns::memory() const noexcept {
-  std::size_t bytes = sizeof *this + symbols_.size() * (sizeof symbols_[0] + sizeof blocks_[0]) +
+  std::size_t bytes = sizeof *this + symbols_.size() * (sizeof(Symbol*) + sizeof(std::byte*)) +
                       (bars_.size() + spare_.size() + results_.size()) * sizeof(double);
   for (const Node& node : nodes_) bytes += node.columns.size();
   return bytes;
@@ -146,7 +146,7 @@ bool StateColumns::step(const Span& span, const CrossSection& bars) noexcept {
 bool StateColumns::sound(const CrossSection& bars) noexcept {
   const std::size_t n = symbols_.size();
   const std::array<const double*, bar_columns> from{bars.open, bars.high, bars.low, bars.close, bars.volume};
-  for (std::size_t k = 0; k < bar_columns; ++k) std::copy_n(from[k], n, spare_.begin() + k * padded_);
+  for (std::size_t k = 0; k < bar_columns; ++k) std::copy_n(from[k], n, spare_.data() + k * padded_);
   Mask sound = ~Mask{};
   std::size_t i = 0;
   for (; i + lane_count <= n; i += lane_count) {

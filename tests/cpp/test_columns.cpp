@@ -88,7 +88,7 @@ TEST_CASE("a symbol in columns outlives its engine, with all that it had") {
   {
     Both both;
     for (int call = 0; call < 40; ++call)
-      both.bars(start + call * 60 * second, Values(universe, 100.0 + call % 3), Values(universe, 1.0));
+      both.bars(start + call * (60 * second), Values(universe, 100.0 + call % 3), Values(universe, 1.0));
     kept = both.many.symbols()[3];
     received = both.single.symbols()[3]->ledger().received;
   }
@@ -98,7 +98,7 @@ TEST_CASE("a symbol in columns outlives its engine, with all that it had") {
 TEST_CASE("a symbol that is dropped leaves columns with its account") {
   Both both;
   for (int call = 0; call < 40; ++call)
-    both.bars(start + call * 60 * second, Values(universe, 100.0 + call % 3), Values(universe, 1.0));
+    both.bars(start + call * (60 * second), Values(universe, 100.0 + call % 3), Values(universe, 1.0));
   CHECK(both.many.drop("S4"));
   CHECK(both.many.ledger().received == both.single.ledger().received);
   CHECK(both.many.symbols().size() == universe - 1);

@@ -76,7 +76,7 @@ TEST_CASE("a run finds one row that is not finite wherever it is, and goes on be
       ParamValues params = defaults(kernel);
       if (kernel.param_count > 0) params[0] = period;
       // Whole groups of blocks: what windows take in one piece.
-      const auto group = static_cast<std::size_t>(4 * (period / 2));
+      const auto group = 4 * static_cast<std::size_t>(period / 2);
       const std::size_t rows = 512 / group * group;
       for (std::size_t bad = 0; bad < rows; bad += bad < 20 || bad + 20 > rows ? 1 : 17) {
         CAPTURE(bad);

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "fastcore/archive.hpp"
+#include "fastcore/column_kernel.hpp"
 #include "fastcore/node.hpp"
 #include "fastcore/spec.hpp"
-#include "fastcore/window/columns.hpp"
 
 namespace fastcore {
 
@@ -52,20 +52,6 @@ struct Sharing {
   const Number* needs;            ///< of a summary, in the order of the reader's inputs
   std::size_t need_count;
   int (*period)(const ParamValues&);
-};
-
-/// How states of a kernel go on side by side, in columns: window/columns.hpp. `lane` is a symbol's place in its block
-/// of `cells` numbers; `steps` says how often they have stepped so.
-struct ColumnKernel {
-  std::size_t inputs;
-  std::size_t outputs;
-  std::size_t (*cells)(std::byte* like);
-  /// False for a state that cannot go on so yet.
-  bool (*take)(std::byte* state, double* lane);
-  void (*give)(std::byte* state, const double* lane, std::uint64_t steps);
-  /// A row of each symbol of `blocks` blocks, with the parameters of `like`.
-  void (*step)(const std::byte* like, double* columns, std::size_t blocks, std::uint64_t steps, const double* const* in,
-               double* const* out);
 };
 
 struct Kernel {
@@ -116,11 +102,6 @@ struct Kernel {
 };
 
 namespace detail {
-
-template <class T, class = void>
-struct HasAcross : std::false_type {};
-template <class T>
-struct HasAcross<T, std::void_t<typename T::Across>> : std::true_type {};
 
 template <class T, class = void>
 struct HasInvalid : std::false_type {};
@@ -301,51 +282,6 @@ struct KernelOf {
 
   static int period(const ParamValues& values) { return T::window(params(values)); }
 
-  /// ColumnKernel's functions. Parts of a state follow each other in its block, in the order that `columns` names them.
-  static std::size_t column_cells(std::byte* like) {
-    std::size_t cells = 0;
-    at(like).body().columns([&](auto& part) { cells += ColumnsOf<decltype(part)>::cells; });
-    return cells;
-  }
-  static bool take_column(std::byte* state, double* lane) {
-    bool settled = true;
-    at(state).body().columns([&](auto& part) {
-      using Part = ColumnsOf<decltype(part)>;
-      settled = Part::take(part, lane) && settled;
-      lane += Part::cells * block_symbols;
-    });
-    return settled;
-  }
-  static void give_column(std::byte* state, const double* lane, std::uint64_t steps) {
-    at(state).body().columns([&](auto& part) {
-      using Part = ColumnsOf<decltype(part)>;
-      Part::give(part, lane, steps);
-      lane += Part::cells * block_symbols;
-    });
-  }
-  template <class Across, std::size_t... I>
-  static auto across_row(const Across& across, const ColumnCursor& cursor, const double* const* in, std::size_t i,
-                         std::index_sequence<I...>) {
-    return across(cursor, fastcore::load<Lanes>(in[I] + i)...);
-  }
-  [[gnu::flatten]] static void step_columns(const std::byte* like, double* columns, std::size_t blocks,
-                                            std::uint64_t steps, const double* const* in, double* const* out) {
-    const typename T::Across across(at(like).body());
-    ColumnCursor cursor(columns, steps);
-    const std::size_t next = across.end() * block_symbols;
-    for (std::size_t block = 0; block < blocks; ++block, cursor.block += next - block_symbols) {
-      for (std::size_t i = block * block_symbols; i < (block + 1) * block_symbols;
-           i += lane_count, cursor.block += lane_count) {
-        const auto result = across_row(across, cursor, in, i, std::make_index_sequence<N::input_count>());
-        if constexpr (N::output_count == 1) {
-          store(out[0] + i, result);
-        } else {
-          for (std::size_t k = 0; k < N::output_count; ++k) store(out[k] + i, result[k]);
-        }
-      }
-    }
-  }
-
   static std::array<ParamInfo, max_params> describe_params() {
     std::array<ParamInfo, max_params> all{};
     constexpr P defaults{};
@@ -374,17 +310,6 @@ const Sharing* sharing_of() {
     static const Sharing sharing{&kernel_of<PatternReader<T>>(), &kernel_of<SharedCandles>(), nullptr, 0,
                                  [](const ParamValues&) { return 0; }};
     return &sharing;
-  } else {
-    return nullptr;
-  }
-}
-template <class T>
-const ColumnKernel* column_kernel_of() {
-  if constexpr (HasAcross<T>::value) {
-    using K = KernelOf<T>;
-    static const ColumnKernel columns{K::N::input_count, K::N::output_count, K::column_cells,
-                                      K::take_column,    K::give_column,     K::step_columns};
-    return &columns;
   } else {
     return nullptr;
   }
