@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fastcore._replacing import replace_file
 
 from .machine import machine, refuse_private, versions
 
@@ -240,7 +241,5 @@ def write_results(path: Path, rows: Iterable[Row], left: int = 0) -> dict[str, A
     doc = document(rows, left)
     refuse_private(doc)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".tmp")
-    part.write_text(json.dumps(doc, indent=1, allow_nan=False) + "\n")
-    part.replace(path)
+    replace_file(path, (json.dumps(doc, indent=1, allow_nan=False) + "\n").encode())
     return doc

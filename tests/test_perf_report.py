@@ -169,6 +169,6 @@ def test_what_cannot_be_written_leaves_nothing(report: dict[str, Any], tmp_path:
     with pytest.raises(OSError, match="No such file"):
         write_report(tmp_path / "nowhere" / "a.html", report)
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="cannot be written: it is a folder"):
         write_report(tmp_path / "folder.html", report)
     assert [file.name for file in tmp_path.iterdir()] == ["folder.html"]

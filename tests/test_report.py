@@ -173,7 +173,7 @@ def test_a_missing_matplotlib_names_the_extra(
 
 def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken.html").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="cannot be written: it is a folder"):
         write_report(tmp_path / "taken.html", bare({}, 0))
     assert [path.name for path in tmp_path.iterdir()] == ["taken.html"]
 

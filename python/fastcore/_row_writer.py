@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 import fastcore
 from fastcore._extras import require
+from fastcore._replacing import Replacement
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 
@@ -55,7 +55,8 @@ class RowWriter:
     Parameters
     ----------
     path : Path
-        The target; its folder must exist. An older file of that name is replaced.
+        The target; its folder must exist. An older file of that name is replaced; a pipe or a device is
+        written to as the rows come.
     inputs : list of Path
         Files that are being read, and must not be the target.
     columns : list of str
@@ -71,8 +72,6 @@ class RowWriter:
             raise FileFeedError(f"{path} cannot be written: there is no folder {path.parent}")
         if path.suffix.lower() not in ("", ".parquet", ".pq"):
             raise FileFeedError(f"{path} cannot be written: rows are written as Parquet, to a .parquet file")
-        if path.is_dir():
-            raise FileFeedError(f"{path} cannot be written: it is a folder")
         pa = self._pa
         # An output may be called ts: then it, not the tick's field, takes a prefix.
         own = ("ts", "symbol", "outcome")
@@ -86,11 +85,14 @@ class RowWriter:
             ]
         )
         self._columns = np.empty((len(names), 0))
-        self._path, self._part = path, path.with_name(path.name + ".part")
         try:
-            self._file: Any = parquet.ParquetWriter(self._part, self._schema, **parquet_options(self._schema))
+            self._place = Replacement(path, wait=False)
         except OSError as error:
-            raise FileFeedError(f"{path} cannot be written: {error.strerror or error}") from error
+            why = f"{path} cannot be written: {error.strerror}" if error.strerror else str(error)
+            raise FileFeedError(why) from error
+        self._file: Any = parquet.ParquetWriter(
+            self._place.part or self._place.file, self._schema, **parquet_options(self._schema)
+        )
 
     def rows(
         self, batch: TickBatch, outputs: npt.NDArray[np.float64], outcomes: npt.NDArray[np.uint8]
@@ -134,9 +136,9 @@ class RowWriter:
     def finish(self) -> None:
         """Complete the file and give it its name."""
         self._file.close()
-        os.replace(self._part, self._path)
+        self._place.keep()
 
     def close(self) -> None:
         """Leave nothing half written; does nothing after `finish`."""
         self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._place.drop()

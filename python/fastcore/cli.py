@@ -77,6 +77,8 @@ def _sentence(error: Exception) -> str:
         text = str(error)
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, OSError) and error.errno:
+        text = str(error)  # one of ours: a sentence
     else:
         text = f"{type(error).__name__}: {error} (--debug shows where)"
     return " ".join(text.split())

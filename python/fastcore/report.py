@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from fastcore import _report_plots as plots
+from fastcore._replacing import replace_file
 from fastcore._report_page import PAGE, STYLE
 from fastcore._units import MISSING, count, duration, number, rate, share, size
 from fastcore.results import BUCKETS, LATENCY_HEAD, STAGES, RunResult, latency_cells
@@ -28,7 +29,7 @@ def write_report(path: str | os.PathLike[str], run: RunResult) -> Path:
     Parameters
     ----------
     path : path
-        Where; an older file of that name is replaced, in one step.
+        Where; an older file of that name is replaced, in one step. A pipe or a device is written to.
     run : RunResult
         From `fastcore.jobs.run_demo` or `fastcore.jobs.replay`. Sections for which it holds nothing
         are left out.
@@ -43,17 +44,10 @@ def write_report(path: str | os.PathLike[str], run: RunResult) -> Path:
     MissingExtraError
         If matplotlib is not installed.
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or is a folder.
     """
     target = Path(path)
-    part = target.with_name(target.name + ".part")
-    page = render(run)
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    replace_file(target, render(run).encode())
     return target
 
 

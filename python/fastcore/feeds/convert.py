@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastcore._extras import require
+from fastcore._replacing import settle, target_of
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 from fastcore.feeds.column_file import SUFFIX, ColumnWriter
@@ -80,6 +81,7 @@ def convert(
         raise FileFeedError(f"{path} cannot be appended to: only {SUFFIX} files can")
     if path.exists() and not append:
         raise FileFeedError(f"{path} is there already")
+    path = target_of(path) or path  # beside what a link leads to, there is the room to write it
     sources = [TickFile(file, columns=columns, symbol=symbol, batch=batch) for file in files]
     whole, before, rows, unpriced = sum(source.size for source in sources), 0, 0, 0
     with _writer(path, suffix, append) as write:
@@ -119,14 +121,12 @@ def _writer(path: Path, suffix: str, append: bool) -> Iterator[Write]:
                 lines = csv.writer(file, lineterminator="\n")
                 lines.writerow(("ts_ns", "price", "size", "id", "symbol", "side"))
                 yield lambda batch: lines.writerows(_lines(batch))
+        if not append:
+            settle(part, path)
     except BaseException:
         if not append:
             part.unlink(missing_ok=True)
         raise
-    if not append:
-        with open(part, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(part, path)
 
 
 def _lines(batch: TickBatch) -> Iterator[tuple[Any, ...]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 import time
 import zlib
 from collections import deque
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore._extras import require
+from fastcore._replacing import replace_file
 from fastcore.errors import ConfigError, HistoryError, InputError
 from fastcore.feeds import BarBatch, Outage, TickBatch, candle_columns
 from fastcore.feeds._http import HttpSource
@@ -264,12 +264,7 @@ def _column(rows: list[Any], name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(name, path)
+    replace_file(path, data)
 
 
 def _range(what: str, start: int, end: int) -> tuple[int, int]:

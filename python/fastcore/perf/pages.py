@@ -12,6 +12,7 @@ import fcntl
 import mmap
 import os
 import re
+import stat
 import struct
 import time
 import weakref
@@ -92,6 +93,10 @@ class StatsPage:
         part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
         before = -1
         with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(self._path.lstat().st_mode):
+                raise ConfigError(
+                    f"{self._path} is in the way of the stats page {self.name!r}: it is no file"
+                )
             before = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
@@ -171,11 +176,13 @@ class StatsView:
         self.name = name
         path = _path(name)
         try:
-            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # Without waiting, as the opening of a pipe would.
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
             raise ConfigError(f"there is no stats page {name!r}: {error.strerror}") from None
         weakref.finalize(self, os.close, self._file)
-        head = os.pread(self._file, _HEAD.size, 0)
+        plain = stat.S_ISREG(os.fstat(self._file).st_mode)
+        head = os.pread(self._file, _HEAD.size, 0) if plain else b""
         if len(head) < _HEAD.size or head[:8] != _MAGIC:
             raise ConfigError(f"{path} is no stats page")
         _, version, slot, slots, _, self.pid, self.began = _HEAD.unpack(head)

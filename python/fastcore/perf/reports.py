@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fastcore._replacing import replace_file
 from fastcore.errors import InputError
 from fastcore.perf.bottlenecks import Bottlenecks
 from fastcore.perf.history import History
@@ -204,11 +205,5 @@ def write_report(
         text = json.dumps({**report, "written": time.time()}, indent=1)
     else:
         text = page(report, against)
-    part = target.with_name(target.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    replace_file(target, text.encode())
     return target

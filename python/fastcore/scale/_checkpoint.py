@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from fastcore._replacing import replace_file
 from fastcore.errors import SnapshotError
-from fastcore.scale._files import replace_file
 
 __all__ = ["read", "write"]
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fastcore._extras import require
+from fastcore._replacing import replace_file
 from fastcore.engine import Engine
 from fastcore.errors import BackfillError, FileFeedError, SnapshotError
 from fastcore.feeds.files import TickFile
-from fastcore.scale._files import replace_file
 
 __all__ = ["Chain", "Job", "open_job", "read_job", "state_path"]
 

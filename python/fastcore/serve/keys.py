@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastcore._checks import MANY, Fit, arguments, check
+from fastcore._replacing import replace_file
 from fastcore.errors import ConfigError
 
 __all__ = ["SCOPES", "Key", "KeyRing"]
@@ -149,8 +150,6 @@ class KeyRing:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the keys to a file, whole or not at all; its owner alone may read it."""
-        file = Path(path)
-        part = file.with_name(file.name + ".part")
         lines = ["# Keys of fastcore serve: hashes, not secrets. Written by `fastcore keys`.\n"]
         for key in self._keys.values():
             scopes = ", ".join(f'"{scope}"' for scope in SCOPES if scope in key.scopes)
@@ -158,12 +157,7 @@ class KeyRing:
             lines += [f"\n[key.{key.id}]", f'name = "{name}"', f'sha256 = "{key.digest.hex()}"']
             lines += [f"scopes = [{scopes}]", f"rate = {float(key.rate)}"]
             lines.append(f'written = "{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"')
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write("\n".join(lines) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, file)
+        replace_file(path, ("\n".join(lines) + "\n").encode(), mode=0o600)
 
 
 def _key(number: str, table: dict[str, object]) -> Key:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fastcore._checks import MANY, MAPPING, arguments, having, optional
+from fastcore._replacing import replace_file
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError, FastcoreError
 from fastcore.journal import Journal
@@ -351,12 +352,8 @@ class Service:
     def _keep_plan(self) -> None:
         if self._plan_file is None:
             return
-        part = self._plan_file.with_suffix(".part")
-        with part.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(written(self.plan)), indent=2) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._plan_file)
+        text = msgspec.json.format(msgspec.json.encode(written(self.plan)), indent=2)
+        replace_file(self._plan_file, text + b"\n")
 
     def _spans(self, engine: Engine) -> list[str]:
         return sorted({clock for clock in clocks_of(self.plan, engine.columns).values() if clock})

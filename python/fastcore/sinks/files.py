@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fastcore import _core
 from fastcore._checks import NAME, PATH, arguments
 from fastcore._extras import require
+from fastcore._replacing import settle
 from fastcore._row_writer import parquet_options
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Rows
@@ -237,21 +238,13 @@ class _FileSink:
             self._file.close()
             if self._raw is not None:
                 self._raw.close()
-            with open(part, "rb") as handle:
-                os.fsync(handle.fileno())
-            os.replace(part, path)
+            settle(part, path)
         except BaseException:
             self._drop()
             raise
         self._file = self._raw = self._part = None
         self._rows = 0
         self.paths.append(path)
-        with contextlib.suppress(OSError):
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     def _open(self, path: Path) -> Any:
         raise NotImplementedError  # each kind of file has its own
