@@ -18,7 +18,7 @@ from fastcore.feeds import TickArray
 from fastcore.feeds._times import EARLIEST, Clock, arrow_times
 from fastcore.ticks import TICK
 
-__all__ = ["UNKNOWN", "Converter"]
+__all__ = ["UNKNOWN", "Converter", "text_of"]
 
 #: The symbol of rows from which none can be read, in files that have a symbol column.
 UNKNOWN = "?"
@@ -144,7 +144,7 @@ class Converter:
         pa = self.pa
         if not pa.types.is_dictionary(array.type):
             array = array.dictionary_encode()
-        values = ["" if value is None else str(value).strip() for value in array.dictionary.to_pylist()]
+        values = [text_of(value) for value in array.dictionary.to_pylist()]
         codes = array.indices.cast(pa.int64()).fill_null(len(values)).to_numpy(zero_copy_only=False)
         return codes, values
 
@@ -169,6 +169,21 @@ class Converter:
         if len(good):
             self.last_ts = int(ns[good[-1]])
         return filled
+
+
+def text_of(value: Any) -> str:
+    """A name as a file has it, as text without space around it; empty where there is none.
+
+    Examples
+    --------
+    >>> text_of(" BTC "), text_of(b"BTC"), text_of(None), text_of(7)
+    ('BTC', 'BTC', '', '7')
+    """
+    if value is None:
+        return ""
+    # Programs that write Parquet without its newer types write texts as bytes.
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return text.strip()
 
 
 def _same(value: str, rows: int) -> tuple[npt.NDArray[np.int64], list[str]]:

@@ -8,9 +8,10 @@ step's rows are written again with the same bits.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -99,34 +100,37 @@ def backfill(
     Raises
     ------
     BackfillError
-        If the folder holds another job, with other files or another plan, or a run that goes on; or if a
-        worker dies again and again.
+        If the folder holds another job, with other files or another plan, or a run that goes on, or lacks
+        rows that were written; if a file changes meanwhile; or if a worker dies again and again.
     FileFeedError
-        If a file is missing or cannot be read. What was done is kept.
+        If a file is missing, given twice or cannot be read. What was done is kept.
     """
     begun = time.perf_counter()
-    count = workers or os.cpu_count() or 1
+    count = (os.cpu_count() or 1) if workers is None else workers
     if executor not in ("local", "ray", "dask"):
         raise InputError(f"backfill runs on 'local', 'ray' or 'dask', not on {executor!r}")
     if count < 1:
         raise InputError(f"backfill needs 1 worker or more, not {count}")
     empty = Engine(plan, policy=policy).snapshot()
     must_travel(plan, "backfill")
-    paths = [files] if isinstance(files, (str, os.PathLike)) else files
-    check("backfill", "files", paths, MANY)
+    check("backfill", "files", [files] if isinstance(files, os.PathLike | str) else files, MANY)
+    paths = [files] if isinstance(files, os.PathLike | str) else list(files)
     for path in paths:
         check("backfill", "each of files", path, PATH)
     crew = _crew(executor, count, len(paths))
     with crew, open_job([Path(file) for file in paths], empty, Path(out), dict(columns or {}), count) as job:
-        done = sum(job.sizes[p][s] for p in range(len(job.chains)) for s in range(job.done(p)))
-        resumed = sum(job.done(p) for p in range(len(job.chains)))
-        for step in _steps(executor, job, count, crew):
-            done += step.size
-            if progress is not None:
-                progress(done, job.size)
-        return Backfill(
-            job.folder, len(job.chains), len(job.files), resumed, job.ledger(), time.perf_counter() - begun
-        )
+        before = [job.done(p) for p in range(len(job.chains))]
+        for p, steps in enumerate(before):
+            job.check_rows(p, steps)
+        done = sum(sum(job.sizes[p][:steps]) for p, steps in enumerate(before))
+        # Closed whatever happens: what a caller's function raises must not leave workers at their steps.
+        with contextlib.closing(_steps(executor, job, before, count, crew)) as taken:
+            for step in taken:
+                done += step.size
+                if progress is not None:
+                    progress(done, job.size)
+        seconds = time.perf_counter() - begun
+        return Backfill(job.folder, len(job.chains), len(job.files), sum(before), job.ledger(), seconds)
 
 
 def _crew(executor: Executor, workers: int, files: int) -> Crew:
@@ -134,25 +138,24 @@ def _crew(executor: Executor, workers: int, files: int) -> Crew:
     return Crew(min(workers, files) if executor == "local" and workers > 1 else 0)
 
 
-def _steps(executor: Executor, job: Job, workers: int, crew: Crew) -> Iterator[Done]:
+def _steps(
+    executor: Executor, job: Job, before: Sequence[int], workers: int, crew: Crew
+) -> Generator[Done, None, None]:
     """Do what is left to do; each step as it is done."""
-    left = [p for p in range(len(job.chains)) if job.done(p) < len(job.chains[p].files)]
+    left = [p for p, steps in enumerate(before) if steps < len(job.chains[p].files)]
     if not left:
-        return iter(())
+        return
     if executor == "ray":
         from fastcore.scale._backfill_ray import run_on_ray  # here: Ray is an extra
 
-        return run_on_ray(job, left)
-    if executor == "dask":
+        yield from run_on_ray(job, left)
+    elif executor == "dask":
         from fastcore.scale._backfill_dask import run_on_dask  # here: so is Dask
 
-        return run_on_dask(job, left, workers)
-    if workers == 1:
-        return _here(job, left)
-    return run_on_processes(job, left, workers, crew)
-
-
-def _here(job: Job, left: Sequence[int]) -> Iterator[Done]:
-    for partition in left:
-        for _ in range(job.done(partition), len(job.chains[partition].files)):
-            yield run_step(job.folder, partition)
+        yield from run_on_dask(job, left, workers)
+    elif workers == 1:
+        for partition in left:
+            for _ in range(before[partition], len(job.chains[partition].files)):
+                yield run_step(job.folder, partition)
+    else:
+        yield from run_on_processes(job, left, workers, crew)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from fastcore._extras import require
@@ -14,19 +14,22 @@ from fastcore.scale._steps import Done, run_partition
 __all__ = ["run_on_dask"]
 
 
-def run_on_dask(job: Job, left: Sequence[int], workers: int) -> Iterator[Done]:
+def run_on_dask(job: Job, left: Sequence[int], workers: int) -> Generator[Done, None, None]:
     """Do all partitions; Dask tries one again whose worker dies, and it goes on after its last step."""
     distributed: Any = require("distributed", "dask", "a backfill on Dask")
     with _client(distributed, workers) as client:
         folder = job.folder.absolute()
         tasks = [client.submit(run_partition, folder, p, pure=False) for p in left]
         sizes = {p: job.left(p) for p in left}
-        for task in distributed.as_completed(tasks):
-            try:
-                partition = task.result()
-            except distributed.KilledWorker as error:
-                raise BackfillError(f"a partition has killed its workers: {error}") from error
-            yield Done(partition, sizes[partition], more=False)
+        try:
+            for task in distributed.as_completed(tasks):
+                try:
+                    partition = task.result()
+                except distributed.KilledWorker as error:
+                    raise BackfillError(f"a partition has killed its workers: {error}") from error
+                yield Done(partition, sizes[partition], more=False)
+        finally:
+            client.cancel(tasks)  # what has not begun when one has failed; nothing otherwise
 
 
 @contextlib.contextmanager

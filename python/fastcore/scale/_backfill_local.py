@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import wait
 from typing import Self
 
@@ -42,7 +42,7 @@ class Crew:
             self._idle.pop().close()
 
 
-def run_on_processes(job: Job, left: Sequence[int], workers: int, crew: Crew) -> Iterator[Done]:
+def run_on_processes(job: Job, left: Sequence[int], workers: int, crew: Crew) -> Generator[Done, None, None]:
     """Do all steps; one whose worker dies is done again by another."""
     # The largest first: what is left at the end is then small.
     waiting = sorted(left, key=lambda p: sum(job.sizes[p]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from fastcore._extras import require
@@ -13,7 +13,7 @@ from fastcore.scale._steps import Done, run_partition
 __all__ = ["run_on_ray"]
 
 
-def run_on_ray(job: Job, left: Sequence[int]) -> Iterator[Done]:
+def run_on_ray(job: Job, left: Sequence[int]) -> Generator[Done, None, None]:
     """Do all partitions; Ray tries one again whose worker dies, and it goes on after its last step."""
     ray: Any = require("ray", "ray", "a backfill on Ray")
     if not ray.is_initialized():
@@ -21,12 +21,16 @@ def run_on_ray(job: Job, left: Sequence[int]) -> Iterator[Done]:
     task = ray.remote(max_retries=2, num_cpus=1)(run_partition)
     sizes = {p: job.left(p) for p in left}
     running = [task.remote(job.folder.absolute(), p) for p in left]
-    while running:
-        ready, running = ray.wait(running, num_returns=1)
-        try:
-            partition = ray.get(ready[0])
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        except ray.exceptions.RayError as error:
-            raise BackfillError(f"a partition has killed its workers: {type(error).__name__}") from error
-        yield Done(partition, sizes[partition], more=False)
+    try:
+        while running:
+            ready, running = ray.wait(running, num_returns=1)
+            try:
+                partition = ray.get(ready[0])
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+            except ray.exceptions.RayError as error:
+                raise BackfillError(f"a partition has killed its workers: {type(error).__name__}") from error
+            yield Done(partition, sizes[partition], more=False)
+    finally:
+        for left_over in running:  # when one has failed
+            ray.cancel(left_over)

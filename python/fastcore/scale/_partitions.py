@@ -16,9 +16,10 @@ from fastcore._extras import require
 from fastcore._replacing import replace_file
 from fastcore.engine import Engine
 from fastcore.errors import BackfillError, FileFeedError, SnapshotError
+from fastcore.feeds._convert import UNKNOWN, text_of
 from fastcore.feeds.files import TickFile
 
-__all__ = ["Chain", "Job", "open_job", "read_job", "state_path"]
+__all__ = ["Chain", "Job", "open_job", "read_job", "rows_path", "state_path"]
 
 _VERSION = 1
 _JOB = "job.json"
@@ -40,6 +41,7 @@ class Job:
 
     folder: Path
     files: tuple[Path, ...]
+    about: tuple[dict[str, Any], ...]  # what says whether a file has changed
     columns: dict[str, str]
     chains: tuple[Chain, ...]
     sizes: tuple[tuple[int, ...], ...]  # bytes of each step of each partition
@@ -54,9 +56,13 @@ class Job:
         """The engine of a partition as its last step left it; `sequence` counts the steps."""
         path = state_path(self.folder, partition)
         try:
-            return Engine.load(path) if path.exists() else Engine.restore(self.plan)
+            fresh = Engine.restore(self.plan)
+            engine = Engine.load(path) if path.exists() else fresh
         except SnapshotError as error:
             raise BackfillError(f"the state of partition {partition} is damaged: {error}") from error
+        if engine.columns != fresh.columns or engine.sequence > len(self.chains[partition].files):
+            raise BackfillError(f"{path} is not of this backfill: its plan or its number of steps is another")
+        return engine
 
     def done(self, partition: int) -> int:
         """Steps of a partition that are done."""
@@ -65,6 +71,25 @@ class Job:
     def left(self, partition: int) -> int:
         """Bytes of the steps of a partition that are not done."""
         return sum(self.sizes[partition][self.done(partition) :])
+
+    def check_rows(self, partition: int, steps: int) -> None:
+        """See that the rows of the steps that are done are there."""
+        for step in range(steps):
+            path = rows_path(self.folder, partition, step)
+            if not path.is_file():
+                raise BackfillError(
+                    f"{path} is missing, and its step is done: put it back, or take an empty folder"
+                )
+
+    def check_file(self, number: int) -> None:
+        """See that a file is what it was when the job was cut."""
+        file = self.files[number]
+        try:
+            same = _fingerprint(file) == self.about[number]
+        except OSError as error:
+            raise FileFeedError(f"{file} cannot be opened: {error.strerror}") from error
+        if not same:
+            raise BackfillError(f"{file} has changed since the backfill into {self.folder} began")
 
     def ledger(self) -> dict[str, int]:
         """Ticks of all steps that are done, by bucket."""
@@ -77,6 +102,11 @@ def state_path(folder: Path, partition: int) -> Path:
     return folder / f"state-{partition:04d}.fcs"
 
 
+def rows_path(folder: Path, partition: int, step: int) -> Path:
+    """Where a step writes its rows."""
+    return folder / f"rows-{partition:04d}-{step:04d}.parquet"
+
+
 @contextlib.contextmanager
 def open_job(
     files: list[Path], plan: bytes, folder: Path, columns: dict[str, str], workers: int
@@ -84,10 +114,13 @@ def open_job(
     """The job of a folder, made or found again; nobody else may run it meanwhile."""
     if not files:
         raise FileFeedError("backfill was given no files")
-    for file in files:
-        if not file.is_file():
-            raise FileFeedError(f"{file} cannot be opened: there is no such file")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(files)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise BackfillError(
+            f"{folder} cannot hold a backfill: there is a file in the place of a folder"
+        ) from None
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,12 +130,13 @@ def open_job(
         if (folder / _JOB).exists():
             _compare(_read(folder), about, columns, plan, folder)
         else:
-            if any(folder.glob("*.parquet")):
-                raise BackfillError(f"{folder} holds Parquet files and no {_JOB}: take an empty folder")
+            for what, pattern in (("Parquet files", "*.parquet"), ("states of a backfill", "state-*.fcs")):
+                if any(folder.glob(pattern)):
+                    raise BackfillError(f"{folder} holds {what} and no {_JOB}: take an empty folder")
             chains = _cut(
                 [_symbols(file, columns) for file in files], [one["bytes"] for one in about], workers
             )
-            (folder / _PLAN).write_bytes(plan)
+            replace_file(folder / _PLAN, plan)
             described = {
                 "version": _VERSION,
                 "files": about,
@@ -111,6 +145,25 @@ def open_job(
             }
             replace_file(folder / _JOB, json.dumps(described, indent=1).encode())
         yield read_job(folder)
+
+
+def _check(files: list[Path]) -> None:
+    """That all are files, each given once."""
+    seen: dict[tuple[int, int], Path] = {}
+    for file in files:
+        if not file.is_file():
+            why = (
+                "it is a folder"
+                if file.is_dir()
+                else "it is no file"
+                if file.exists()
+                else "there is no such file"
+            )
+            raise FileFeedError(f"{file} cannot be opened: {why}")
+        status = file.stat()
+        first = seen.setdefault((status.st_dev, status.st_ino), file)
+        if first is not file:
+            raise FileFeedError(f"{file} is given twice, also as {first}: each file is read once")
 
 
 def _fingerprint(file: Path) -> dict[str, Any]:
@@ -123,6 +176,8 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_bytes())
         version = about["version"]
+    except OSError as error:
+        raise BackfillError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise BackfillError(f"{path} is damaged: {error}") from error
     if version != _VERSION:
@@ -134,7 +189,7 @@ def _compare(
     before: dict[str, Any], files: list[dict[str, Any]], columns: dict[str, str], plan: bytes, folder: Path
 ) -> None:
     """Whether the folder's job is this one."""
-    if (folder / _PLAN).read_bytes() != plan:
+    if _plan(folder) != plan:
         raise BackfillError(f"{folder} holds a backfill with another plan or policy: take an empty folder")
     if before["columns"] != columns:
         raise BackfillError(f"{folder} holds a backfill with other columns: take an empty folder")
@@ -148,6 +203,13 @@ def _compare(
         raise BackfillError(f"{folder} holds a backfill of other files, or in another order")
 
 
+def _plan(folder: Path) -> bytes:
+    try:
+        return (folder / _PLAN).read_bytes()
+    except OSError as error:
+        raise BackfillError(f"{folder / _PLAN} cannot be read: {error.strerror}") from error
+
+
 def read_job(folder: Path) -> Job:
     """The job of a folder, for who does a part of it."""
     about = _read(folder)
@@ -156,7 +218,7 @@ def read_job(folder: Path) -> Job:
         bytes_ = [int(one["bytes"]) for one in about["files"]]
         chains = tuple(Chain(tuple(of), part, parts) for of, part, parts in about["chains"])
         sizes = tuple(tuple(bytes_[file] // chain.parts for file in chain.files) for chain in chains)
-        return Job(folder, files, about["columns"], chains, sizes, (folder / _PLAN).read_bytes())
+        return Job(folder, files, tuple(about["files"]), about["columns"], chains, sizes, _plan(folder))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BackfillError(f"{folder / _JOB} is damaged: {error}") from error
 
@@ -175,7 +237,7 @@ def _symbols(file: Path, columns: dict[str, str]) -> set[str]:
 
 
 def _distinct(file: Path, column: str) -> set[str]:
-    """The texts of one column of a Parquet file, read alone; "?" for what has none, as feeds name it."""
+    """The names in one column of a Parquet file, read alone, as feeds make them."""
     arrow = require("pyarrow", "frames", "reading Parquet")
     parquet = require("pyarrow.parquet", "frames", "reading Parquet")
     compute = require("pyarrow.compute", "frames", "reading Parquet")
@@ -186,26 +248,41 @@ def _distinct(file: Path, column: str) -> set[str]:
             names = compute.unique(batch.column(0))
             if isinstance(names, arrow.DictionaryArray):
                 names = names.dictionary_decode()
-            found.update("?" if text is None else text for text in names.cast("string").to_pylist())
+            found.update(text_of(name) or UNKNOWN for name in names.to_pylist())
     return found
 
 
 def _cut(symbols: list[set[str]], sizes: list[int], workers: int) -> list[Chain]:
     """Files with a common symbol belong together; what is over half a worker's share is cut by symbol."""
-    groups: list[tuple[list[int], set[str]]] = []
-    for number, names in enumerate(symbols):
-        mine: tuple[list[int], set[str]] = ([number], set(names))
-        others = []
-        for group in groups:
-            if group[1] & names:
-                mine = (group[0] + mine[0], group[1] | mine[1])
-            else:
-                others.append(group)
-        groups = [*others, mine]
     share = max(1.0, sum(sizes) / (2 * workers))
     chains = []
-    for files, names in groups:
+    for files in _together(symbols):
         size = sum(sizes[file] for file in files)
+        names = set[str]().union(*(symbols[file] for file in files))
         parts = max(1, min(len(names), round(size / share), workers)) if workers > 1 else 1
-        chains += [Chain(tuple(sorted(files)), part, parts) for part in range(parts)]
+        chains += [Chain(tuple(files), part, parts) for part in range(parts)]
     return chains
+
+
+def _together(symbols: list[set[str]]) -> list[list[int]]:
+    """Numbers of files by groups, in order: in one are all to which common symbols lead from one of them.
+
+    Each file names an earlier one of its group, or itself, so that thousands are grouped in one pass.
+    """
+    above = list(range(len(symbols)))
+
+    def first(file: int) -> int:
+        while above[file] != file:
+            above[file] = above[above[file]]
+            file = above[file]
+        return file
+
+    home: dict[str, int] = {}
+    for number, names in enumerate(symbols):
+        for name in names:
+            one, other = first(home.setdefault(name, number)), first(number)
+            above[max(one, other)] = min(one, other)
+    groups: dict[int, list[int]] = {}
+    for number in range(len(symbols)):
+        groups.setdefault(first(number), []).append(number)
+    return list(groups.values())

@@ -12,7 +12,7 @@ from fastcore._row_writer import RowWriter
 from fastcore.feeds import TickBatch
 from fastcore.feeds.files import TickFile
 from fastcore.scale._hashing import HashRing
-from fastcore.scale._partitions import Chain, read_job, state_path
+from fastcore.scale._partitions import Chain, read_job, rows_path, state_path
 
 __all__ = ["Done", "run_partition", "run_step"]
 
@@ -42,7 +42,8 @@ def _run_step(folder: Path, partition: int) -> Done:
     if step == len(chain.files):
         return Done(partition, 0, more=False)
     source = job.files[chain.files[step]]
-    rows = folder / f"rows-{partition:04d}-{step:04d}.parquet"
+    job.check_file(chain.files[step])
+    rows = rows_path(folder, partition, step)
     share = _Share(chain)
     writer = RowWriter(rows, [source], list(engine.columns))
     outputs = np.empty((0, len(engine.columns)))  # one for all batches
@@ -54,6 +55,7 @@ def _run_step(folder: Path, partition: int) -> Done:
                     if len(outputs) < len(batch):
                         outputs = np.empty((len(batch), len(engine.columns)))
                     writer.rows(batch, *engine._ticks_into(outputs, batch.ticks, batch.symbols))
+        job.check_file(chain.files[step])
         writer.finish()
     except BaseException:
         writer.close()
