@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastcore.errors import PlanError
-from fastcore.formulas import Arithmetic, Formula, column
+from fastcore.formulas import Arithmetic, Formula, bare, column
 
 __all__ = [
     "Chain",
@@ -28,6 +28,7 @@ __all__ = [
 #: Kernels that give 1 or 0, and those that do of such.
 _COMPARISONS = frozenset(f"x {sign} {other}" for sign in ("<", "<=", ">", ">=") for other in ("y", "value"))
 _KEEPING = frozenset(("x * y", "maximum(x, y)", "minimum(x, y)"))
+_LONGEST = 16_384  # letters of a part's text: what people write has some hundred
 
 
 class Operation(Formula):
@@ -43,13 +44,12 @@ class Operation(Formula):
         How it is written, where that is not the kernel's name.
     """
 
-    __slots__ = ("_form", "_kernel", "_operands_", "_params", "_written", "condition")
+    __slots__ = ("_form", "_kernel", "_operands_", "_params", "condition")
 
     def __init__(
         self, kernel: str, params: tuple[float, ...], operands: tuple[Any, ...], form: str = ""
     ) -> None:
         self._kernel, self._params, self._operands_, self._form = kernel, params, operands, form
-        self._written = ""  # kept: a part may be an operand of many, and each asks
         #: Whether all that it can be is 1, 0 or NaN.
         self.condition = bool(form) or kernel in _COMPARISONS or (kernel in _KEEPING and _all_are(operands))
 
@@ -59,14 +59,9 @@ class Operation(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return self._operands_
 
-    def _mapped(self, change: Any) -> Formula:
+    def _mapped(self, change: Placing) -> Formula:
         operands = tuple(changed(x, change) for x in self._operands_)
         return Operation(self._kernel, self._params, operands, self._form)
-
-    def _text(self) -> str:
-        if not self._written:
-            self._written = self._composed()
-        return self._written
 
     def _composed(self) -> str:
         words = dict(zip(("x", "y"), map(text_of, self._operands_), strict=False))
@@ -97,10 +92,10 @@ class Output(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return (self._of,)
 
-    def _mapped(self, change: Any) -> Formula:
+    def _mapped(self, change: Placing) -> Formula:
         return Output(changed(self._of, change), self._output)
 
-    def _text(self) -> str:
+    def _composed(self) -> str:
         return f"{text_of(self._of)}[{self._output!r}]"
 
 
@@ -118,12 +113,12 @@ class Chain(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return self._sources
 
-    def _mapped(self, change: Any) -> Formula:
+    def _mapped(self, change: Placing) -> Formula:
         return Chain(self._indicator, tuple(changed(x, change) for x in self._sources))
 
-    def _text(self) -> str:
-        sources = (x._name if isinstance(x, Column) else x for x in self._sources)
-        return f"{self._indicator!r}.of({', '.join(map(repr, sources))})"
+    def _composed(self) -> str:
+        sources = (repr(x._name) if isinstance(x, Column) else bare(text_of(x)) for x in self._sources)
+        return f"{self._indicator!r}.of({', '.join(sources)})"
 
 
 class FunctionOf(Formula):
@@ -148,11 +143,11 @@ class FunctionOf(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return self._sources
 
-    def _mapped(self, change: Any) -> Formula:
+    def _mapped(self, change: Placing) -> Formula:
         return FunctionOf(self._function, tuple(changed(x, change) for x in self._sources))
 
-    def _text(self) -> str:
-        return f"{self._function}({', '.join(repr(x) for x in self._sources)})"
+    def _composed(self) -> str:
+        return f"{self._function}({', '.join(bare(text_of(x)) for x in self._sources)})"
 
 
 class Price(Formula):
@@ -172,14 +167,14 @@ class Price(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return ()
 
-    def _mapped(self, change: Any) -> Formula:
-        changed: Formula = change(self)
-        return changed
+    def _mapped(self, change: Placing) -> Formula:
+        placed: Formula = change(self)
+        return placed
 
     def _leaves(self) -> Iterator[Any]:
         yield self
 
-    def _text(self) -> str:
+    def _composed(self) -> str:
         return f"price({self._name!r})" + (f".on({self._clock!r})" if self._clock else "")
 
     @property
@@ -207,10 +202,10 @@ class Column(Formula):
     def _operands(self) -> tuple[Any, ...]:
         return ()
 
-    def _mapped(self, change: Any) -> Formula:
+    def _mapped(self, change: Placing) -> Formula:
         return self
 
-    def _text(self) -> str:
+    def _composed(self) -> str:
         return f"column({self._name!r})"
 
 
@@ -244,11 +239,30 @@ def _all_are(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(one, Operation) and one.condition for one in operands)
 
 
-def changed(operand: Any, change: Any) -> Any:
+class Placing:
+    """Puts indicators and prices on bars of a span, and a part that many share once."""
+
+    def __init__(self, span: str) -> None:
+        self._span = span
+        self.done: dict[int, Any] = {}
+
+    def __call__(self, leaf: Any) -> Any:
+        return leaf if leaf.clock or leaf.parents else leaf.on(self._span)
+
+
+def changed(operand: Any, change: Placing) -> Any:
     """An operand whose indicators are replaced."""
-    return operand._mapped(change) if isinstance(operand, Formula) else change(operand)
+    if id(operand) not in change.done:
+        made = operand._mapped(change) if isinstance(operand, Formula) else change(operand)
+        change.done[id(operand)] = made
+    return change.done[id(operand)]
 
 
 def text_of(operand: Any) -> str:
-    """An operand as it is written."""
-    return operand._text() if isinstance(operand, Formula) else repr(operand)
+    """An operand as it is written; a long one by a digest, since each doubling of a part doubles its text."""
+    text = operand._text() if isinstance(operand, Formula) else repr(operand)
+    if len(text) <= _LONGEST:
+        return text
+    import hashlib  # here: it loads a library, which hardly any formula needs
+
+    return "#" + hashlib.sha256(text.encode()).hexdigest()[:32]

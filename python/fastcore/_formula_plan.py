@@ -28,7 +28,7 @@ def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
             return places[text]
         if isinstance(node, Output) and name is None:
             return f"{place(node._of)}.{node._output}"
-        at = name or f".{text}"
+        at = f".{text}" if name is None else name
         if isinstance(node, (Column, Output)):  # under a name of its own: its bits, also those of -0.0
             made = _core.Indicator("x - value", [0.0])
             made._place("", [place(node)])

@@ -122,6 +122,9 @@ class Arithmetic:
                 return _operation(_FUNCTIONS[ufunc.__name__], (), operands)
         return NotImplemented
 
+    __iter__ = None  # or Python would ask for the outputs 0, 1, 2 ...
+    __contains__ = None
+
     def __getitem__(self, output: str) -> Formula:
         """One of several outputs, such as ``fc.MACD()["hist"]``."""
         from fastcore._formula_parts import Output
@@ -156,7 +159,7 @@ class Formula(Arithmetic):
     (101.0, 1.0)
     """
 
-    __slots__ = ()
+    __slots__ = ("_written",)
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -167,7 +170,12 @@ class Formula(Arithmetic):
 
     def on(self, span: str) -> Formula:
         """The same of indicators on closed bars of a span such as ``"1m"``."""
-        return self._mapped(lambda leaf: leaf.on(span) if not (leaf.clock or leaf.parents) else leaf)
+        from fastcore._formula_parts import Placing
+
+        try:
+            return self._mapped(Placing(span))
+        except RecursionError:
+            raise PlanError(TOO_DEEP) from None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -211,9 +219,15 @@ class Formula(Arithmetic):
             text = self._text()
         except RecursionError:
             raise PlanError(TOO_DEEP) from None
-        return text[1:-1] if text.startswith("(") else text
+        return bare(text)
 
     def _text(self) -> str:
+        """As it is written, in parentheses; kept, since a part may be an operand of many, and each asks."""
+        if not hasattr(self, "_written"):
+            self._written: str = self._composed()
+        return self._written
+
+    def _composed(self) -> str:
         raise NotImplementedError
 
     def _operands(self) -> tuple[Any, ...]:
@@ -237,6 +251,11 @@ class Formula(Arithmetic):
                 yield from one._leaves()
             else:
                 yield one
+
+
+def bare(text: str) -> str:
+    """A formula's text without the parentheses around it."""
+    return text[1:-1] if text.startswith("(") else text
 
 
 def column(name: str) -> Formula:
@@ -307,6 +326,8 @@ def _constant(ufunc: str, value: Any) -> float:
         raise TypeError(f"{ufunc}: a formula is of indicators, formulas and numbers, not {value!r}")
     try:
         number = float(value)
+    except OverflowError:
+        raise InputError(f"{ufunc}: a number in a formula must be at most 1.8e308, as a float is") from None
     except (TypeError, ValueError):
         raise TypeError(f"{ufunc}: a formula is of indicators, formulas and numbers, not {value!r}") from None
     if not np.isfinite(number):

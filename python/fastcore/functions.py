@@ -84,7 +84,7 @@ def function(
         If the name is an indicator's or, without `replace`, that of another function, or something is out
         of range.
     TypeError
-        If the body cannot be called with that many inputs, and its state.
+        If the body cannot be called with that many inputs, and its state, or has no name and is given none.
 
     Notes
     -----
@@ -117,7 +117,9 @@ def function(
     for what, number, least, most in (("state", state, 0, 1_024), ("warmup", warmup, 1, 2**31 - 1)):
         if not least <= number <= most:
             raise PlanError(f"function: {what} must be {least} to {most}, not {number}")
-    called = body.__name__ if name is None else name
+    called = getattr(body, "__name__", None) if name is None else name
+    if called is None:
+        raise TypeError(f"function: {body!r} has no name of its own; give it one with name=")
     sources = tuple(price(one) for one in inputs)
     shape = (len(sources), state, warmup)
     known = _defined.get(called)
@@ -127,13 +129,17 @@ def function(
             f"functions by their names, so give this one another with name=, or the other one up with "
             f"replace=True"
         )
-    if not hasattr(body, "address"):
+    if hasattr(body, "address"):
+        _check_signature(called, body)
+    else:
         _check_arguments(called, body, len(sources) + (state > 0))
     _core.define(called, *shape, body, getattr(body, "address", 0))
     _defined[called] = (body, shape)
     return FunctionOf(called, sources)
 
 
+#: The signature of a `numba.cfunc`, in Numba's words.
+_COMPILED = "(float64*, float64*) -> float64"
 #: What each name stands for: the function, and its inputs, state and warm-up.
 _defined: dict[str, tuple[Callable[..., float], tuple[int, int, int]]] = {}
 
@@ -159,6 +165,16 @@ def _used(body: FunctionType) -> list[Any]:
     cells = [id(cell.cell_contents) for cell in body.__closure__ or ()]
     found = [id(body.__globals__.get(name)) for name in body.__code__.co_names]
     return [cells, found, body.__defaults__, body.__kwdefaults__]
+
+
+def _check_signature(called: str, body: Any) -> None:
+    """Refuse machine code that would take the addresses of its inputs and state for something else."""
+    found = str(getattr(body, "_sig", _COMPILED))  # Numba keeps it there; others do not say
+    if found != _COMPILED:
+        raise TypeError(
+            f"function {called!r} must be compiled as float64(CPointer(float64), CPointer(float64)), "
+            f"its inputs and its state, but its signature is {found}"
+        )
 
 
 def _check_arguments(called: str, body: Callable[..., float], count: int) -> None:
