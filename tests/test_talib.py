@@ -237,10 +237,9 @@ def test_kinds_of_averages_have_talibs_numbers_and_names() -> None:
         assert ours.MA_Type[number] == theirs.MA_Type[number]
     for name in ("SMA", "EMA", "T3", "HMA", "DISABLED", "DEFAULT", "ZLEMA", "RMA"):
         assert getattr(ours.MA_Type, name) == getattr(theirs.MA_Type, name)
-    assert ours.get_compatibility() == theirs.get_compatibility() == 0
-    ours.set_compatibility(0)
-    with pytest.raises(NotImplementedError, match="mode, 0, and not 1"):
-        ours.set_compatibility(1)
+    for number in (-1, 14, "SMA"):
+        with pytest.raises(KeyError):
+            ours.MA_Type[number]
 
 
 def test_it_imports_neither_talib_nor_frames() -> None:

@@ -6,8 +6,8 @@ themselves.
 
 What differs: values agree to rounding, not to the bit, since windows here keep no rounding of what has left
 them. A NaN or an infinity behind the first row ends what has a memory, NaN from there on, or 0 for whole
-numbers, where TA-Lib leaves it undefined. Unstable periods act on the function that they name alone.
-MetaStock's mode is not had. ``abstract.Function.run`` takes frames, whose truth TA-Lib asks for there.
+numbers, where TA-Lib leaves it undefined. ``abstract.Function.run`` takes frames, whose truth TA-Lib asks
+for there.
 
 Examples
 --------
@@ -22,6 +22,7 @@ array([nan, nan,  1.,  2.,  3.,  4.])
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -65,9 +66,7 @@ class MovingAverageType:
     )
 
     def __getitem__(self, number: int) -> str:
-        if not 0 <= number < len(self._names):
-            raise KeyError(number)
-        return self._names[number]
+        return dict(enumerate(self._names))[number]
 
 
 MA_Type = MovingAverageType()
@@ -98,6 +97,11 @@ def __getattr__(name: str) -> Callable[..., Any]:
 def __dir__() -> list[str]:
     return sorted({*globals(), *_FUNCTIONS})
 
+
+#: Names that programs for older versions of TA-Lib's package use.
+func = sys.modules[__name__]
+__TA_FUNCTION_NAMES__ = sorted(_FUNCTIONS)
+__function_groups__ = get_function_groups()
 
 from fastcore.talib import stream  # noqa: E402 - needs InsufficientHistory
 

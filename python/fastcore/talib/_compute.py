@@ -53,7 +53,7 @@ _MATHS: dict[str, Callable[..., Array]] = {
 }
 #: Formulas of one row: what is not a number spoils its own row alone.
 BY_ROW = frozenset(_MATHS) - {"CUMSUM"} | {"BOP", "AVGPRICE", "MEDPRICE", "TYPPRICE", "WCLPRICE", "MARKETFI"}
-_SMA, _OWN = 0, 11
+_SMA, OWN = 0, 11
 
 
 class BadParameter(Exception):
@@ -75,22 +75,27 @@ def given(name: str, params: Sequence[Number]) -> list[Number]:
 
 
 def indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
-    """A new indicator that gives a function's outputs; None where it is put together here.
+    """A new indicator that gives a function's outputs; None where it is put together of parts.
 
     Raises
     ------
     BadParameter
         If a parameter is outside its range.
     """
+    made = _indicator(name, params)
+    return None if _stages.reached(name, params) else made
+
+
+def _indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
     if name in _MATHS or name == "MAVP":
         return None
     native, values = _NATIVE.get(name, name), list(params)
     if name == "STOCH":
         fastk, slowk, slowk_kind, slowd, slowd_kind = values
-        if {slowk_kind, slowd_kind} <= {_SMA, _OWN}:
+        if {slowk_kind, slowd_kind} <= {_SMA, OWN}:
             values = [fastk, slowk, slowd]
         else:
-            kinds = [_SMA if kind == _OWN else kind for kind in (slowk_kind, slowd_kind)]
+            kinds = [_SMA if kind == OWN else kind for kind in (slowk_kind, slowd_kind)]
             native, values = "KDJ", [fastk, slowk, kinds[0], slowd, kinds[1]]
     elif name == "STDDEV" and _is_wide(values[1]):
         _made("STDDEV", values[:1])
@@ -99,12 +104,15 @@ def indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
         *values, kind = values
         wide = _is_wide(values[1]) or _is_wide(values[2])
         values = [values[0], *(1.0 if _is_wide(times) else times for times in values[1:])]
-        if wide or kind not in (_SMA, _OWN):
+        if wide or kind not in (_SMA, OWN):
             _made("MA", [values[0], kind])
             _made("BBANDS", values)
             return None
     elif name == "MACD":
         values = [*sorted(values[:2]), values[2]]
+        if values[0] == values[1] >= 2:  # which the indicator refuses; TA-Lib gives nothing but 0
+            _made("MACD", [2, max(3, values[1]), values[2]])
+            return None
     elif name == "VAR":
         _made("STDDEV", [max(values[0], 2), 1.0 if _is_wide(values[1]) else values[1]])
         values = values[:1]
@@ -130,13 +138,23 @@ def _made(name: str, values: Sequence[Number]) -> fastcore.Indicator:
 
 def lookback(name: str, params: Sequence[Number]) -> int:
     """Rows before a function's first value."""
-    made = indicator(name, params)
+    rows = plain_lookback(name, params)
+    if _stages.reached(name, params):
+        return _stages.staged(name, [np.empty(0)] * len(TABLE[name].arguments), params)[0].first
+    return rows
+
+
+def plain_lookback(name: str, params: Sequence[Number]) -> int:
+    """The same while no unstable period acts on it."""
+    made = _indicator(name, params)
     if made is not None:
         return made.warmup - 1
     if name == "BBANDS":
         return max(_made("MA", [params[0], params[3]]).warmup, int(params[0])) - 1
     if name == "STDDEV":
         return int(params[0]) - 1
+    if name == "MACD":
+        return int(params[0] + params[2]) - 2
     if name == "MAVP":
         least, most, kind = params
         if least > most or not 1 <= least <= 100_000:
@@ -146,9 +164,16 @@ def lookback(name: str, params: Sequence[Number]) -> int:
 
 
 def compute(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Arrays:
-    """A function's outputs over columns of one length, as float64, NaN before the first value."""
-    skipped = lookback(name, params)
-    made = indicator(name, params)
+    """A function's outputs over columns of one length, as float64; what is before `lookback` is no value."""
+    if _stages.reached(name, params):
+        return tuple(line.values for line in _stages.staged(name, columns, params))
+    return plain(name, columns, params)
+
+
+def plain(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Arrays:
+    """The same while no unstable period acts on it, NaN before the first value."""
+    skipped = plain_lookback(name, params)
+    made = _indicator(name, params)
     if made is not None:
         result = made.batch(*columns)
         outputs = result if isinstance(result, tuple) else (result,)
@@ -157,6 +182,8 @@ def compute(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Ar
         return _bands(columns[0], params)
     if name == "STDDEV":
         return (fastcore.stddev(columns[0], int(params[0])) * params[1],)
+    if name == "MACD":
+        return tuple(np.where(np.arange(len(columns[0])) < skipped, np.nan, 0.0) for _ in range(3))
     if name == "MAVP":
         return (_variable(columns[0], columns[1], params, skipped),)
     with np.errstate(all="ignore"):
@@ -168,7 +195,7 @@ def _bands(close: Array, params: Sequence[Number]) -> Arrays:
     period, up, down, kind = params
     deviation = fastcore.stddev(close, int(period))
     middle = np.where(
-        np.isnan(deviation), np.nan, fastcore.ma(close, int(period), int(_SMA if kind == _OWN else kind))
+        np.isnan(deviation), np.nan, fastcore.ma(close, int(period), int(_SMA if kind == OWN else kind))
     )
     return middle + up * deviation, middle, middle - down * deviation
 
@@ -179,14 +206,19 @@ def _variable(close: Array, periods: Array, params: Sequence[Number], skipped: i
     Each average begins so late that its first value is that of the longest.
     """
     least, most, kind = (int(value) for value in params)
-    clamped = np.clip(np.nan_to_num(periods, nan=least, posinf=most, neginf=least), least, most).astype(int)
+    kept = clamped(periods, least, most)
     out = np.full(len(close), np.nan)
     shown = np.arange(len(close)) >= skipped
-    for period in np.unique(clamped[shown]):
-        rows = shown & (clamped == period)
+    for period in np.unique(kept[shown]):
+        rows = shown & (kept == period)
         late = skipped + 1 - _made("MA", [int(period), kind]).warmup
         out[rows] = np.concatenate([out[:late], fastcore.ma(close[late:], int(period), kind)])[rows]
     return out
+
+
+def clamped(periods: Array, least: int, most: int) -> Array:
+    """Periods of rows, kept between the smallest and the largest."""
+    return np.clip(np.nan_to_num(periods, nan=least, posinf=most, neginf=least), least, most).astype(int)
 
 
 def first_finite(columns: Sequence[Array]) -> int:
@@ -200,3 +232,6 @@ def first_finite(columns: Sequence[Array]) -> int:
 def finite(values: Sequence[float]) -> bool:
     """Whether all are numbers that a stream takes."""
     return all(math.isfinite(value) for value in values)
+
+
+from fastcore.talib import _stages  # noqa: E402 - it is made of the functions above

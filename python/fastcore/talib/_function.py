@@ -37,7 +37,7 @@ def converted(described: Described, params: Sequence[Any]) -> list[Number]:
     """Parameters as the numbers that TA-Lib's signature declares."""
     values: list[Number] = []
     for value, default in zip(params, described.params.values(), strict=True):
-        values.append(real(value) if isinstance(default, float) else _whole(value))
+        values.append(real(value) if isinstance(default, float) else _settings.whole(value))
     return _compute.given(described.name, values)
 
 
@@ -46,18 +46,6 @@ def real(value: Any) -> float:
     if not hasattr(value, "__float__") and not hasattr(value, "__index__"):  # texts have neither
         raise TypeError(f"must be real number, not {type(value).__name__}")
     return float(value)
-
-
-def _whole(value: Any) -> int:
-    """A C int of what has ``__int__``: digits behind the point are left out, as Cython does."""
-    if not hasattr(value, "__int__"):
-        raise TypeError("an integer is required")
-    number = int(value)
-    if not -(2**63) <= number < 2**63:
-        raise OverflowError("Python int too large to convert to C long")
-    if not -(2**31) <= number < 2**31:
-        raise OverflowError("value too large to convert to int")
-    return number
 
 
 def shown(described: Described, outputs: Sequence[Array], begin: int, rows: int) -> list[Array]:
@@ -102,25 +90,29 @@ def outputs_of(described: Described, columns: Sequence[Array], params: Sequence[
 
 def frames(values: Sequence[Any]) -> tuple[list[Any], Callable[[Array], Any]]:
     """Values with pandas and Polars series as arrays, and what turns a result into their kind."""
-    kinds = {type(value).__module__.partition(".")[0] for value in values if _is_series(value)}
+    kinds = {library_of(value, "Series") for value in values} - {""}
     if len(kinds) > 1:
         raise Exception("Cannot mix polars and pandas")
     if not kinds:
         return list(values), lambda array: array
-    taken = [value.to_numpy().astype(float) if _is_series(value) else value for value in values]
+    taken = [value.to_numpy().astype(float) if library_of(value, "Series") else value for value in values]
     if kinds == {"polars"}:
         import polars
 
         return taken, polars.Series
     import pandas
 
-    index = next(value.index for value in values if _is_series(value))
+    index = next(value.index for value in values if library_of(value, "Series"))
     return taken, lambda array: pandas.Series(array, index=index)
 
 
-def _is_series(value: Any) -> bool:
-    kind = type(value)
-    return kind.__name__ == "Series" and kind.__module__.partition(".")[0] in ("pandas", "polars")
+def library_of(value: Any, name: str) -> str:
+    """Of a series or frame, and of what is derived from one: "pandas" or "polars"; of all else nothing."""
+    for kind in type(value).__mro__:
+        library = kind.__module__.partition(".")[0]
+        if kind.__name__ == name and library in ("pandas", "polars"):
+            return library
+    return ""
 
 
 def signature(described: Described) -> inspect.Signature:

@@ -29,12 +29,12 @@ from fastcore.talib._table import TABLE, Number, meanings
 
 def _kind(value: Any) -> str:
     """Of data: "pandas", "polars", "dict", "array", or nothing."""
-    module, name = type(value).__module__.partition(".")[0], type(value).__name__
-    if module in ("pandas", "polars") and name == "DataFrame":
-        return module
+    frame = _function.library_of(value, "DataFrame")
+    if frame:
+        return frame
     if isinstance(value, dict):
         return "dict"
-    return "array" if isinstance(value, np.ndarray) or name == "Series" else ""
+    return "array" if isinstance(value, np.ndarray) or _function.library_of(value, "Series") else ""
 
 
 class _Local(threading.local):
@@ -275,7 +275,7 @@ class Function:
     def _call(self) -> None:
         local = self._local
         arrays = [local.input_arrays[column] for column in self._columns()]
-        taken = [x.to_numpy().astype(float) if type(x).__name__ == "Series" else x for x in arrays]
+        taken = [x.to_numpy().astype(float) if _function.library_of(x, "Series") else x for x in arrays]
         result = self.func_object(*taken, *self.get_parameters().values())
         local.results = list(result) if isinstance(result, tuple) else [result]
 
@@ -311,6 +311,10 @@ def __getattr__(name: str) -> Function:
         raise AttributeError(f"module 'fastcore.talib.abstract' has no attribute {name!r}")
     made = globals()[name] = Function(name)
     return made
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -223,4 +223,8 @@ def __getattr__(name: str) -> type[Stream]:
     return made
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 __all__ = ["OutRange", "Stream", *(name for name in TABLE if _compute.has(name))]
