@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastcore import _core
+from fastcore._frame_values import EARLIEST, unit_wrong
 from fastcore._tick_frames import is_frame, ticks_of
 from fastcore.calendars import Calendar
 from fastcore.errors import InputError
@@ -16,8 +17,6 @@ from fastcore.ticks import TICK
 #: What the native core refuses to go beyond.
 MOST_HISTORY = 100_000_000
 MOST_SYMBOLS = 2**32 - 1
-#: In ns, in 1973; a time below is in another unit.
-EARLIEST = 10**17
 
 
 def snapshot_bytes(method: str, data: Any) -> bytes:
@@ -108,20 +107,3 @@ def check_unit(ticks: np.ndarray[Any, np.dtype[np.void]]) -> None:
     if len(ticks) == 0 or ticks["ts"][0] >= EARLIEST:
         return
     raise InputError(f"on_ticks: {unit_wrong('ts', int(ticks['ts'][0]))}")
-
-
-def unit_wrong(name: str, ts: int) -> str:
-    """A sentence on a time below `EARLIEST`, which is in another unit.
-
-    Examples
-    --------
-    >>> unit_wrong("ts", 1_700_000_000)
-    'ts=1700000000 must be nanoseconds since 1970 UTC; it looks like seconds: multiply by 1_000_000_000'
-    """
-    units = {
-        10**14: "microseconds: multiply by 1_000",
-        10**11: "milliseconds: multiply by 1_000_000",
-        0: "seconds: multiply by 1_000_000_000",
-    }
-    unit = next((name for least, name in units.items() if ts >= least), "a time before 1970")
-    return f"{name}={ts} must be nanoseconds since 1970 UTC; it looks like {unit}"

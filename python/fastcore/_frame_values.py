@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,12 @@ import numpy.typing as npt
 
 from fastcore.errors import InputError
 
-__all__ = ["Numbers", "arrow_times", "fitting", "nanoseconds"]
+__all__ = ["EARLIEST", "Numbers", "arrow_times", "fitting", "masked", "nanoseconds", "texts", "unit_wrong"]
 
 Numbers = npt.NDArray[Any]
+
+#: In ns, in 1973; a time below is in another unit.
+EARLIEST = 10**17
 
 
 def fitting(name: str, values: Numbers, kind: np.dtype[Any]) -> Numbers:
@@ -41,8 +45,11 @@ def nanoseconds(name: str, values: Numbers) -> npt.NDArray[np.int64]:
     """Times of NumPy, or counts of ns, as ns since 1970 UTC."""
     if values.dtype.kind == "M":
         times = values.astype("datetime64[ns]")
+        if (missing := np.isnat(values)).any():
+            row = int(np.argmax(missing))
+            raise InputError(f"the column {name!r} of times must have no nulls; row {row} has {values[row]}")
         # NumPy wraps what is outside of 1677 to 2262; the way back tells.
-        wrong = ~np.isnat(values) & (times.astype(values.dtype) != values)
+        wrong = times.astype(values.dtype) != values
         if wrong.any():
             row = int(np.argmax(wrong))
             raise InputError(f"the column {name!r}: row {row} has {values[row]}, beyond ns since 1970")
@@ -52,6 +59,19 @@ def nanoseconds(name: str, values: Numbers) -> npt.NDArray[np.int64]:
     raise InputError(
         f"the column {name!r} must hold times, or whole nanoseconds since 1970 UTC, not {values.dtype}"
     )
+
+
+def masked(values: Numbers) -> bool:
+    """Whether some of it is masked, which is a null."""
+    return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
+
+
+def texts(name: str, values: Iterable[Any]) -> list[str]:
+    """Names of symbols as text; bytes are UTF-8."""
+    try:
+        return [one.decode() if isinstance(one, bytes) else str(one) for one in values]
+    except UnicodeDecodeError as error:
+        raise InputError(f"the column {name!r} of symbols has bytes that are no UTF-8: {error}") from None
 
 
 def arrow_times(pa: Any, name: str, column: Any) -> npt.NDArray[np.int64]:
@@ -64,3 +84,20 @@ def arrow_times(pa: Any, name: str, column: Any) -> npt.NDArray[np.int64]:
         except pa.ArrowInvalid as error:
             raise InputError(f"the column {name!r} has a time beyond ns since 1970: {error}") from None
     return nanoseconds(name, column.to_numpy())
+
+
+def unit_wrong(name: str, ts: int) -> str:
+    """A sentence on a time below `EARLIEST`, which is in another unit.
+
+    Examples
+    --------
+    >>> unit_wrong("ts", 1_700_000_000)
+    'ts=1700000000 must be nanoseconds since 1970 UTC; it looks like seconds: multiply by 1_000_000_000'
+    """
+    units = {
+        10**14: "microseconds: multiply by 1_000",
+        10**11: "milliseconds: multiply by 1_000_000",
+        0: "seconds: multiply by 1_000_000_000",
+    }
+    unit = next((name for least, name in units.items() if ts >= least), "a time before 1970")
+    return f"{name}={ts} must be nanoseconds since 1970 UTC; it looks like {unit}"

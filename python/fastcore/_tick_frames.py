@@ -11,8 +11,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._arrow_numbers import floats
 from fastcore._extras import require
-from fastcore._frame_values import Numbers, arrow_times, fitting, nanoseconds
+from fastcore._frame_values import (
+    EARLIEST,
+    Numbers,
+    arrow_times,
+    fitting,
+    masked,
+    nanoseconds,
+    texts,
+    unit_wrong,
+)
 from fastcore.errors import InputError
 from fastcore.ticks import TICK
 
@@ -181,7 +191,13 @@ def _run_bars(
     codes, names = symbols_of(reader, places, symbol, len(times))
     columns = [_floats(reader, places[field]).tolist() for field in BAR_FIELDS[2:6]]
     volume = _floats(reader, places["volume"]).tolist() if "volume" in places else [0.0] * len(times)
-    symbols = [engine.symbol(name) for name in names]
+    if (wrong := times < EARLIEST).any():  # here: nothing has been taken yet
+        at = int(np.argmax(wrong))
+        raise InputError(f"row {at} of the frame: {unit_wrong(places.get('ts', 'index'), int(times[at]))}")
+    if len(times):
+        nothing: dict[str, list[float]] = {field: [] for field in BAR_FIELDS[2:]}
+        engine.on_bars(span, EARLIEST, symbols=[], **nothing)  # refuses a span that the plan has not
+    symbols = {code: engine.symbol(names[code]) for code in np.unique(codes).tolist()}
     rows = np.empty((len(times), len(engine.columns)))
     bars = zip(times.tolist(), *columns, volume, strict=True)
     for row, code, bar in zip(rows, codes.tolist(), bars, strict=True):
@@ -203,6 +219,8 @@ def _ticks(
             values = reader.integers(name) if whole else reader.numbers(name)
             if values.dtype.kind not in "iufb":
                 raise InputError(f"the column {name!r} must hold numbers, not {values.dtype}")
+            if field == "side" and values.dtype.kind == "b":
+                raise InputError(f"the column {name!r} must hold the sides 1, -1 and 0, not {values.dtype}")
             ticks[field] = fitting(name, values, TICK[field]) if whole else values
     return ticks, names
 
@@ -217,7 +235,10 @@ def _floats(reader: FrameReader, name: str) -> npt.NDArray[np.float64]:
 
 class _MappingReader:
     def __init__(self, frame: Mapping[str, Any]) -> None:
-        self._frame = {str(name): np.asarray(values) for name, values in frame.items()}
+        self._frame = {
+            str(name): values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+            for name, values in frame.items()
+        }
         self.names = list(self._frame)
         for name, values in self._frame.items():
             if values.ndim != 1:
@@ -227,22 +248,33 @@ class _MappingReader:
             raise InputError(f"the columns of the frame are not of one length: {sizes}")
 
     def numbers(self, name: str) -> Numbers:
-        return self._frame[name]
+        values = self._frame[name]
+        if not masked(values) or values.dtype.kind not in "iufb":
+            return np.asarray(values)
+        return np.ma.filled(values.astype(np.float64), np.nan)
 
     def integers(self, name: str) -> Numbers:
-        return self._frame[name]
+        values = self._frame[name]
+        return np.ma.filled(values, 0) if values.dtype.kind in "iu" else self.numbers(name)
 
     def times(self, name: str | None) -> npt.NDArray[np.int64] | None:
-        return None if name is None else nanoseconds(name, self._frame[name])
+        if name is None:
+            return None
+        values = self._frame[name]
+        if masked(values):
+            raise InputError(f"the column {name!r} of times must have no nulls")
+        return nanoseconds(name, np.asarray(values, np.int64 if not len(values) else None))
 
     def codes(self, name: str) -> tuple[Numbers, list[str]]:
         values = self._frame[name]
+        if masked(values):
+            raise InputError(f"the column {name!r} of symbols must have no nulls")
         if values.dtype.kind in "Of":
             if any(one is None or one != one for one in values.tolist()):
                 raise InputError(f"the column {name!r} of symbols must have no nulls")
-            values = np.array([str(one) for one in values.tolist()], np.str_)
-        names, codes = np.unique(values, return_inverse=True)
-        return codes, [str(one) for one in names]
+            values = np.array(texts(name, values.tolist()), np.str_)
+        names, codes = np.unique(np.asarray(values), return_inverse=True)
+        return codes, texts(name, names.tolist())
 
     def made(self, columns: Mapping[str, Numbers], keep: Sequence[str]) -> dict[str, Numbers]:
         return {name: self._frame[name] for name in keep} | dict(columns)
@@ -289,14 +321,14 @@ class _PandasReader:
         if isinstance(values, pandas.DatetimeIndex):
             if values.tz is not None:
                 values = values.tz_convert("UTC").tz_localize(None)
-            return nanoseconds("index", values.to_numpy())
+            return nanoseconds(name or "index", values.to_numpy())
         return None if name is None else nanoseconds(name, self.numbers(name))
 
     def codes(self, name: str) -> tuple[Numbers, list[str]]:
         codes, names = require("pandas", "frames", "a pandas frame").factorize(self._column(name))
         if (codes < 0).any():
             raise InputError(f"the column {name!r} of symbols must have no nulls")
-        return codes, [str(one) for one in names]
+        return codes, texts(name, names)
 
     def made(self, columns: Mapping[str, Numbers], keep: Sequence[str]) -> Any:
         pandas = require("pandas", "frames", "a pandas frame")
@@ -311,15 +343,14 @@ class _ArrowReader:
 
     def __init__(self, frame: Any) -> None:
         pa = self._pa = require("pyarrow", "frames", "a frame by Arrow")
-        self._table = frame if isinstance(frame, pa.Table) else pa.table(frame)
+        self._table = _decoded(pa, frame if isinstance(frame, pa.Table) else pa.table(frame))
         self._back = (
             require("polars", "frames", "a Polars frame").from_arrow if _library(frame) == "polars" else None
         )
         self.names = list(self._table.column_names)
 
     def numbers(self, name: str) -> Numbers:
-        values: Numbers = self._table[name].to_numpy()
-        return values
+        return floats(self._pa, self._table[name])
 
     def integers(self, name: str) -> Numbers:
         column = self._table[name]
@@ -341,10 +372,24 @@ class _ArrowReader:
             column = column.dictionary_encode()
         if hasattr(column, "chunks"):
             column = column.unify_dictionaries().combine_chunks()
-        return column.indices.to_numpy(), [str(one) for one in column.dictionary.to_pylist()]
+        codes = column.indices.to_numpy()
+        if column.dictionary.null_count:
+            nulls = column.dictionary.is_null().to_numpy(zero_copy_only=False)
+            if nulls[codes].any():
+                raise InputError(f"the column {name!r} of symbols must have no nulls")
+        return codes, texts(name, column.dictionary.to_pylist())
 
     def made(self, columns: Mapping[str, Numbers], keep: Sequence[str]) -> Any:
         arrays = {name: self._table[name] for name in keep}
         arrays |= {name: self._pa.array(values) for name, values in columns.items()}
         table = self._pa.table(arrays)
         return table if self._back is None else self._back(table)
+
+
+def _decoded(pa: Any, table: Any) -> Any:
+    """The table with each value in its row, where runs of equal ones were kept as such."""
+    for place, field in enumerate(table.schema):
+        if getattr(pa.types, "is_run_end_encoded", lambda kind: False)(field.type):
+            decode = require("pyarrow.compute", "frames", "a frame by Arrow").run_end_decode
+            table = table.set_column(place, field.name, decode(table.column(place)))
+    return table

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._arrow_numbers import floats
 from fastcore._extras import require
 from fastcore.errors import InputError
 
@@ -74,18 +75,22 @@ def _library(values: Any) -> str:
 def _from_pandas(series: Any) -> tuple[Any, Rewrap]:
     kind = getattr(series.dtype, "kind", "O")
     is_extension = not isinstance(series.dtype, np.dtype)
-    column = (
-        series.to_numpy(dtype=np.float64, na_value=np.nan)
-        if is_extension and kind in "iufb"
-        else series.to_numpy()
-    )
+    if is_extension and kind in "iufb":
+        column = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    elif hasattr(series.dtype, "pyarrow_dtype"):
+        column = floats(require("pyarrow", "frames", "a column on Arrow"), series.array.__arrow_array__())
+    else:
+        column = series.to_numpy()
     make = type(series)
     return column, lambda out: make(out, index=series.index, name=series.name, copy=False)
 
 
 def _from_polars(series: Any) -> tuple[Any, Rewrap]:
     make = type(series)
-    return series.to_numpy(), lambda out: make(series.name, out)
+    column = series.to_numpy()
+    if column.dtype.kind == "O" and str(series.dtype).startswith(("Decimal", "Boolean")):
+        column = floats(require("pyarrow", "frames", "a column of decimals"), series.to_arrow())
+    return column, lambda out: make(series.name, out)
 
 
 def _imported(values: Any) -> Any:
@@ -100,10 +105,8 @@ def _imported(values: Any) -> Any:
 def _from_arrow(array: Any) -> tuple[Any, Rewrap]:
     import pyarrow as pa  # loaded already: the value is one of its own
 
-    chunked = hasattr(array, "chunks")
-    column = array.to_numpy() if chunked else array.to_numpy(zero_copy_only=False)
-    wrap: Rewrap = (lambda out: pa.chunked_array([out])) if chunked else pa.array
-    return column, wrap
+    wrap: Rewrap = (lambda out: pa.chunked_array([out])) if hasattr(array, "chunks") else pa.array
+    return floats(pa, array), wrap
 
 
 def rewrapper(rewraps: list[Rewrap | None]) -> Rewrap | None:

@@ -18,6 +18,7 @@ from fastcore._accessors import add_methods, columns_for
 from fastcore._parameters import bound
 from fastcore.catalogue import Row
 from fastcore.engine import Engine
+from fastcore.frames import unwrap
 
 __all__ = ["ExprMethods", "FrameMethods", "SeriesMethods"]
 
@@ -98,6 +99,12 @@ def _constructor() -> Callable[[str, Any], pl.Series]:
     return pl.Series
 
 
+def _values(series: pl.Series) -> Any:
+    """A column as NumPy; of decimals, and of truth with nulls, the floats that they are."""
+    values = series.to_numpy()
+    return values if values.dtype.kind != "O" else unwrap(series)[0]
+
+
 _FLOATS: Any = getattr(type(getattr(pl.Series(), "_s", None)), "new_f64", None)
 _series = _constructor()
 
@@ -117,7 +124,7 @@ def _expr_method(row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
 
         # Polars says what type it was told; a function that does not take that is called a second time.
         def run(series: Any, return_dtype: Any = None) -> pl.Series:
-            results = _core.Indicator(title, values)._batch(*(one.to_numpy() for one in series))
+            results = _core.Indicator(title, values)._batch(*map(_values, series))
             if len(names) == 1:
                 return _series(series[0].name, results[0])
             return pl.DataFrame(dict(zip(names, results, strict=True))).to_struct(series[0].name)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._arrow_numbers import decimal_words
+
 __all__ = ["EARLIEST", "Clock", "arrow_times", "clock_of", "text_time"]
 
 Nanoseconds = npt.NDArray[np.int64]
@@ -171,10 +173,8 @@ def arrow_times(pa: Any, array: Any, clock: Clock) -> tuple[Nanoseconds, Mask]:
 def _decimal(pa: Any, array: Any, clock: Clock) -> tuple[Nanoseconds, Mask]:
     # With as many decimals as a unit has nanosecond digits, the unscaled integers are nanoseconds:
     # they lie in the buffer as 128-bit integers, low word first.
-    exact = array.cast(pa.decimal128(38, clock.scale), safe=False)
-    words = np.frombuffer(exact.buffers()[1], np.int64)[2 * exact.offset : 2 * (exact.offset + len(exact))]
-    low, high = words[::2], words[1::2]
-    ok = exact.is_valid().to_numpy(zero_copy_only=False) & (high == low >> 63)
+    low, high, there = decimal_words(array.cast(pa.decimal128(38, clock.scale), safe=False))
+    ok = there & (high == low >> 63)
     return np.where(ok, low, 0), ok
 
 

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from fastcore._engine_arguments import EARLIEST, unit_wrong
 from fastcore._extras import require
+from fastcore._frame_values import EARLIEST, unit_wrong
 from fastcore._tick_frames import ticks_of
 from fastcore.errors import FastcoreError, InputError, MissingExtraError
 from fastcore.feeds import TickBatch
