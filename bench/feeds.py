@@ -73,10 +73,10 @@ def history(fc: Any, settings: Settings) -> Iterator[Row]:
     async def trades_page(path: str, query: dict[str, Any], weight: int) -> bytes:
         return bodies[(int(query.get("fromId", 1)) - 1) // PAGE]
 
-    candles = page_of_candles(first)
+    candles = {first + n * 60_000 * PAGE: page_of_candles(first + n * 60_000 * PAGE) for n in range(pages)}
 
     async def candles_page(path: str, query: dict[str, Any], weight: int) -> bytes:
-        return candles
+        return candles[int(query["startTime"])]
 
     source = BinanceHistory(parallel=1)
     begin = T0 // (3600 * 10**9) * 3600 * 10**9

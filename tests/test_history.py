@@ -312,7 +312,7 @@ def test_impossible_questions_are_sentences() -> None:
     history = BinanceHistory("http://127.0.0.1:9")
     cases: list[tuple[Callable[[], Any], str]] = [
         (lambda: BinanceHistory("ftp://x"), "url must begin with http:// or https://"),
-        (lambda: BinanceHistory(parallel=0), "parallel must be at least 1, not 0"),
+        (lambda: BinanceHistory(parallel=0), "parallel must be a whole number of at least 1, not 0"),
         (lambda: BinanceHistory(weight_per_minute=0), "weight_per_minute must be at least 1"),
         (lambda: history.trades("X", 5, 6), "start must be before end, both ns since 1970 UTC, not 5 and 6"),
         (

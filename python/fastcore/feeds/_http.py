@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import logging
+import math
 import queue
 import random
 import ssl
@@ -50,7 +51,11 @@ class HttpSource:
         timeout: float = 10.0,
         backoff: float = 0.2,
     ) -> None:
-        parts = urllib.parse.urlsplit(url)
+        try:
+            parts = urllib.parse.urlsplit(url)
+            port = parts.port
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"url {url!r} cannot be read: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"url must begin with http:// or https:// and name a host, not be {url!r}")
         if weight_per_minute < 1 or retries < 0 or timeout <= 0:
@@ -58,7 +63,7 @@ class HttpSource:
                 "weight_per_minute must be at least 1, retries 0 or more and timeout above 0, "
                 f"not {weight_per_minute!r}, {retries!r}, {timeout!r}"
             )
-        self._host, self._port, self._tls = parts.hostname, parts.port, parts.scheme == "https"
+        self._host, self._port, self._tls = parts.hostname, port, parts.scheme == "https"
         self._retries, self._timeout = retries, timeout
         self._rate = weight_per_minute / 60.0
         self._most = self._allowed = min(float(weight_per_minute), 10 * self._rate + 50)
@@ -141,7 +146,7 @@ class HttpSource:
                 raise http.client.HTTPException(f"more than {_MOST_BYTES} bytes")
             headers = {name.lower(): value for name, value in answer.getheaders()}
             if headers.get("content-encoding") == "gzip":
-                body = zlib.decompress(body, wbits=31)
+                body = _unpacked(body)
         except BaseException:
             connection.close()
             raise
@@ -170,8 +175,20 @@ class HttpSource:
             self._free.get_nowait().close()
 
 
+def _unpacked(body: bytes) -> bytes:
+    """Without gzip; a little that unpacks to a lot is not taken."""
+    unpacker = zlib.decompressobj(wbits=31)
+    data = unpacker.decompress(body, _MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise http.client.HTTPException(f"more than {_MOST_BYTES} bytes when unpacked")
+    if not unpacker.eof:
+        raise zlib.error("the gzip data ends too early")
+    return data
+
+
 def _seconds(text: str | None, otherwise: float) -> float:
     try:
-        return max(0.0, float(text)) if text else otherwise
+        seconds = float(text) if text else otherwise
     except ValueError:
         return otherwise
+    return max(0.0, seconds) if math.isfinite(seconds) else otherwise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 import zlib
@@ -22,18 +23,25 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore._extras import require
+from fastcore._quiet import Quiet
 from fastcore._replacing import replace_file
 from fastcore.errors import ConfigError, HistoryError, InputError
-from fastcore.feeds import BarBatch, Outage, TickBatch, candle_columns
+from fastcore.feeds import BarBatch, TickBatch, candle_columns
 from fastcore.feeds._http import HttpSource
+from fastcore.feeds._splice import spliced
 from fastcore.feeds.wire import decode, encode
 from fastcore.ticks import TICK
 
 __all__ = ["BinanceHistory", "spliced"]
 
+log = logging.getLogger("fastcore.feeds")
+
 _MS = 1_000_000
 _HOUR = 3600 * 1000
 _PAGE = 1000
+#: In ms: the times of trades and candles that have room in ns, from 1973 on.
+_EARLIEST, _LATEST = 10**11, (2**63 - 1) // _MS
+_AHEAD = 60_000  # ms that a venue's clock may be ahead of this one
 _PRICES = ("open", "high", "low", "close", "volume")
 _SPANS = {"s": 1000, "m": 60_000, "h": _HOUR, "d": 24 * _HOUR, "w": 7 * 24 * _HOUR}
 
@@ -84,14 +92,17 @@ class BinanceHistory:
         backoff: float = 0.2,
         prefix: str = "",
     ) -> None:
-        if parallel < 1:
-            raise ConfigError(f"BinanceHistory: parallel must be at least 1, not {parallel!r}")
+        if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
+            raise ConfigError(
+                f"BinanceHistory: parallel must be a whole number of at least 1, not {parallel!r}"
+            )
         self._http = HttpSource(
             url, weight_per_minute=weight_per_minute, retries=retries, timeout=timeout, backoff=backoff
         )
         self._cache = None if cache is None else Path(cache) / _venue(url)
         self._parallel, self._prefix = parallel, prefix
-        self._cached = 0
+        self._cached = self._cache_failures = 0
+        self._quiet = Quiet(log)
         msgspec = require("msgspec", "feeds", "BinanceHistory")
         trade = msgspec.defstruct(
             "Trade",
@@ -114,20 +125,25 @@ class BinanceHistory:
         self._malformed = msgspec.MsgspecError
 
     def counts(self) -> dict[str, int]:
-        """Requests, those that were tried again or held back, bytes, and parts that came from the cache."""
-        return self._http.counts | {"cached": self._cached}
+        """Requests, those that were tried again or held back, bytes, and parts that came from the cache.
+
+        ``cache_failures`` counts parts that could not be kept there; they were given all the same.
+        """
+        return self._http.counts | {"cached": self._cached, "cache_failures": self._cache_failures}
 
     def trades(self, symbol: str, start: int, end: int) -> AsyncIterator[TickBatch]:
         """Aggregate trades from `start` until before `end`, ns UTC, in order.
 
+        What lies ahead of now is not asked for.
+
         Raises
         ------
         HistoryError
-            If the venue refuses, does not answer, or answers something else.
+            If the venue refuses, does not answer, or answers something else, such as trades out of order.
         """
         first, last = _range("trades", start, end)
         hours = [(max(first, at), min(last, at + _HOUR)) for at in range(first // _HOUR * _HOUR, last, _HOUR)]
-        return self._parts(symbol, "trades", hours, self._hour_of_trades)
+        return self._parts(symbol, "trades", hours, self._hour_of_trades, 0)
 
     def klines(self, symbol: str, span: str, start: int, end: int) -> AsyncIterator[BarBatch]:
         """Candles that begin from `start` until before `end`, ns UTC, and have closed; in order.
@@ -137,13 +153,14 @@ class BinanceHistory:
         HistoryError
             If the venue refuses, does not answer, or answers something else.
         """
-        unit = _SPANS.get(span[-1:])
+        unit = _SPANS.get(span[-1:]) if isinstance(span, str) and span.isascii() else None
         if unit is None or not span[:-1].isdecimal() or int(span[:-1]) == 0:
             raise ConfigError(
                 f"klines: span must be a whole number and one of {', '.join(_SPANS)}, not {span!r}"
             )
         first, last = _range("klines", start, end)
-        page = int(span[:-1]) * unit * _PAGE
+        length = int(span[:-1]) * unit
+        page = length * _PAGE
         pages = [(max(first, at), min(last, at + page)) for at in range(first // page * page, last, page)]
 
         async def fetch(name: str, since: int, until: int) -> BarBatch:
@@ -154,36 +171,40 @@ class BinanceHistory:
                 "endTime": until - 1,
                 "limit": _PAGE,
             }
-            rows = await self._asked("/api/v3/klines", query, 2, self._candles)
+            path = "/api/v3/klines"
+            rows = await self._asked(path, query, 2, self._candles)
+            _ascending(path, rows, _numbers(path, rows, "start", _EARLIEST, _LATEST))
             now = time.time_ns() // _MS
-            closed = [row for row in rows if row.end < now]
+            closed = [row for row in rows if row.end < now and since <= row.start < until]
             prices = [_column(closed, column, np.float64) for column in _PRICES]
-            starts, counts = (_column(closed, column, np.int64) for column in ("start", "count"))
-            bars = candle_columns(starts * _MS, *prices, counts)
+            counts = _numbers(path, closed, "count", 0, 2**63 - 1)
+            bars = candle_columns(_numbers(path, closed, "start", 0, _LATEST) * _MS, *prices, counts)
             return BarBatch(span, bars, [self._prefix + name] * len(closed))
 
-        return self._parts(symbol, f"klines-{span}", pages, fetch)
+        return self._parts(symbol, f"klines-{span}", pages, fetch, length)
 
     # ---- pages ----
 
     async def _hour_of_trades(self, name: str, since: int, until: int) -> TickBatch:
         """An hour is the longest that the venue gives by time; within it, on from the last number."""
+        path, first = "/api/v3/aggTrades", 0
         query: dict[str, object] = {"symbol": name, "startTime": since, "endTime": until - 1, "limit": _PAGE}
-        parts: list[Any] = []
+        pages: list[Any] = []
         while True:
-            rows = await self._asked("/api/v3/aggTrades", query, 2, self._trades)
-            fresh = [row for row in rows if since <= row.T < until]
-            parts += fresh
-            if len(rows) < _PAGE or len(fresh) < len(rows):
+            rows = await self._asked(path, query, 2, self._trades)
+            page = np.zeros(len(rows), TICK)
+            page["id"] = _ascending(path, rows, _numbers(path, rows, "a", first, 2**63 - 2))
+            times = _numbers(path, rows, "T", _EARLIEST, _LATEST)
+            page["ts"] = times * _MS
+            page["price"] = _column(rows, "p", np.float64)
+            page["size"] = _column(rows, "q", np.float64)
+            page["side"] = 1 - 2 * _column(rows, "m", np.int8)
+            pages.append(page[(times >= since) & (times < until)])
+            if len(rows) < _PAGE or times[-1] >= until:
                 break
-            query = {"symbol": name, "fromId": rows[-1].a + 1, "limit": _PAGE}
-        ticks = np.zeros(len(parts), TICK)
-        ticks["ts"] = _column(parts, "T", np.int64) * _MS
-        ticks["price"] = _column(parts, "p", np.float64)
-        ticks["size"] = _column(parts, "q", np.float64)
-        ticks["id"] = _column(parts, "a", np.int64)
-        ticks["side"] = 1 - 2 * _column(parts, "m", np.int8)
-        return TickBatch(ticks, [self._prefix + name])
+            first = rows[-1].a + 1
+            query = {"symbol": name, "fromId": first, "limit": _PAGE}
+        return TickBatch(np.concatenate(pages), [self._prefix + name])
 
     async def _asked(
         self, path: str, query: dict[str, object], weight: int, read: Callable[[bytes], list[Any]]
@@ -200,9 +221,10 @@ class BinanceHistory:
         kind: str,
         spans: list[tuple[int, int]],
         fetch: Callable[[str, int, int], Awaitable[Any]],
+        settles: int,
     ) -> AsyncIterator[Any]:
-        """The parts in order, some of them fetched ahead."""
-        if not symbol.replace("_", "").isalnum():
+        """The parts in order, some of them fetched ahead; they change until `settles` ms after their end."""
+        if not isinstance(symbol, str) or not symbol.replace("_", "").isalnum():
             raise ConfigError(f"BinanceHistory: {symbol!r} is no name of a symbol")
         name = symbol.upper()
         ahead: deque[asyncio.Task[Any]] = deque()
@@ -211,7 +233,7 @@ class BinanceHistory:
         try:
             while todo or ahead:
                 while todo and len(ahead) < self._parallel:
-                    ahead.append(asyncio.create_task(self._part(name, kind, *todo.popleft(), fetch)))
+                    ahead.append(asyncio.create_task(self._part(name, kind, *todo.popleft(), fetch, settles)))
                 part = await ahead[0]
                 ahead.popleft()
                 if len(part):
@@ -223,7 +245,13 @@ class BinanceHistory:
             self._http.close()
 
     async def _part(
-        self, name: str, kind: str, since: int, until: int, fetch: Callable[[str, int, int], Awaitable[Any]]
+        self,
+        name: str,
+        kind: str,
+        since: int,
+        until: int,
+        fetch: Callable[[str, int, int], Awaitable[Any]],
+        settles: int,
     ) -> Any:
         path = None if self._cache is None else self._cache / kind / name / f"{since}-{until}.fcw"
         if path is not None and path.exists():
@@ -232,8 +260,13 @@ class BinanceHistory:
                 self._cached += 1
                 return part
         part = await fetch(name, since, until)
-        if path is not None and until * _MS < time.time_ns() - 60 * 10**9:  # what is past does not change
-            await asyncio.to_thread(_write, path, encode(part))
+        # What is past does not change; of candles that begin before `until`, the last may close behind it.
+        if path is not None and (until + settles) * _MS < time.time_ns() - 60 * 10**9:
+            try:
+                await asyncio.to_thread(_write, path, encode(part))
+            except OSError as error:  # the disk is full: what was fetched is there all the same
+                self._cache_failures += 1
+                self._quiet.warn("%s cannot be kept: %s", path, error)
         return part
 
 
@@ -261,6 +294,29 @@ def _column(rows: list[Any], name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any
     return np.fromiter(map(attrgetter(name), rows), dtype, len(rows))
 
 
+def _numbers(path: str, rows: list[Any], name: str, least: int, most: int) -> npt.NDArray[np.int64]:
+    """A column of whole numbers; HistoryError for one that cannot be, or that nobody asked for."""
+    try:
+        numbers = _column(rows, name, np.int64)
+        at = int(np.argmax((numbers < least) | (numbers > most))) if len(rows) else 0
+    except OverflowError:
+        at = next(at for at, row in enumerate(rows) if not -(2**63) <= getattr(row, name) < 2**63)
+    if len(rows) and not least <= getattr(rows[at], name) <= most:
+        raise HistoryError(
+            f"{path} answers something else: {name!r} must be {least} to {most}, not as in {rows[at]!r:.300}"
+        )
+    return numbers
+
+
+def _ascending(path: str, rows: list[Any], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    wrong = np.flatnonzero(np.diff(numbers) <= 0)
+    if len(wrong):
+        raise HistoryError(
+            f"{path} answers something else: {rows[wrong[0] + 1]!r:.300} is out of order, or comes twice"
+        )
+    return numbers
+
+
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,84 +324,10 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _range(what: str, start: int, end: int) -> tuple[int, int]:
-    """From ns to the venue's ms."""
-    if not 10**17 <= start < end:
+    """From ns to the venue's ms, as far as there can be something."""
+    whole = all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in (start, end))
+    if not whole or not 10**17 <= start < end:
         raise InputError(
             f"{what}: start must be before end, both ns since 1970 UTC, not {start!r} and {end!r}"
         )
-    return -(-start // _MS), -(-end // _MS)
-
-
-async def spliced(
-    history: AsyncIterator[TickBatch], live: Any, most: int = 1_000_000
-) -> AsyncIterator[TickBatch | BarBatch]:
-    """What was, and then what comes, with nothing twice: the warm-up of an engine that goes on live.
-
-    The live feed is opened first; what comes while history is read waits, and of that is left out what
-    history had: trades by their number, other ticks by their time.
-
-    Parameters
-    ----------
-    history : async iterator of TickBatch
-    live : feed
-    most : int
-        Ticks that may wait; then reading stops, and the venue is held back.
-    """
-    waiting: deque[Any] = deque()
-    come, room = asyncio.Event(), asyncio.Event()
-    held = 0
-
-    async def read() -> None:
-        nonlocal held
-        async for batch in live:
-            while held and held + len(batch) > most:
-                room.clear()
-                await room.wait()
-            held += len(batch)
-            waiting.append(batch)
-            come.set()
-
-    reader = asyncio.create_task(read(), name="live feed behind its history")
-    reader.add_done_callback(lambda _: come.set())
-    seen: dict[str, tuple[int, int]] = {}
-    try:
-        async for batch in history:
-            _remember(seen, batch)
-            yield batch
-        while True:
-            while waiting:
-                batch = waiting.popleft()
-                held -= len(batch)
-                room.set()
-                batch = _fresh(seen, batch) if seen and isinstance(batch, TickBatch) else batch
-                if len(batch) or isinstance(batch, Outage):
-                    yield batch
-            if reader.done():
-                reader.result()
-                return
-            come.clear()
-            await come.wait()
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
-        if hasattr(history, "aclose"):
-            await history.aclose()
-
-
-def _remember(seen: dict[str, tuple[int, int]], batch: TickBatch) -> None:
-    """The last number and time of each symbol."""
-    for code in np.unique(batch.ticks["symbol"]).tolist():
-        mine = batch.ticks[batch.ticks["symbol"] == code]
-        name = batch.symbols[code]
-        number, ts = seen.get(name, (0, 0))
-        seen[name] = (max(number, int(mine["id"].max())), max(ts, int(mine["ts"].max())))
-
-
-def _fresh(seen: dict[str, tuple[int, int]], batch: TickBatch) -> TickBatch:
-    """The ticks that history has not had."""
-    ticks = batch.ticks
-    last = np.array([seen.get(name, (0, 0)) for name in batch.symbols], np.int64).reshape(-1, 2)[
-        ticks["symbol"]
-    ]
-    keep = np.where(ticks["id"] > 0, ticks["id"] > last[:, 0], ticks["ts"] > last[:, 1])
-    return batch if keep.all() else TickBatch(np.ascontiguousarray(ticks[keep]), batch.symbols)
+    return -(-int(start) // _MS), min(-(-int(end) // _MS), time.time_ns() // _MS + _AHEAD)
