@@ -15,6 +15,7 @@ import logging
 import random
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastcore._extras import require
@@ -32,7 +33,23 @@ _MS = 1_000_000
 _NEW_NUMBERING = 1_000_000
 _SIDES = {"buy": 1, "sell": -1}
 _QUOTES = ("watchBidsAsks", "watchTicker")  # what tells of the best quotes; the first where there is one
+#: In ms: the latest time that has room in ns, in 2262; in another unit it would lie beyond.
+_LATEST = (2**63 - 1) // _MS
 _FULL = 200_000  # rows that wait; then nothing more is read, and ccxt keeps the newest 1,000 of a symbol
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """One stream: what it is called, of which symbol, how to ask for more, and whom to tell of a hole."""
+
+    what: str
+    name: str
+    ask: Callable[[], Awaitable[None]]
+    broken: Callable[[], None] = _nothing
 
 
 class CcxtFeed:
@@ -65,7 +82,9 @@ class CcxtFeed:
     Trades tick at their time at the venue; their id is the venue's where that is a number, and 0 otherwise.
     What a venue repeats after a lost connection is left out by that id. Quotes tick at their mid with size 0,
     at the clock here where the venue gives them no time.
-    A candle comes as a bar when the next one begins: that is how ccxt shows that it has closed.
+    A candle comes as a bar when the next one begins: that is how ccxt shows that it has closed. One that
+    was forming when the connection was lost comes only if it is told again.
+    Where a connection was lost, an `Outage` of the symbol stands between what came before and after.
     """
 
     def __init__(
@@ -94,13 +113,13 @@ class CcxtFeed:
             exchange = getattr(self._ccxt, exchange)()
         self.exchange, self._prefix = exchange, prefix
         self._backoff, self._longest = backoff, longest_backoff
-        self._watches = [
-            (f"{kind} {symbol}", self._watch(kind, symbol)) for kind in kinds for symbol in symbols
-        ]
+        self._watches = [self._watch(kind, symbol) for kind in kinds for symbol in symbols]
+        self._up: set[str] = set()  # symbols of which something came since their last outage
+        self._guard()
         self.buffer = EventBuffer()
         self._come, self._room = asyncio.Event(), asyncio.Event()
         self._counts = dict.fromkeys(
-            ("ticks", "bars", "forming", "duplicates", "malformed", "lost_connections"), 0
+            ("ticks", "bars", "forming", "incomplete", "duplicates", "malformed", "lost_connections"), 0
         )
         self._quiet = Quiet(log)
         self._random = random.Random()
@@ -108,6 +127,7 @@ class CcxtFeed:
     def counts(self) -> dict[str, int]:
         """Ticks and bars handed on; candles that form, duplicates and what could not be read, which were not.
 
+        ``incomplete`` candles were forming when a connection was lost, and were not told again.
         ``lost_connections`` counts the calls that failed for the network and were made again.
         """
         return dict(self._counts)
@@ -120,8 +140,8 @@ class CcxtFeed:
     async def __aiter__(self) -> AsyncIterator[TickBatch | BarBatch]:
         """All that has come since the last batch; it ends where the exchange refuses what was asked for."""
         tasks = [
-            asyncio.create_task(self._keep(what, ask), name=f"{self.exchange.id} {what}")
-            for what, ask in self._watches
+            asyncio.create_task(self._keep(watch), name=f"{self.exchange.id} {watch.what}")
+            for watch in self._watches
         ]
         try:
             while True:
@@ -141,7 +161,7 @@ class CcxtFeed:
 
     # ---- one watch after the other ----
 
-    async def _keep(self, what: str, ask: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, watch: _Watch) -> None:
         """Ask for what comes next, always; after a failure of the network again, later."""
         attempt = 0
         try:
@@ -150,11 +170,11 @@ class CcxtFeed:
                     self._room.clear()
                     await self._room.wait()
                 try:
-                    await ask()
+                    await watch.ask()
                     attempt = 0
+                    self._up.add(watch.name)
                 except self._ccxt.NetworkError as error:
-                    self._counts["lost_connections"] += 1
-                    self._quiet.warn("%s %s: %s: %.200s", self.exchange.id, what, type(error).__name__, error)
+                    self._lost(watch, error)
                     bound = min(self._longest, self._backoff * 2.0 ** min(attempt, 30))
                     attempt += 1
                     # A venue that has just failed is not asked by all who lost it at one moment.
@@ -164,7 +184,43 @@ class CcxtFeed:
         finally:
             self._come.set()
 
-    def _watch(self, kind: str, symbol: str) -> Callable[[], Awaitable[None]]:
+    def _lost(self, watch: _Watch, error: Exception) -> None:
+        self._counts["lost_connections"] += 1
+        self._quiet.warn("%s %s: %s: %.200s", self.exchange.id, watch.what, type(error).__name__, error)
+        watch.broken()
+        if watch.name in self._up:  # once, however many streams it has and however often they fail
+            self._up.discard(watch.name)
+            self.buffer.outage([watch.name])
+            self._come.set()
+
+    def _guard(self) -> None:
+        """Keep ccxt reading a connection on which a message cannot be read.
+
+        It ends its loop there, and finds out by its own pings: with Binance, after six minutes.
+        """
+        make = getattr(self.exchange, "client", None)
+        if make is None:
+            return
+
+        def client(url: str) -> Any:
+            made = make(url)
+            if not hasattr(made, "fastcore_guard"):
+                made.fastcore_guard, read = self, made.handle_message
+
+                def handle(message: Any) -> None:
+                    try:
+                        read(message)
+                    except self._ccxt.BaseError as error:  # what the venue refuses
+                        made.reject(error)
+                    except Exception as error:
+                        self._malformed(error, getattr(message, "data", message))
+
+                made.handle_message = handle
+            return made
+
+        self.exchange.client = client
+
+    def _watch(self, kind: str, symbol: str) -> _Watch:
         name, _, span = kind.partition(":")
         made = {"trades": self._trades, "quotes": self._quotes, "ohlcv": self._candles}.get(name)
         if made is None or (name == "ohlcv") != bool(span):
@@ -174,15 +230,17 @@ class CcxtFeed:
         methods = {"trades": ("watchTrades",), "quotes": _QUOTES, "ohlcv": ("watchOHLCV",)}[name]
         if not any(self.exchange.has.get(method) for method in methods):
             raise ConfigError(f"CcxtFeed: {self.exchange.id} has no {methods[0]}, which {kind!r} needs")
-        return made(symbol, span)
+        return made(f"{kind} {symbol}", symbol, span)
 
-    def _trades(self, symbol: str, _: str) -> Callable[[], Awaitable[None]]:
-        last = 0
+    def _trades(self, what: str, symbol: str, _: str) -> _Watch:
+        last = newest = 0
 
         def read(trade: dict[str, Any]) -> None:
-            nonlocal last
+            nonlocal last, newest
             number = _number(trade["id"])
-            if number and number <= last and last - number < _NEW_NUMBERING:
+            # What comes again has the time it had: a lower number at a later time follows one that was none.
+            again = number and number <= last and last - number < _NEW_NUMBERING
+            if again and newest >= trade["timestamp"]:
                 self._counts["duplicates"] += 1
                 return
             self.buffer.tick(
@@ -193,16 +251,16 @@ class CcxtFeed:
                 self.buffer.code(self._prefix + symbol),
                 _SIDES.get(trade["side"], 0),
             )
-            last = number or last
+            last, newest = number or last, trade["timestamp"]
             self._counts["ticks"] += 1
 
         async def ask() -> None:
             for trade in await self.exchange.watch_trades(symbol):
                 self._read(read, trade)
 
-        return ask
+        return _Watch(what, self._prefix + symbol, ask)
 
-    def _quotes(self, symbol: str, _: str) -> Callable[[], Awaitable[None]]:
+    def _quotes(self, what: str, symbol: str, _: str) -> _Watch:
         def read(quote: dict[str, Any]) -> None:
             bid, ask = quote["bid"], quote["ask"]
             ts = quote["timestamp"] or self.exchange.milliseconds()
@@ -217,34 +275,47 @@ class CcxtFeed:
         async def ticker() -> None:
             self._read(read, await self.exchange.watch_ticker(symbol))
 
-        return best if self.exchange.has.get(_QUOTES[0]) else ticker
+        ask = best if self.exchange.has.get(_QUOTES[0]) else ticker
+        return _Watch(what, self._prefix + symbol, ask)
 
-    def _candles(self, symbol: str, span: str) -> Callable[[], Awaitable[None]]:
+    def _candles(self, what: str, symbol: str, span: str) -> _Watch:
         forming: list[Any] = []
+        known = True  # what became of it: not, where the connection was lost meanwhile
 
         def read(candle: list[Any]) -> None:
-            nonlocal forming
+            nonlocal forming, known
+            if not 0 <= candle[0] <= _LATEST:
+                raise OverflowError(f"a candle begins at {candle[0]}, which is no time in ms")
             if forming and candle[0] < forming[0]:
                 self._counts["duplicates"] += 1
                 return
-            if forming and candle[0] > forming[0]:
-                self.buffer.bar(span, self._prefix + symbol, (forming[0] * _MS, *forming[1:6], 0))
-                self._counts["bars"] += 1
-            forming = list(candle)
+            done, whole = forming if forming and candle[0] > forming[0] else None, known
+            forming, known = list(candle), True
             self._counts["forming"] += 1
+            if done and whole:
+                self.buffer.bar(span, self._prefix + symbol, (done[0] * _MS, *done[1:6], 0))
+            if done:
+                self._counts["bars" if whole else "incomplete"] += 1
+
+        def broken() -> None:
+            nonlocal known
+            known = False
 
         async def ask() -> None:
             for candle in await self.exchange.watch_ohlcv(symbol, span):
                 self._read(read, candle)
 
-        return ask
+        return _Watch(what, self._prefix + symbol, ask, broken)
 
     def _read(self, read: Callable[[Any], None], given: Any) -> None:
         try:
             read(given)
         except (TypeError, KeyError, IndexError, ValueError, OverflowError, struct.error) as error:
-            self._counts["malformed"] += 1
-            self._quiet.warn("%s: cannot be read: %s: %.200r", self.exchange.id, error, given)
+            self._malformed(error, given)
+
+    def _malformed(self, error: Exception, given: Any) -> None:
+        self._counts["malformed"] += 1
+        self._quiet.warn("%s: cannot be read: %s: %.200r", self.exchange.id, error, given)
 
 
 def _number(text: Any) -> int:
