@@ -87,6 +87,13 @@ def test_shards_on_ray_have_the_bits_of_one_engine_also_when_actors_die(ray: Any
         same(sharded, single)
 
 
+def test_an_actor_without_a_processor_is_not_waited_for_for_ever(ray: Any) -> None:
+    with pytest.raises(fc.ShardLostError, match="each takes a processor, and the cluster has 2"):
+        ShardedEngine(SHARD_PLAN, shards=3, on=lambda: Actor(patience=8.0))
+    with ShardedEngine(SHARD_PLAN, shards=1, on=Actor) as sharded:  # those of the others are free again
+        assert sharded.symbols == []
+
+
 def test_a_backfill_on_ray_has_the_rows_of_one_engine(ray: Any, files: list[Path], tmp_path: Path) -> None:
     expected = one_engine(files, tmp_path / "one")
     result = backfill(files, PLAN, tmp_path / "ray", executor="ray", workers=2)

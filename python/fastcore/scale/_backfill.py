@@ -18,6 +18,7 @@ from typing import Literal
 
 from fastcore._checks import CALL, MANY, MAPPING, PATH, WHOLE, arguments, check, optional
 from fastcore._formula_plan import must_travel
+from fastcore.calendars import Calendar
 from fastcore.engine import Engine
 from fastcore.errors import InputError
 from fastcore.indicators import Indicator
@@ -68,6 +69,7 @@ def backfill(
     executor: Executor = "local",
     workers: int | None = None,
     policy: Policy | None = None,
+    calendars: Mapping[str, Calendar] | None = None,
     columns: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Backfill:
@@ -87,6 +89,7 @@ def backfill(
     workers : int, optional
         By default as many as there are processors; a running cluster has its own number.
     policy : Policy, optional
+    calendars : mapping of str to Calendar, optional
         As of `Engine`.
     columns : mapping of str to str, optional
         Field -> column of the files, as of `fastcore.feeds.files.read_ticks`.
@@ -111,7 +114,7 @@ def backfill(
         raise InputError(f"backfill runs on 'local', 'ray' or 'dask', not on {executor!r}")
     if count < 1:
         raise InputError(f"backfill needs 1 worker or more, not {count}")
-    empty = Engine(plan, policy=policy).snapshot()
+    empty = Engine(plan, policy=policy, calendars=calendars).snapshot()
     must_travel(plan, "backfill")
     check("backfill", "files", [files] if isinstance(files, os.PathLike | str) else files, MANY)
     paths = [files] if isinstance(files, os.PathLike | str) else list(files)

@@ -94,7 +94,7 @@ class WorkerProcess:
             if not self.connection.poll(self._patience):
                 raise ShardLostError(f"worker {self.pid} has not answered for {self._patience:g} s")
             good, value = self.connection.recv()
-        except (EOFError, ConnectionResetError) as error:
+        except (EOFError, OSError) as error:  # an OSError where it died within an answer
             raise ShardLostError(f"worker {self.pid} has died") from error
         if not good:
             raise value

@@ -24,37 +24,65 @@ class Seat:
         self.names: list[str] = []
         self.numbers: dict[str, int] = {}
         self.restarts = 0
+        self._called = False  # and the answer not yet read
         self.place = make()
-        self.place.start(state, [])
+        try:
+            self.place.start(state, [])
+        except BaseException:
+            self.place.close()
+            raise
 
     def send(self, command: Command) -> None:
         """Give the next command."""
+        self._settle()
         self.log.append(command)
-        self.place.send("apply", self.base + len(self.log), command)
+        self._called = True
+        try:
+            self.place.send("apply", self.base + len(self.log), command)
+        except BaseException:
+            self.log.pop()
+            raise
 
     def answer(self) -> Any:
         """The answer to the command given last; one that raises has not changed anything and is forgotten."""
         try:
             try:
-                return self.place.answer()
+                answer = self.place.answer()
             except ShardLostError:
-                return self._revive()
+                answer = self._revive()
         except ShardLostError:
             raise
         except Exception:
             self.log.pop()
+            self._called = False
             raise
+        self._called = False
+        return answer
 
     def ask(self, question: str, *arguments: Any) -> Any:
         """Ask what changes nothing."""
+        self._settle()
         for attempt in range(_TRIES):
+            self._called = True
             self.place.send("ask", question, *arguments)
             try:
-                return self.place.answer()
+                answer = self.place.answer()
             except ShardLostError:
                 if attempt == _TRIES - 1:
                     raise
                 self._revive()
+            except Exception:
+                self._called = False
+                raise
+            else:
+                self._called = False
+                return answer
+
+    def _settle(self) -> None:
+        """After a call that was broken off, as by a second Ctrl-C: its answer is not the next one's."""
+        if self._called:
+            self._revive()
+            self._called = False
 
     def checkpoint(self) -> None:
         """Have the state here, and forget the commands that led to it."""

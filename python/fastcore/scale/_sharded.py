@@ -15,27 +15,25 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from fastcore._checks import WHOLE, arguments
-from fastcore._core import outcomes as OUTCOMES
-from fastcore._engine_arguments import check_unit, names_of
+from fastcore._checks import FLAG, TEXT, WHOLE, arguments, check
 from fastcore._formula_plan import must_travel
+from fastcore.calendars import Calendar
 from fastcore.engine import Engine
-from fastcore.errors import InputError, UnknownNameError
+from fastcore.errors import InputError, ShardError, UnknownNameError
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
 from fastcore.scale import _checkpoint
+from fastcore.scale._batches import checked, together
 from fastcore.scale._hashing import HashRing
+from fastcore.scale._interrupts import interrupts_held
 from fastcore.scale._places import Here, Place, Process
 from fastcore.scale._seat import Seat
 from fastcore.scale._shard import Command
-from fastcore.ticks import TICK
 
 __all__ = ["ShardedEngine"]
 
 Where = Literal["processes", "ray", "here"]
 Ledger = dict[str, int]
-
-_REJECTED = OUTCOMES.index("rejected")
 
 
 def _maker(on: Where | Callable[[], Place]) -> Callable[[], Place]:
@@ -52,17 +50,6 @@ def _maker(on: Where | Callable[[], Place]) -> Callable[[], Place]:
     raise InputError(f"shards live on 'processes', 'ray' or 'here', not on {on!r}")
 
 
-def _checked(ticks: Any, symbols: Sequence[str], rows: str | None) -> tuple[npt.NDArray[Any], list[str]]:
-    """What an engine would refuse as a whole is refused before it is cut."""
-    if rows not in (None, "all"):
-        raise InputError(f"on_ticks: rows must be 'all' or None, not {rows!r}")
-    array = np.asarray(ticks)
-    if array.dtype != TICK or array.ndim != 1:
-        raise InputError(f"on_ticks: ticks must be an array of fastcore.TICK, not of {array.dtype}")
-    check_unit(array)
-    return array, names_of("on_ticks", symbols)
-
-
 class ShardedEngine:
     """An engine whose symbols are spread over shards, with the bits of one engine.
 
@@ -76,6 +63,7 @@ class ShardedEngine:
         Where shards live: in worker processes of this machine, in a Ray cluster, in this process, or in what
         the function makes (a `Place`).
     policy : Policy, optional
+    calendars : mapping of str to Calendar, optional
         As of `Engine`.
     checkpoint_ticks : int
         After so many ticks a shard's state is fetched; what came since is kept here for a restart.
@@ -89,6 +77,8 @@ class ShardedEngine:
 
     Raises
     ------
+    ShardError
+        From any call after `close`.
     ShardLostError
         From any call, when a shard dies again and again.
     """
@@ -101,9 +91,10 @@ class ShardedEngine:
         shards: int = 2,
         on: Where | Callable[[], Place] = "processes",
         policy: Policy | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
         checkpoint_ticks: int = 1_000_000,
     ) -> None:
-        engine = Engine(plan, policy=policy)
+        engine = Engine(plan, policy=policy, calendars=calendars)
         if on != "here":
             must_travel(plan, "ShardedEngine")
         self._begin(engine, on, checkpoint_ticks)
@@ -121,6 +112,7 @@ class ShardedEngine:
         self._known: dict[str, int] = {}  # symbol -> shard
         self._unplaced: Ledger = dict.fromkeys(engine.ledger, 0)  # of ticks of no symbol
         self._gone_restarts = 0
+        self._closed = False
 
     def _seated(self, states: Sequence[bytes], sequences: Sequence[int] | None = None) -> list[Seat]:
         seats: list[Seat] = []
@@ -134,6 +126,13 @@ class ShardedEngine:
         return seats
 
     @property
+    def _open(self) -> list[Seat]:
+        """The seats, unless all shards are ended: a seat would start its shard anew."""
+        if self._closed:
+            raise ShardError("the ShardedEngine is closed: its shards have ended")
+        return self._seats
+
+    @property
     def shards(self) -> int:
         """How many there are."""
         return len(self._seats)
@@ -143,6 +142,7 @@ class ShardedEngine:
         """How many shards were started anew after they had died."""
         return self._gone_restarts + sum(seat.restarts for seat in self._seats)
 
+    @arguments("on_ticks", outcomes=FLAG)
     def on_ticks(
         self,
         ticks: Any,
@@ -152,6 +152,8 @@ class ShardedEngine:
         outcomes: bool = False,
     ) -> Any:
         """Take a batch of ticks of many symbols, as `Engine.on_ticks`, in all shards side by side.
+
+        Ctrl-C waits until all shards have taken it.
 
         Parameters
         ----------
@@ -163,24 +165,29 @@ class ShardedEngine:
         outcomes : bool
             Also return the bucket of each tick, uint8 indices into `fastcore.OUTCOMES`.
         """
-        array, names = _checked(ticks, symbols, rows)
+        array, names = checked(ticks, symbols, rows)
+        with interrupts_held():
+            return self._taken(array, names, rows == "all", outcomes)
+
+    def _taken(self, array: npt.NDArray[Any], names: list[str], rows: bool, outcomes: bool) -> Any:
+        seats = self._open
         owner = np.fromiter((self._shard_of(name) for name in names), np.int64, len(names))
         known = array["symbol"] < len(names)
         shard = np.full(len(array), -1)
         shard[known] = owner[array["symbol"][known]]
-        parts = [np.flatnonzero(shard == k) for k in range(len(self._seats))]
-        used = [(seat, part) for seat, part in zip(self._seats, parts, strict=True) if len(part)]
+        parts = [np.flatnonzero(shard == k) for k in range(len(seats))]
+        used = [(seat, part) for seat, part in zip(seats, parts, strict=True) if len(part)]
         for seat, part in used:
-            seat.send(self._command(seat, array[part], names, rows == "all", outcomes))
+            seat.send(self._command(seat, array[part], names, rows, outcomes))
+        nowhere = int(len(array) - known.sum())
+        self._unplaced["received"] += nowhere
+        self._unplaced["rejected"] += nowhere
         answers = self._answers([seat for seat, _ in used])
         for seat, part in used:
             seat.ticks += len(part)
             if seat.ticks >= self._checkpoint_ticks:
                 seat.checkpoint()
-        nowhere = int(len(array) - known.sum())
-        self._unplaced["received"] += nowhere
-        self._unplaced["rejected"] += nowhere
-        return self._together(len(array), [part for _, part in used], answers, rows == "all", outcomes)
+        return together((len(array), len(self.columns)), [part for _, part in used], answers, rows, outcomes)
 
     def _command(
         self, seat: Seat, ticks: npt.NDArray[Any], names: Sequence[str], rows: bool, outcomes: bool
@@ -210,24 +217,6 @@ class ShardedEngine:
             raise fault
         return answers
 
-    def _together(
-        self, count: int, parts: list[npt.NDArray[Any]], answers: list[Any], rows: bool, outcomes: bool
-    ) -> Any:
-        if not rows and not outcomes:
-            return int(sum(answers))
-        whole_rows = np.full(
-            (count, len(self.columns)), np.nan
-        )  # of a tick of no symbol, as an engine says it
-        whole_outcomes = np.full(count, _REJECTED, np.uint8)
-        for part, answer in zip(parts, answers, strict=True):
-            if rows:
-                whole_rows[part] = answer[0] if outcomes else answer
-            if outcomes:
-                whole_outcomes[part] = answer[1] if rows else answer
-        if rows and outcomes:
-            return whole_rows, whole_outcomes
-        return whole_rows if rows else whole_outcomes
-
     def _shard_of(self, name: str) -> int:
         shard = self._known.get(name)
         if shard is None:
@@ -236,20 +225,21 @@ class ShardedEngine:
 
     def flush(self) -> None:
         """Release the ticks that policies hold back, in all shards."""
-        for seat in self._seats:
-            seat.send(("flush",))
-        self._answers(self._seats)
+        with interrupts_held():
+            for seat in self._open:
+                seat.send(("flush",))
+            self._answers(self._seats)
 
     @property
     def symbols(self) -> list[str]:
         """Names of all symbols, in order."""
-        return sorted(name for seat in self._seats for name in seat.ask("symbols"))
+        return sorted(name for seat in self._open for name in seat.ask("symbols"))
 
     @property
     def ledger(self) -> Ledger:
         """Ticks received by all shards, and how many ended in each bucket."""
         total = dict(self._unplaced)
-        for seat in self._seats:
+        for seat in self._open:
             for bucket, count in seat.ask("ledger").items():
                 total[bucket] += count
         return total
@@ -269,7 +259,8 @@ class ShardedEngine:
         return bytes(self._of(symbol, "symbol_snapshot"))
 
     def _of(self, symbol: str, question: str) -> Any:
-        found = self._seats[self._shard_of(symbol)].ask(question, symbol)
+        check("ShardedEngine", "symbol", symbol, TEXT)
+        found = self._open[self._shard_of(symbol)].ask(question, symbol)
         if found is None:
             raise UnknownNameError(f"no shard has a symbol '{symbol}'")
         return found
@@ -285,7 +276,12 @@ class ShardedEngine:
             The symbols that moved.
         """
         ring = HashRing(shards)
-        self._seats += self._seated([self._empty] * (shards - len(self._seats)))
+        with interrupts_held():
+            return self._resized(ring)
+
+    def _resized(self, ring: HashRing) -> list[str]:
+        shards = ring.shards
+        self._seats += self._seated([self._empty] * (shards - len(self._open)))
         moved: list[str] = []
         for number, seat in enumerate(self._seats):
             leaving: dict[int, list[str]] = {}
@@ -313,8 +309,9 @@ class ShardedEngine:
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the state of all shards to a folder, whole or not at all; replaces what was there."""
-        for seat in self._seats:
-            seat.checkpoint()
+        with interrupts_held():
+            for seat in self._open:
+                seat.checkpoint()
         states = [seat.state for seat in self._seats]
         _checkpoint.write(Path(folder), self._empty, states, self._unplaced)
 
@@ -325,6 +322,7 @@ class ShardedEngine:
         *,
         plan: Mapping[str, Indicator] | None = None,
         policy: Policy | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
         on: Where | Callable[[], Place] = "processes",
         checkpoint_ticks: int = 1_000_000,
     ) -> Self:
@@ -332,15 +330,16 @@ class ShardedEngine:
 
         Parameters
         ----------
-        plan, policy : optional
-            If given, they must be what was saved.
+        plan, policy, calendars : optional
+            If a plan is given, they must be what was saved.
 
         Raises
         ------
         SnapshotError
             If something is missing or damaged, or the plan is another one.
         """
-        expected = None if plan is None else Engine(plan, policy=policy).snapshot()
+        given = None if plan is None else Engine(plan, policy=policy, calendars=calendars)
+        expected = None if given is None else given.snapshot()
         empty, states, unplaced = _checkpoint.read(Path(folder), expected)
         self = cls.__new__(cls)
         self._begin(Engine.restore(empty), on, checkpoint_ticks)
@@ -351,6 +350,7 @@ class ShardedEngine:
 
     def close(self) -> None:
         """End all shards; what they hold is gone unless it was saved."""
+        self._closed = True
         for seat in self._seats:
             seat.place.close()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from fastcore.errors import ShardError
 from fastcore.scale._shard import Shard
 from fastcore.scale._steps import Done, run_step
 
@@ -27,11 +29,20 @@ def main() -> None:
         try:
             answer = (True, getattr(calls, method)(*arguments))
         except Exception as error:  # the caller's to handle
-            answer = (False, error)
+            answer = (False, _portable(error))
         try:
             connection.send(answer)
         except (BrokenPipeError, ConnectionResetError):
             return
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or where it cannot go over a socket and come out as it is, what it says."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return ShardError(f"{type(error).__name__}: {error}")
+    return error
 
 
 class _Calls:

@@ -15,9 +15,16 @@ class Actor:
     """A shard in a Ray actor, a `Place` of `ShardedEngine`; Ray is started on this machine if it is not yet.
 
     Ray does not restart it: it would come back without its state. `ShardedEngine` does, from its checkpoint.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds for one call; an actor that takes longer counts as dead. Ray lets one wait for ever that no
+        machine has a processor for.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 60.0) -> None:
+        self._patience = patience
         self._ray = require("ray", "ray", "shards on Ray")
         if not self._ray.is_initialized():
             self._ray.init(include_dashboard=False, log_to_driver=False)
@@ -39,9 +46,15 @@ class Actor:
     def answer(self) -> Any:
         """Wait for it."""
         try:
-            answer = self._ray.get(self._answers.pop(0))
+            answer = self._ray.get(self._answers.pop(0), timeout=self._patience)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
+        except self._ray.exceptions.GetTimeoutError as error:
+            processors = self._ray.cluster_resources().get("CPU", 0)
+            raise ShardLostError(
+                f"an actor has not answered for {self._patience:g} s; each takes a processor, "
+                f"and the cluster has {processors:g}"
+            ) from error
         except self._ray.exceptions.RayError as error:
             raise ShardLostError(f"the actor has died: {type(error).__name__}") from error
 
