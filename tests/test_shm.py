@@ -345,7 +345,7 @@ def test_the_table_has_the_newest_message_of_each_key() -> None:
             ring.publish(stranger)
         assert ring.next == 99
         with pytest.raises(fc.CapacityError, match="5 rows, and all have names"):
-            ring.name_rows("cdefg")
+            ring.name_rows(list("cdefg"))
 
 
 @pytest.mark.usefixtures("folder")

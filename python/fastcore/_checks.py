@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
+
+from fastcore.errors import InputError
 
 __all__ = [
     "CACHE",
@@ -42,6 +45,7 @@ __all__ = [
     "having",
     "optional",
     "pathname",
+    "seconds",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -103,6 +107,22 @@ def check(call: str, name: str, value: Any, fit: Fit) -> None:
     """Raise a TypeError if a value does not fit."""
     if not fit.fits(value):
         raise TypeError(f"{call}: {name} must be {fit.said}, not {_shown(value)}")
+
+
+def seconds(call: str, name: str, value: Any) -> float:
+    """A span of time, which may be without end; what is left of one that is over is 0.
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    InputError
+        If it is NaN, which no clock ever passes.
+    """
+    check(call, name, value, NUMBER)
+    if math.isnan(value):
+        raise InputError(f"{call}: {name} must be seconds, not {value!r}")
+    return max(0.0, float(value))
 
 
 def pathname(call: str, name: str, value: Any) -> str:

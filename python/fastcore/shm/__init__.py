@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import CALL, NUMBER, PATH, TEXT, WHOLE, arguments, optional
+from fastcore._checks import CALL, PATH, TEXT, WHOLE, arguments, optional, seconds
 from fastcore.errors import ShmError, ShmMissingError
 from fastcore.journal import Journal
 from fastcore.shm._log import LoggedWriter
@@ -107,9 +107,7 @@ def create(
     return LoggedWriter(name, dtype, journal=journal, mode=mode, **options)
 
 
-@arguments(
-    "shm.attach", name=TEXT, patience=NUMBER, timeout=NUMBER, folder=optional(PATH), catch_up=optional(CALL)
-)
+@arguments("shm.attach", name=TEXT, folder=optional(PATH), catch_up=optional(CALL))
 def attach(
     name: str,
     *,
@@ -155,7 +153,7 @@ def attach(
     ShmError
         If what has the name is damaged, of another version, or no ring.
     """
-    end = time.monotonic() + timeout
+    end = time.monotonic() + seconds("shm.attach", "timeout", timeout)
     while True:
         try:
             return Reader(
@@ -238,11 +236,24 @@ def clean(
     Raises
     ------
     ShmError
-        If one may not be removed.
+        If one may not be removed, as another user's; all that may be are.
     """
     where = _folder(folder)
-    wanted = names(where) if name is None else [name]
-    return [one for one in wanted if _remove(where, one, dry_run)]
+    if name is not None:
+        return [name] if _remove(where, name, dry_run) else []
+    removed, refused = [], []
+    for one in names(where):
+        try:
+            if _remove(where, one, dry_run):
+                removed.append(one)
+        except ShmMissingError:  # its writer has just removed it
+            continue
+        except ShmError as error:
+            refused.append(error)
+    if refused:
+        gone = f"; removed: {', '.join(removed)}" if removed else ""
+        raise ShmError(f"{'; '.join(map(str, refused))}{gone}")
+    return removed
 
 
 def _remove(folder: str, name: str, dry_run: bool) -> bool:

@@ -170,7 +170,7 @@ class LoggedWriter(Writer):
         """Have in the ring and its table what the journal says was to be there."""
         log = MessageLog(self._journal.folder, self.dtype)
         for _, row in sorted(log.rows().items())[self._names :]:
-            super().name_rows([row])
+            self._numbers.setdefault(row, self._name_row(row))
         last = log.last()
         if last is None or last < self.next:
             return
@@ -193,10 +193,14 @@ class LoggedWriter(Writer):
     def name_rows(self, names: Sequence[str]) -> dict[str, int]:
         """Name the next rows of the table of latest messages; returns the number of each."""
         with self._lock:
-            numbers = super().name_rows(names)
-            for name, number in numbers.items():
-                self._journal._log_row(number, name)
-            return numbers
+            return super().name_rows(names)
+
+    def _numbered(self, name: str) -> int:
+        new = name not in self._numbers
+        number = super()._numbered(name)
+        if new:
+            self._journal._log_row(number, name)
+        return number
 
     def close(self, keep: bool = False) -> None:
         """Say that nothing more comes, and remove the segment unless it is kept."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import NUMBER, PATH, TEXT, arguments
+from fastcore._checks import PATH, TEXT, arguments, seconds
 from fastcore.errors import InputError, LappedError, UnknownNameError, WriterLostError
 from fastcore.shm._layout import dtype_of, journal_of
 from fastcore.shm._log import MessageLog
@@ -26,7 +26,7 @@ CatchUp = Callable[[int, int], Messages | Iterable[Run]]
 
 _WAITING = {"spin": 0, "yield": 1, "sleep": 2}
 _OPEN = 1
-_SLICE_NS = 50_000_000  # waited without a look at signals, at the lock and at the clock
+_SLICE_S = 0.05  # waited without a look at signals, at the lock and at the clock
 _EVERYTHING = 2**62
 
 
@@ -47,7 +47,7 @@ class Reader(_core.RingReader):
     [101. 102.] 2
     """
 
-    @arguments("shm.Reader", name=TEXT, folder=PATH, patience=NUMBER)
+    @arguments("shm.Reader", name=TEXT, folder=PATH)
     def __init__(
         self,
         name: str,
@@ -71,7 +71,7 @@ class Reader(_core.RingReader):
         journal = journal_of(self._schema)
         if catch_up is None and journal is not None:
             self._catch_up = MessageLog(journal, self.dtype)
-        self._patience = patience
+        self._patience = seconds("shm.attach", "patience", patience)
         self._behind: _Gap | None = None  # to be changed by _fall_behind alone
         #: Messages missed for good.
         self.lost = 0
@@ -144,13 +144,15 @@ class Reader(_core.RingReader):
         WriterLostError
             If the writer has died, and none came after it within the reader's patience.
         """
+        if timeout is not None:
+            timeout = seconds("wait", "timeout", timeout)
         if self._behind is not None or self.end > self.next:
             return True
         start = time.monotonic()
         lost_at: float | None = None
         while True:
-            left = _SLICE_NS if timeout is None else int((timeout - (time.monotonic() - start)) * 1e9)
-            if self._wait(self._how, min(_SLICE_NS, max(0, left))):
+            left = _SLICE_S if timeout is None else min(_SLICE_S, timeout - (time.monotonic() - start))
+            if self._wait(self._how, max(0, int(left * 1e9))):
                 return True
             if self.closed:
                 return self.end > self.next

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import PATH, TEXT, WHOLE, arguments, having, optional
+from fastcore._checks import MANY, PATH, TEXT, WHOLE, arguments, check, optional
 from fastcore.errors import InputError
 from fastcore.shm._layout import schema_of
 
@@ -58,7 +58,12 @@ class Writer(_core.RingWriter):
         if not 1 <= capacity <= _MOST:
             raise InputError(f"shm.create: capacity must be from 1 to {_MOST}, not {capacity}")
         slots = 1 << (int(capacity) - 1).bit_length()
+        if not 0 <= mode <= 0o777:
+            raise InputError(f"shm.create: mode must be from 0o000 to 0o777, not {mode:#o}")
         super().__init__(folder, name, layout, slots, rows, _place_of(layout, key, rows), schema, mode)
+        # One that was taken over has names already; the first row of a name is the one that readers find.
+        known = _core.RingReader(folder, name).names if self._names else []
+        self._numbers = {known[row]: row for row in reversed(range(len(known)))}
 
     def publish_many(self, messages: npt.ArrayLike) -> int:
         """Publish messages in order, as that many `publish`, and return the sequence of the first.
@@ -70,10 +75,34 @@ class Writer(_core.RingWriter):
         """
         return self._publish_many(self._array(messages))
 
-    @arguments("name_rows", names=having("names", "__iter__"))
+    @arguments("name_rows", names=MANY)
     def name_rows(self, names: Sequence[str]) -> dict[str, int]:
-        """Name the next rows of the table of latest messages; returns the number of each."""
-        return {name: self._name_row(name) for name in names}
+        """Name the next rows of the table of latest messages; returns the number of each.
+
+        A name that a row has keeps it, also where the writer before this one gave it.
+
+        Raises
+        ------
+        CapacityError
+            If there are not so many rows; those before it are named.
+
+        Examples
+        --------
+        >>> import fastcore as fc
+        >>> with fc.shm.create("doc.names", fc.TICK, capacity=8, key="symbol", rows=3) as ring:
+        ...     print(ring.name_rows(["BTC", "ETH"]), ring.name_rows(["ETH", "SOL"]))
+        {'BTC': 0, 'ETH': 1} {'ETH': 1, 'SOL': 2}
+        """
+        wanted = list(names)
+        for name in wanted:
+            check("name_rows", "each of names", name, TEXT)
+        return {name: self._numbered(name) for name in wanted}
+
+    def _numbered(self, name: str) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = self._name_row(name)
+        return number
 
     def _array(self, messages: npt.ArrayLike) -> npt.NDArray[Any]:
         """Messages as the core takes them."""
