@@ -21,9 +21,25 @@ VERSION = 1
 
 
 def pack(kind: str, fields: dict[str, Any]) -> bytes:
-    """A message of a kind: numbers, texts, lists, and bytes."""
-    data: bytes = _msgpack().encode({"v": VERSION, "kind": kind} | fields)
+    """A message of a kind: numbers, texts, lists, dicts and bytes.
+
+    Raises
+    ------
+    InputError
+        If there is anything else in it.
+    """
+    try:
+        data: bytes = _msgpack().encode({"v": VERSION, "kind": kind} | fields, enc_hook=_plain)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"a message of the kind {kind!r} cannot hold what it was given: {error}") from error
     return data
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers, texts and arrays, as a strategy has them of rows, are sent as Python's."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.dtype.kind in "biufU":
+        return value.tolist()
+    raise TypeError(f"it is made of numbers, texts, lists and dicts, not of {value!r:.100}")
 
 
 def unpack(data: bytes) -> dict[str, Any]:

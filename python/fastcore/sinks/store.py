@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -187,7 +188,7 @@ class StoreSink:
         self._told[who] = (signal.ts, seen)
         place = seen[str(value)]
         seen[str(value)] += 1
-        is_number = isinstance(value, int | float) and math.isfinite(value)
+        is_number = isinstance(value, Real) and math.isfinite(value)
         return {
             "key": f"{signal.strategy}/{signal.symbol}/{signal.ts}/{value}/{place}",
             "ts": [signal.ts],
