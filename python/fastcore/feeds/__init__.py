@@ -53,6 +53,10 @@ class TickBatch:
         if getattr(self.ticks, "dtype", None) != TICK:
             kind = getattr(self.ticks, "dtype", type(self.ticks).__name__)
             raise TypeError(f"TickBatch.ticks must be an array of fastcore.ticks.TICK, not of {kind}")
+        if self.ticks.ndim != 1:
+            raise TypeError(f"TickBatch.ticks must have one dimension, not {self.ticks.ndim}")
+        if not isinstance(self.symbols, (list, tuple)):
+            raise TypeError(f"TickBatch.symbols must be a list of names, not {self.symbols!r:.100}")
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -83,7 +87,7 @@ class Outage(TickBatch):
 
     def __init__(self, symbols: list[str]) -> None:
         check("Outage", "symbols", symbols, TEXTS)
-        TickBatch.__init__(self, np.zeros(0, TICK), symbols)
+        TickBatch.__init__(self, np.zeros(0, TICK), list(symbols))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

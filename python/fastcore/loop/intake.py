@@ -27,13 +27,14 @@ def conflated(ticks: TickArray) -> TickArray:
 
     A tick of size 0 is a quote. It goes if the next tick of the same symbol is a quote, too: trades
     are all kept, each still sees the quote before it, and nothing changes its place, so no quote
-    runs ahead of a trade.
+    runs ahead of a trade. A quote without a price, or of an earlier time, overtakes none: the engine
+    may refuse it, and would then know neither.
 
     Examples
     --------
     >>> from fastcore import TICK
     >>> ticks = np.zeros(5, TICK)
-    >>> ticks["id"] = range(5)  # to tell them apart
+    >>> ticks["id"], ticks["price"] = range(5), 100.0  # ids, to tell them apart
     >>> ticks["size"][2] = 1.5  # a trade between two pairs of quotes
     >>> conflated(ticks)["id"].tolist()
     [1, 2, 4]
@@ -41,9 +42,10 @@ def conflated(ticks: TickArray) -> TickArray:
     if len(ticks) < 2:
         return ticks
     order = np.argsort(ticks["symbol"], kind="stable")
-    symbol, quote = ticks["symbol"][order], ticks["size"][order] == 0.0
+    symbol, price, ts = (ticks[name][order] for name in ("symbol", "price", "ts"))
+    quote = (ticks["size"][order] == 0.0) & np.isfinite(price) & (price > 0.0)
     overtaken = np.zeros(len(ticks), np.bool_)
-    overtaken[order[:-1]] = quote[:-1] & quote[1:] & (symbol[:-1] == symbol[1:])
+    overtaken[order[:-1]] = quote[:-1] & quote[1:] & (symbol[:-1] == symbol[1:]) & (ts[:-1] <= ts[1:])
     return ticks[~overtaken]
 
 
@@ -83,6 +85,7 @@ class Intake:
         self.name = name or type(feed).__name__
         self.when_full = when_full
         self.capacity = capacity
+        self.claimed = False  # by a loop, whose own it stays
         self.ended = False
         self.error = ""
         self._waiting: deque[TickBatch | BarBatch] = deque()
