@@ -112,11 +112,11 @@ def test_what_was_not_saved_comes_again(saves: bool, tmp_path: Path) -> None:
             engine = fc.Engine(plan, policy=policy)
             feed = broker.feed()
             loop = TickLoop(engine, feed, save=path, save_every=1e-9 if saves else 1e9)
-            loop._saved_at = float("inf") if not saves else 0.0
+            loop._saving.saved_at = float("inf") if not saves else 0.0
             running = asyncio.create_task(loop.run())
             await until(loop, 400)
             # It dies: nothing of its end takes place, neither a save nor an acknowledgement.
-            loop._make_safe = lambda at_the_end=False: None  # type: ignore[method-assign]
+            loop._saving.make_safe = lambda engine, at_the_end=False: None  # type: ignore[method-assign]
             feed._safe.clear()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

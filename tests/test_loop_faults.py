@@ -385,7 +385,9 @@ def test_what_is_handed_over_cannot_be_written_to() -> None:
 
 def test_rows_from_the_disk_are_read_only_too(tmp_path: Path) -> None:
     rows, outcomes = whole(stream(5))
-    back = Spilled(Rows(stream(5), NAMES, rows, outcomes, []), tmp_path).load()
+    spilled = Spilled(Rows(stream(5), NAMES, rows, outcomes, []), tmp_path)
+    spilled.write()
+    back = spilled.load()
     assert same(back.rows, rows)
     assert not any(array.flags.writeable for array in (back.ticks, back.rows, back.outcomes))
 

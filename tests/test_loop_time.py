@@ -74,6 +74,79 @@ def test_a_moment_fires_once_and_a_timer_that_raises_is_counted() -> None:
     assert stats["timers"] == {"fired": 2, "failures": 1}
 
 
+def candles_of(start: int, count: int) -> Any:
+    """Bars of a minute each."""
+    bars = np.zeros(count, fc.BAR)
+    bars["ts"] = start + np.arange(count) * MINUTE
+    bars["open"] = bars["high"] = bars["low"] = bars["close"] = 100.0
+    return bars
+
+
+def test_bars_alone_begin_a_span() -> None:
+    """And what is asked for at a moment is not held up by it."""
+    start = T0 // MINUTE * MINUTE
+    fired: list[tuple[str, int]] = []
+    loop = TickLoop(fc.Engine(PLAN), [BarBatch("1m", candles_of(start, 5), NAMES[:1] * 5)])
+    loop.every("1m", lambda ts: fired.append(("every", ts)))
+    loop.at(start + 2 * MINUTE, lambda ts: fired.append(("at", ts)))
+    ran(loop)
+    expected = [("every", start + place * MINUTE) for place in range(1, 5)]
+    assert sorted(fired) == [("at", start + 2 * MINUTE), *expected]
+
+
+def test_a_bar_that_is_none_moves_no_clock() -> None:
+    """As no tick does that is none."""
+    start = T0 // MINUTE * MINUTE
+    bars = candles_of(start, 5)
+    bars["ts"][2], bars["close"][2] = 8 * 10**18, np.nan
+    fired: list[int] = []
+    loop = TickLoop(fc.Engine(PLAN), [BarBatch("1m", bars, NAMES[:1] * 5)])
+    loop.every("1m", fired.append)
+    stats = ran(loop)
+    assert fired == [start + place * MINUTE for place in (1, 3, 4)]
+    assert stats["engine"]["invalid"] == 1
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_timers_that_ask_for_timers_do_not_depend_on_batches(batch: int) -> None:
+    """Each asks for the next, 10 s on, or of a moment that has passed: that comes at the next tick."""
+    ticks = stream(200)
+    engine = fc.Engine(PLAN)
+    fired: list[tuple[str, int, int]] = []
+
+    def chain(ts: int) -> None:
+        fired.append(("chain", ts, engine.ledger["received"]))
+        loop.at(ts + 10 * SECOND, chain)
+
+    def past(ts: int) -> None:
+        fired.append(("past", ts, engine.ledger["received"]))
+        if len(fired) < 60:
+            loop.at(ts, past)
+
+    def then(ts: int) -> None:
+        loop.every("20s", lambda ts: fired.append(("every", ts, engine.ledger["received"])))
+
+    loop = TickLoop(engine, cut(ticks, [50]), batch=batch)
+    loop.at(T0 + 10 * SECOND, chain)
+    loop.at(T0 + 30 * SECOND, past)
+    loop.at(T0 + 50 * SECOND, then)
+    ran(loop)
+    newest = ticks["ts"]
+    places = {
+        name: [place for kind, _, place in fired if kind == name] for name in ("chain", "past", "every")
+    }
+    moments = [ts for kind, ts, _ in fired if kind == "chain"]
+    assert moments == [T0 + (place + 1) * 10 * SECOND for place in range(len(moments))]
+    assert places["chain"] == [int(np.searchsorted(newest, ts)) for ts in moments]
+    assert moments[-1] + 10 * SECOND > newest[-1]
+    first = int(np.searchsorted(newest, T0 + 30 * SECOND))
+    assert places["past"] == list(range(first, first + len(places["past"])))
+    assert len(places["past"]) > 10
+    evens = [ts for kind, ts, _ in fired if kind == "every"]
+    assert evens == list(range(evens[0], evens[-1] + 1, 20 * SECOND)) and evens[0] % (20 * SECOND) == 0
+    assert places["every"] == [int(np.searchsorted(newest, ts)) for ts in evens]
+
+
 def test_a_stall_is_named_by_task_line_and_length() -> None:
     """A strategy that blocks the event loop is found, with the line on which it does."""
     slept = False

@@ -10,8 +10,10 @@ from itertools import chain
 import numpy as np
 
 from fastcore._quiet import Quiet
+from fastcore.loop.endings import CLOSING
 from fastcore.loop.events import BarEvent, Row, Rows, Signal, row_type
 from fastcore.loop.outlet import Outlet
+from fastcore.loop.sources import ended
 from fastcore.loop.strategies import Strategy
 
 __all__ = ["Delivery"]
@@ -35,7 +37,7 @@ class Delivery:
         self._columns = columns
         self._row = row_type(columns)
         self._quiet = Quiet(log)
-        self._outlets = list(outlets)
+        self.strategies, self.outlets = list(strategies), list(outlets)
         self._inline = [strategy for strategy in strategies if not strategy.is_async]
         self._queues = [(outlet, outlet.wants) for outlet in outlets]
         self._beside: list[Outlet] = []  # the queues of async strategies
@@ -97,27 +99,37 @@ class Delivery:
         await self._spread(said)
 
     async def say(self, signals: list[Signal]) -> None:
-        """Deliver signals that come from outside."""
-        await self._spread(signals)
+        """Deliver signals that come from outside, or of a sink or async strategy: not back to that one."""
+        task = asyncio.current_task()
+        speaker = next((queue for queue, writer in self._writers.items() if writer is task), None)
+        await self._spread(signals, speaker)
+
+    def let_in(self, waits_no_more: bool) -> None:
+        """For a while let everything in, also where a queue is full: the engine is wanted."""
+        for queue, _ in self._queues:
+            queue.let_in(waits_no_more)
+
+    def hurry(self) -> None:
+        """From here on a queue that has no room is given up."""
+        for queue, _ in self._queues:
+            queue.hurry()
 
     async def drain(self, seconds: float) -> None:
         """Let out what waits, async strategies first: what they say goes to the sinks."""
         hurried: asyncio.CancelledError | None = None
-        for group in (self._beside, self._outlets):
+        for group in (self._beside, self.outlets):
             for queue in group:
                 queue.end()
             tasks = [self._writers[queue] for queue in group]
-            if not tasks:
-                continue
-            try:
-                await asyncio.wait(tasks, timeout=seconds)
-            except asyncio.CancelledError as error:
-                hurried, seconds = error, 0.0
-            for task in [task for task in tasks if not task.done()]:
+            hurried = await _waited(tasks, 0.0 if hurried else seconds) or hurried
+            late = [task for task in tasks if not task.done()]
+            for task in late:
                 log.error(
                     "%s did not finish within %g s; what waits for it is lost", task.get_name(), seconds
                 )
                 task.cancel()
+            hurried = await _waited(late, CLOSING) or hurried
+            await ended(late)
             await asyncio.gather(*tasks, return_exceptions=True)
         if hurried is not None:
             raise hurried
@@ -145,14 +157,15 @@ class Delivery:
         ticks, symbols = taken.ticks[start:end], taken.symbols
         names = map(symbols.__getitem__, ticks["symbol"].tolist())
         fields = (ticks[field].tolist() for field in ("ts", "price", "size"))
-        return list(map(self._row._make, zip(names, *fields, taken.rows[start:end].tolist(), strict=True)))
+        row = self._row if taken.columns == self._columns else row_type(taken.columns)  # of before a change
+        return list(map(row._make, zip(names, *fields, taken.rows[start:end].tolist(), strict=True)))
 
     async def _queue(self, kind: str, event: Rows | BarEvent | Signal, sender: Outlet | None = None) -> None:
         for queue, wants in self._queues:
             if kind in wants and queue is not sender:
                 await queue.put(event, sender)
 
-    async def _spread(self, said: list[Signal], speaker: Strategy | None = None) -> None:
+    async def _spread(self, said: list[Signal], speaker: Outlet | None = None) -> None:
         """Signals to sinks and other strategies, and what these answer, for a bounded number of rounds."""
         for _ in range(_MOST_ROUNDS):
             if not said:
@@ -163,7 +176,7 @@ class Delivery:
                 for strategy in self._inline:
                     if strategy.wants("on_signal") and strategy.name != signal.strategy:
                         strategy.once("on_signal", signal, answers)
-                await self._queue("signals", signal, speaker.outlet if speaker is not None else None)
+                await self._queue("signals", signal, speaker)
             said = answers
         if said:
             self.signals_refused += len(said)
@@ -176,3 +189,13 @@ def _taken(rows: Rows) -> Rows:
     if mask.all():
         return rows
     return Rows(rows.ticks[mask], rows.symbols, rows.rows[mask], rows.outcomes[mask], rows.columns)
+
+
+async def _waited(tasks: list[asyncio.Task[None]], seconds: float) -> asyncio.CancelledError | None:
+    """Wait for tasks; a cancellation ends the waiting, and is handed back."""
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+    except asyncio.CancelledError as error:
+        return error
+    return None

@@ -16,6 +16,7 @@ collects the old ones piece by piece and takes no third threshold: freezing is w
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from typing import Any, Self
 
@@ -25,6 +26,37 @@ __all__ = ["Garbage"]
 
 #: Objects between two looks at the youngest; and how many such looks between two at the next.
 THRESHOLDS = (2_000, 10, 50)
+
+
+class _Tuned:
+    """The collector is the process's: of several loops the first tunes it, and the last puts it back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = self._frozen = 0
+        self._thresholds = gc.get_threshold()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._thresholds = gc.get_threshold()
+                self._frozen = gc.get_freeze_count()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*THRESHOLDS)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            gc.set_threshold(*self._thresholds)
+            if not self._frozen:  # another's freeze stays
+                gc.unfreeze()
+
+
+_tuned = _Tuned()
 
 
 class Garbage:
@@ -52,21 +84,15 @@ class Garbage:
         self.longest_ns = 0
 
     def __enter__(self) -> Self:
-        self._thresholds = gc.get_threshold()
-        self._frozen = gc.get_freeze_count()
         if self._tune:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*THRESHOLDS)
+            _tuned.enter()
         gc.callbacks.append(self._see)
         return self
 
     def __exit__(self, *_: object) -> None:
         gc.callbacks.remove(self._see)
         if self._tune:
-            gc.set_threshold(*self._thresholds)
-            if not self._frozen:  # another's freeze stays
-                gc.unfreeze()
+            _tuned.leave()
 
     def _see(self, phase: str, _: Any) -> None:
         if phase == "start":

@@ -109,7 +109,11 @@ class Outlet:
         self._written = self._dropped = self._spilled = self._lost = 0
         self._raised = 0  # of those lost, what was given to a write that raised
         self._come, self._room = asyncio.Event(), asyncio.Event()
-        self._ending = self._closed = False
+        self.claimed = False  # by a loop, whose own it stays
+        self.patient = True  # whether the engine may wait for room, where the rule says so
+        self._ending = self._closed = self._hurried = False
+        self._waiters = 0  # who wait for room
+        self._writer: asyncio.Task[None] | None = None
         self.waits_for: Outlet | None = None  # the queue that has no room for what is said behind this one
 
     def __repr__(self) -> str:
@@ -139,9 +143,11 @@ class Outlet:
                 self._dropped += size
                 return
             if self.when_full == "spill" and isinstance(event, Rows):
+                item = Spilled(event, self._folder)
                 try:
-                    item = await asyncio.to_thread(Spilled, event, self._folder)
+                    await asyncio.to_thread(item.write)
                 except (Exception, asyncio.CancelledError) as error:
+                    item.remove()
                     self._lost += size
                     if isinstance(error, asyncio.CancelledError):
                         raise
@@ -180,13 +186,35 @@ class Outlet:
     async def _has_room(self, size: int, sender: Outlet | None) -> None:
         if sender is not None:
             sender.waits_for = self
+        self._waiters += 1
+        if self._hurried:
+            self._give_up()
         try:
-            while self._is_full(size) and not self._is_gone:
+            while self._is_full(size) and self.patient and not self._is_gone:
                 self._room.clear()
                 await self._room.wait()
         finally:
+            self._waiters -= 1
             if sender is not None:
                 sender.waits_for = None
+
+    def let_in(self, waits_no_more: bool) -> None:
+        """Let in what has no room, for a while: who waits for it is waited for."""
+        self.patient = not waits_no_more
+        self._room.set()
+
+    def hurry(self) -> None:
+        """The time is up: who waits for room is not to wait any longer."""
+        self._hurried = True
+        if self._waiters:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        if self._writer is not None and not self._is_gone:
+            log.error("%s takes nothing, and is given up: what is for it is lost", self.name)
+            self._closed = True
+            self._writer.cancel()
+            self._room.set()
 
     def end(self) -> None:
         """No more will come."""
@@ -206,6 +234,7 @@ class Outlet:
 
     async def run(self, columns: Sequence[str]) -> None:
         """Write what comes, until the end; then close the sink."""
+        self._writer = asyncio.current_task()
         try:
             while True:
                 if not self._waiting:

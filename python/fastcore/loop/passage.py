@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import inspect
 import logging
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -70,13 +72,28 @@ class Passage:
         if not len(batch):
             return
         self.under_way += len(batch)
-        moments = set(self.timers.cuts(batch.ticks)) if len(self.timers) else set()
-        cuts = sorted(moments.union(self.closed.cuts(batch.ticks, batch.symbols)))
-        for start, end in zip((0, *cuts), (*cuts, len(batch)), strict=True):
-            if start in moments:
-                await self._fire(int(batch.ticks["ts"][start]))
-            if end > start:
-                await self._run(batch.ticks[start:end], batch.symbols)
+        ticks, bars = batch.ticks, self.closed.cuts(batch.ticks, batch.symbols)
+        asked, fired, moments, stops = -1, -1, set[int](), list[int]()
+        start = 0
+        while start < len(ticks):
+            if asked != self.timers.asked:  # at the start, and where a timer or strategy asked for another
+                asked = self.timers.asked
+                moments = self._moments(ticks, start + (start == fired))
+                stops = sorted(moments.union(bars, (len(ticks),)))
+            if start in moments and start != fired:
+                fired = start
+                await self._fire(int(ticks["ts"][start]))
+                continue
+            end = stops[bisect.bisect_right(stops, start)]
+            await self._run(ticks[start:end], batch.symbols)
+            start = end
+        self.timers.through()
+
+    def _moments(self, ticks: Any, start: int) -> set[int]:
+        """The places of the ticks before which timers are due."""
+        if not len(self.timers) or start == len(ticks):
+            return set()
+        return {start + place for place in self.timers.cuts(ticks[start:])}
 
     def _named(self, batch: TickBatch) -> TickBatch:
         """The batch without ticks of no symbol: where such a one is first, the engine would refuse all."""
@@ -107,15 +124,20 @@ class Passage:
     def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
         began = time.perf_counter_ns()
         try:
-            return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
-        except InputError as error:
-            # The engine refuses the whole batch for its first time; what else is in it is taken.
-            good = ticks["ts"] >= _EARLIEST
-            self.refused += int(len(ticks) - good.sum())
-            self._quiet.warn("%s", error)
-            ticks = np.ascontiguousarray(ticks[good])
-            return (ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)) if len(ticks) else None
-        except FastcoreError as error:
+            try:
+                return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
+            except InputError as error:
+                # The engine refuses the whole batch for its first time; what else is in it is taken.
+                good = ticks["ts"] >= _EARLIEST
+                if good.all():  # it is something else, such as a name that is none
+                    raise
+                self.refused += int(len(ticks) - good.sum())
+                self._quiet.warn("%s", error)
+                ticks = np.ascontiguousarray(ticks[good])
+                if not len(ticks):
+                    return None
+                return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
+        except (FastcoreError, TypeError) as error:
             self.refused += len(ticks)
             self._quiet.warn("%s", error)
             return None
@@ -126,12 +148,13 @@ class Passage:
         """Take bars that were made outside."""
         self.under_way += len(batch)
         for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
-            await self._fire(bar[0])
+            if bar[0] >= _EARLIEST and all(0.0 < price < math.inf for price in bar[1:5]):
+                await self._fire(bar[0])  # what the engine will refuse does not move the clock
             self.under_way -= 1
             try:
                 symbol = self.engine.symbol(name)
                 symbol.on_bar(batch.span, *bar[:6])
-            except FastcoreError as error:
+            except (FastcoreError, TypeError) as error:
                 self._quiet.warn("a bar of %s was refused: %s", name, error)
                 self.refused += 1
                 continue

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from fastcore._threads import iterated
 from fastcore.errors import ConfigError
 from fastcore.feeds import BarBatch, TickBatch
+from fastcore.loop.failures import is_ending
 from fastcore.loop.intake import Intake
 
-__all__ = ["as_async", "ended", "feed_counts", "intakes", "unique"]
+__all__ = ["as_async", "ended", "feed_counts", "intakes", "read", "unique"]
+
+log = logging.getLogger("fastcore.loop")
 
 
 def intakes(feeds: Any) -> list[Intake]:
@@ -26,11 +30,13 @@ def intakes(feeds: Any) -> list[Intake]:
 
 def unique(named: list[Any]) -> list[Any]:
     """Give what has the same name a number, so that statistics can tell them apart."""
-    seen: dict[str, int] = {}
+    seen = set[str]()
     for one in named:
-        number = seen[one.name] = seen.get(one.name, 0) + 1
-        if number > 1:
-            one.name = f"{one.name} {number}"
+        name, number = one.name, 1
+        while one.name in seen:
+            number += 1
+            one.name = f"{name} {number}"
+        seen.add(one.name)
     return named
 
 
@@ -46,6 +52,25 @@ async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 def feed_counts(feed: Any) -> dict[str, Any]:
     counts = getattr(feed, "counts", None)
     return dict(counts()) if callable(counts) else {}
+
+
+async def read(intake: Intake) -> None:
+    """Put all that a feed gives into its intake, until it ends; what it raises ends it, and is told."""
+    error = ""
+    try:
+        async with contextlib.aclosing(as_async(intake.feed)) as batches:
+            async for batch in batches:
+                if not isinstance(batch, (TickBatch, BarBatch)):
+                    raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
+                await intake.put(batch)
+    except (Exception, asyncio.CancelledError) as failure:
+        if isinstance(failure, asyncio.CancelledError) and is_ending():
+            error = "stopped"
+            raise
+        error = f"{type(failure).__name__}: {failure}"
+        log.error("feed %s ended: %s", intake.name, error)
+    finally:
+        intake.end(error)
 
 
 async def as_async(feed: Any) -> AsyncGenerator[Any, None]:

@@ -206,7 +206,7 @@ class AsyncStrategy:
             if strategy.wants(hook):
                 await strategy.once_async(hook, event, said)
         if said:
-            await self._emit(said, strategy)
+            await self._emit(said, strategy.outlet)
 
     async def close(self) -> None:
         """Nothing to do."""

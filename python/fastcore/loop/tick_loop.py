@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from fastcore._quiet import Quiet
 from fastcore.engine import Engine
-from fastcore.errors import BusyError, ConfigError
-from fastcore.feeds import BarBatch, Outage, TickBatch
-from fastcore.loop._arguments import accepted, check
-from fastcore.loop.bars import ClosedBars
+from fastcore.errors import ConfigError
+from fastcore.feeds import Outage, TickBatch
+from fastcore.loop._arguments import accepted, check, claim, distinct
+from fastcore.loop.account import Account, Answers
+from fastcore.loop.changes import Changes
 from fastcore.loop.delivery import Delivery
-from fastcore.loop.endings import Endings
+from fastcore.loop.endings import Endings, close_feeds, open_sinks
 from fastcore.loop.events import Signal
-from fastcore.loop.failures import is_ending
 from fastcore.loop.garbage import Garbage
-from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet, Sink
 from fastcore.loop.passage import Passage
-from fastcore.loop.sources import as_async, ended, feed_counts, intakes, unique
+from fastcore.loop.runner import run_until_signal
+from fastcore.loop.saving import Saving
+from fastcore.loop.sources import ended, intakes, read, unique
 from fastcore.loop.stalls import StallWatch
 from fastcore.loop.strategies import Strategy
-from fastcore.perf import Histogram
+from fastcore.loop.timers import Timed
 
 __all__ = ["TickLoop"]
 
-log = logging.getLogger("fastcore.loop")
 
-
-class TickLoop:
+class TickLoop(Answers, Timed):
     """Takes ticks from feeds, runs the engine, calls strategies, writes to sinks.
 
     Ticks that have arrived are taken together, in one native call; none waits for a batch to fill.
@@ -114,25 +109,27 @@ class TickLoop:
         self.intakes = intakes(feeds)
         self.strategies = unique([s if isinstance(s, Strategy) else Strategy(s) for s in strategies])
         self.outlets = unique([s if isinstance(s, Outlet) else Outlet(s) for s in sinks])
+        distinct(
+            feeds=[one.feed for one in self.intakes if not isinstance(one.feed, (list, tuple))],
+            strategies=self.strategies,
+            sinks=[one.sink for one in self.outlets],
+        )
         self.garbage = Garbage(tune_gc)
         self.stalls = StallWatch(stall_seconds or 1.0)
         self._watches = stall_seconds > 0
-        self.batch, self._save, self._drain_seconds = batch, save, drain_seconds
-        self._save_every, self._saved_at = save_every, 0.0
-        self._asked, self._told = False, threading.Event()
-        self._engine_stats: dict[str, Any] = engine.stats()
-        self._response_times = Histogram()
-        self._batches = self._save_failures = 0
-        self._quiet = Quiet(log)
+        self.batch, self._drain_seconds = batch, drain_seconds
         self._arrived = asyncio.Event()
-        self._change: tuple[Callable[[Engine], Engine], Sequence[str], asyncio.Future[Engine]] | None = None
-        self._stopping = False
+        self._begun = self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._hurry: asyncio.TimerHandle | None = None
         for intake in self.intakes:
             intake.attach(self._arrived.set)
-        self._holding = [intake for intake in self.intakes if callable(getattr(intake.feed, "commit", None))]
         self._delivery = Delivery(self.columns, self.strategies, self.outlets)
         self._passage = Passage(engine, bars, self._delivery)
+        self._timers = self._passage.timers
+        self._saving = Saving(save, save_every, self.intakes)
+        self._changes = Changes()
+        self._account = Account(self.intakes, self._delivery, self._passage, self.stalls, self.garbage)
 
     def __repr__(self) -> str:
         return f"<TickLoop of {len(self.intakes)} feeds>"
@@ -154,23 +151,28 @@ class TickLoop:
 
         Raises
         ------
+        ConfigError
+            If it runs, or has run: a loop runs once, and so does each `Intake` and `Outlet`.
         FastcoreError
             If a sink cannot be opened: nothing was taken then, and those that were are closed. What happens
             later is counted, see `stats`.
         Exception
             What the last save or a feed's ``aclose`` raises, when everything is closed; several as a group.
         """
+        self._begin()
         if self._task is None:
             self._task = asyncio.current_task()
-        await self._open()
+        await open_sinks(self.outlets, self.columns, self.intakes)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.garbage)
             if self._watches:
                 stack.enter_context(self.stalls)
             readers = [
-                asyncio.create_task(self._read(intake), name=f"feed {intake.name}") for intake in self.intakes
+                asyncio.create_task(read(intake), name=f"feed {intake.name}") for intake in self.intakes
             ]
             self._delivery.start()
+            if self._stopping:
+                self.stop()  # sinks are open now: their time runs
             try:
                 await self._work(readers)
             except BaseException:
@@ -178,81 +180,52 @@ class TickLoop:
                 raise
             (await self._end(readers)).tell()
 
-    async def _open(self) -> None:
-        """Open all sinks, or none: what was opened before one that fails is closed again."""
-        opened: list[Outlet] = []
-        try:
-            for outlet in self.outlets:
-                await outlet.sink.open(self.columns)
-                opened.append(outlet)
-        except BaseException:
-            endings = Endings()
-            for outlet in opened:
-                await endings.do(f"closing the sink {outlet.name}", outlet.sink.close)
-            await self._close_feeds(endings)
-            raise
+    def _begin(self) -> None:
+        if self._begun:
+            raise ConfigError("TickLoop: a loop runs once, and this one has; make another")
+        claim([*self.intakes, *self.outlets])
+        self._begun = True
 
     async def _end(self, readers: Sequence[asyncio.Task[None]]) -> Endings:
         """Let out what waits, save, and close everything."""
         endings = Endings()
         await endings.do("stopping the feeds", lambda: ended(readers))
-        if self._change is not None and not self._change[2].done():
-            self._change[2].set_exception(ConfigError("the loop has stopped: nothing was changed"))
+        self._changes.end()
         await endings.do("flushing the engine", self.engine.flush)
         await endings.do("telling the last bars", self._tell_rest)
         await endings.do("draining", lambda: self._delivery.drain(self._drain_seconds))
-        await endings.do("saving", lambda: self._make_safe(at_the_end=True))
-        await self._close_feeds(endings)
+        await endings.do("saving", lambda: self._saving.make_safe(self.engine, at_the_end=True))
+        await close_feeds(self.intakes, endings)
+        if self._hurry is not None:
+            self._hurry.cancel()
         return endings
 
     async def _tell_rest(self) -> None:
         for event in self._passage.closed.rest():
             await self._delivery.bar(event)
 
-    async def _close_feeds(self, endings: Endings) -> None:
-        for intake in self.intakes:
-            if hasattr(intake.feed, "aclose"):
-                await endings.do(f"closing the feed {intake.name}", intake.feed.aclose)
-
-    def _make_safe(self, at_the_end: bool = False) -> None:
-        """Save, if it is time, and tell the feeds what need not come again."""
-        now = time.monotonic()
-        if self._save is not None:
-            if not at_the_end and (not self._save_every or now < self._saved_at + self._save_every):
-                return
-            self._saved_at = now  # also where it fails: then it is tried again at the next time
-            self.engine.save(self._save)
-        for intake in self._holding:
-            intake.feed.commit(intake.gone)
-
-    def _try_to_make_safe(self) -> None:
-        try:
-            self._make_safe()
-        except Exception as error:
-            self._save_failures += 1
-            self._quiet.warn("saving failed, and will be tried again: %s: %s", type(error).__name__, error)
-
     def stop(self) -> None:
-        """Take no more from the feeds; what has arrived still goes all the way. `run` then returns."""
+        """Take no more from the feeds; what has arrived still goes all the way. `run` then returns.
+
+        A sink or async strategy for which the engine waits in vain is given up after `drain_seconds`: what
+        was for it is lost, and counted.
+        """
         self._stopping = True
         self._arrived.set()
+        if self._task is not None and not self._task.done() and self._hurry is None:
+            self._hurry = self._task.get_loop().call_later(self._drain_seconds, self._delivery.hurry)
 
     def run_blocking(self) -> None:
-        """Run in an event loop of its own, uvloop's where installed; Ctrl-C and SIGTERM stop gracefully."""
-        import signal
+        """Run in an event loop of its own, uvloop's where installed; Ctrl-C and SIGTERM stop gracefully.
 
-        from fastcore.loop.runner import run
-
-        async def main() -> None:
-            here = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                here.add_signal_handler(number, self.stop)
-            await self.run()
-
-        run(main())
+        A second one cancels what is under way, and a third the draining: `asyncio.CancelledError` is raised.
+        """
+        run_until_signal(self.run, self.stop)
 
     async def __aenter__(self) -> Self:
         """Start running beside what is in the ``async with`` block."""
+        if self._begun or self._task is not None:
+            self._begin()
         self._task = asyncio.create_task(self.run(), name="fastcore tick loop")
         await asyncio.sleep(0)  # so that it has begun
         return self
@@ -269,72 +242,6 @@ class TickLoop:
         await asyncio.shield(self._task)
 
     # ---- what users hang on ----
-
-    def every(self, span: str, call: Callable[[int], Any]) -> None:
-        """Call with the moment, in ns UTC, at every multiple of a span of event time, such as ``"1m"``.
-
-        It is called before the first tick at or after the moment: what the engine shows then is what was
-        known at that moment. Where ticks jump over several moments it is called once, for the last. What
-        it returns is awaited if it can be: the engine stands until then.
-        """
-        self._passage.timers.every(span, call)
-
-    def at(self, ts: int, call: Callable[[int], Any]) -> None:
-        """Call once, before the first tick at or after `ts`, ns UTC; as `every` does."""
-        self._passage.timers.at(ts, call)
-
-    def stats(self) -> dict[str, Any]:
-        """All counts: of each feed, the engine's ledger, each strategy and sink, timers, stalls, garbage.
-
-        What all feeds received is what the engine received, what was dropped, conflated or refused, what
-        waits (``pending``), and of the batch that is being taken what is to come (``under_way``).
-        """
-        return {
-            "feeds": {
-                intake.name: intake.counts() | {"lag": intake.lag} | feed_counts(intake.feed)
-                for intake in self.intakes
-            },
-            "engine": dict(self.engine.ledger),
-            "loop": {
-                "refused": self._passage.refused,
-                "under_way": self._passage.under_way,
-                "batches": self._batches,
-                "save_failures": self._save_failures,
-                "bars_lost": self._passage.closed.lost,
-                "signals": self._delivery.signals,
-                "signals_refused": self._delivery.signals_refused,
-            },
-            "strategies": {strategy.name: strategy.counts() for strategy in self.strategies},
-            "sinks": {outlet.name: outlet.counts() for outlet in self.outlets},
-            "timers": {"fired": self._passage.timers.fired, "failures": self._passage.timer_failures},
-            "stalls": self.stalls.counts(),
-            "gc": self.garbage.counts(),
-        }
-
-    def engine_stats(self) -> dict[str, Any]:
-        """`Engine.stats`, for any thread: in the middle of a batch, those after it."""
-        try:
-            return dict(self.engine.stats())
-        except BusyError:
-            self._told.clear()
-            self._asked = True
-            self._told.wait(0.1)
-            return self._engine_stats
-
-    def stages(self) -> dict[str, Histogram]:
-        """Where a batch spends its time, in ns by stage; each grows while the loop runs.
-
-        ``"wait FEED"`` is from when its oldest tick came until the engine takes it, ``"engine"`` the
-        native call, ``"strategy NAME"`` and ``"sink NAME"`` what those take; ``"response"`` is from when
-        the oldest tick came until strategies have seen all, and sinks have it in their queues.
-        """
-        return {
-            **{f"wait {intake.name}": intake.waits for intake in self.intakes},
-            "engine": self._passage.times,
-            **{f"strategy {strategy.name}": strategy.times for strategy in self.strategies},
-            **{f"sink {outlet.name}": outlet.times for outlet in self.outlets},
-            "response": self._response_times,
-        }
 
     async def change(self, make: Callable[[Engine], Engine], *, bars: Sequence[str] = ()) -> Engine:
         """Between two batches, go on with another engine: one that was restored under another plan, say.
@@ -358,54 +265,37 @@ class TickLoop:
             raise ConfigError(f"the sink {fixed[0]} cannot go on with other columns than it was opened with")
         if self._task is None or self._task.done() or self._stopping:
             raise ConfigError("the loop does not run: there is nothing to change")
-        while self._change is not None:
-            await asyncio.wait([self._change[2]])
-        done: asyncio.Future[Engine] = asyncio.get_running_loop().create_future()
-        self._change = make, bars, done
+        if asyncio.current_task() is self._task:
+            raise ConfigError(
+                "change: a timer cannot wait for what is done when the timer is: start a task for it"
+            )
+        return await self._changes.ask(make, bars, self._may_change)
+
+    def _may_change(self) -> None:
+        self._delivery.let_in(True)  # whom the batch under way would wait for may itself wait for the change
         self._arrived.set()
-        return await done
 
     async def say(self, signals: Sequence[Signal]) -> None:
         """Give signals that come from outside to strategies and sinks, as if a strategy had said them."""
+        for signal in signals:
+            if not isinstance(signal, Signal):
+                raise TypeError(f"say: signals must be Signals, not {signal!r:.100}")
         await self._delivery.say(list(signals))
 
     def _changed(self) -> None:
         """Do what `change` has asked for; here no batch is under way."""
-        if self._change is None:
+        if not self._changes:
             return
-        make, bars, done = self._change
-        self._change = None
-        try:
-            engine = make(self.engine)
-            closed = ClosedBars(engine, bars)
-        except Exception as error:
-            if not done.done():
-                done.set_exception(error)
-            return
-        self.columns = list(engine.columns)
-        self._delivery.use(self.columns)
-        self._passage.use(engine, closed)
-        if not done.done():
-            done.set_result(engine)
+        made = self._changes.make(self.engine)
+        if made is not None:
+            engine, closed = made
+            self.columns = list(engine.columns)
+            self._delivery.use(self.columns)
+            self._passage.use(engine, closed)
+            self._changes.tell(engine)
+        self._delivery.let_in(False)
 
     # ---- in ----
-
-    async def _read(self, intake: Intake) -> None:
-        error = ""
-        try:
-            async with contextlib.aclosing(as_async(intake.feed)) as batches:
-                async for batch in batches:
-                    if not isinstance(batch, (TickBatch, BarBatch)):
-                        raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
-                    await intake.put(batch)
-        except (Exception, asyncio.CancelledError) as failure:
-            if isinstance(failure, asyncio.CancelledError) and is_ending():
-                error = "stopped"
-                raise
-            error = f"{type(failure).__name__}: {failure}"
-            log.error("feed %s ended: %s", intake.name, error)
-        finally:
-            intake.end(error)
 
     async def _work(self, readers: Sequence[asyncio.Task[None]]) -> None:
         """Take what has arrived, until there is and will be no more."""
@@ -420,24 +310,23 @@ class TickLoop:
                 if isinstance(batch, Outage):
                     self._passage.outage(batch)
                     continue
-                self._batches += 1
                 if isinstance(batch, TickBatch):
                     await self._passage.ticks(batch)
                 else:
                     await self._passage.bars(batch)
-                self._response_times.record(time.perf_counter_ns() - intake.since)
-                if self._asked:
-                    self._engine_stats, self._asked = self.engine.stats(), False
-                    self._told.set()
-            if came and (self._holding or self._save_every):
-                self._try_to_make_safe()
+                self._account.batch_is_through(intake)
+            if came and self._saving.is_busy and not self._saving.try_to_make_safe(self.engine):
+                self._account.save_failures += 1
             if self._stopping:
                 await ended(readers)
+                for intake in self.intakes:
+                    if not intake.ended:  # it has not been read from yet
+                        intake.end("stopped")
             if came:
                 await asyncio.sleep(0)  # everything else has its turn
                 continue
             if all(intake.ended and intake.pending == 0 for intake in self.intakes):
                 return
             self._arrived.clear()
-            if self._change is None and all(intake.pending == 0 for intake in self.intakes):
+            if not self._changes and all(intake.pending == 0 for intake in self.intakes):
                 await self._arrived.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from fastcore._checks import CALL, TEXT, check
 from fastcore.errors import ConfigError, InputError
 from fastcore.feeds import TickArray
 
-__all__ = ["Timers", "span_ns"]
+__all__ = ["Timed", "Timers", "span_ns"]
 
 _UNITS = {
     "ns": 1,
@@ -60,9 +59,9 @@ class Timers:
 
     def __init__(self) -> None:
         self._due: list[tuple[int, int, _Timer]] = []
-        self._number = itertools.count()
-        self._now = 0
+        self._now = self._last = 0
         self.fired = 0
+        self.asked = 0  # how many have ever been asked for
 
     def __len__(self) -> int:
         return len(self._due)
@@ -72,7 +71,7 @@ class Timers:
         check("at", "call", call, CALL)
         if isinstance(ts, bool) or not isinstance(ts, int) or ts < _EARLIEST:
             raise InputError(f"at: ts must be nanoseconds since 1970 UTC, a whole number, not {ts!r}")
-        heapq.heappush(self._due, (ts, next(self._number), _Timer(0, call)))
+        self._add(ts, _Timer(0, call))
 
     def every(self, span: str, call: Callable[[int], Any]) -> None:
         """Fire at every multiple of the span."""
@@ -84,23 +83,22 @@ class Timers:
                 f"every: span must be a whole number and one of {', '.join(_UNITS)}, not {span!r}"
             )
         first = 0 if self._now == 0 else (self._now // every + 1) * every
-        heapq.heappush(self._due, (first, next(self._number), _Timer(every, call)))
+        self._add(first, _Timer(every, call))
+
+    def _add(self, due: int, timer: _Timer) -> None:
+        self.asked += 1
+        heapq.heappush(self._due, (due, self.asked, timer))
 
     def cuts(self, ticks: TickArray) -> list[int]:
         """Where to cut a batch so that timers fire between the ticks before and from their moments."""
         price = ticks["price"]
         # What the engine will refuse does not move the clock; it keeps its place.
         ts: npt.NDArray[np.int64] = np.where(np.isfinite(price) & (price > 0.0), ticks["ts"], 0)
-        last = int(ts.max())
+        last = self._last = int(ts.max())
         if last < _EARLIEST:
             return []
         first = max(self._now, int(ts[np.argmax(ts >= _EARLIEST)]))
-        for _, number, timer in [entry for entry in self._due if entry[0] == 0]:
-            # The first tick says where the multiples begin.
-            self._due.remove((0, number, timer))
-            start = (first // timer.every + 1) * timer.every
-            self._due.append((start, number, timer))
-        heapq.heapify(self._due)
+        self._begin(first)
         moments = set()
         for due, _, timer in self._due:
             if due <= last:
@@ -114,11 +112,16 @@ class Timers:
         places = np.searchsorted(newest, np.array(sorted(moments)))
         return sorted({int(place) for place in places if place < len(ts)})
 
+    def through(self) -> None:
+        """All ticks of which `cuts` has seen the times have been taken."""
+        self._now = max(self._now, self._last)
+
     def fire(self, ts: int) -> list[tuple[int, Callable[[int], Any]]]:
         """What is due now that a tick of time `ts` is next: moments and calls, in order."""
+        self._begin(max(self._now, ts))
         self._now = max(self._now, ts)
         ready = []
-        while self._due and 0 < self._due[0][0] <= ts:
+        while self._due and self._due[0][0] <= ts:
             due, number, timer = heapq.heappop(self._due)
             if timer.every:
                 due = ts // timer.every * timer.every
@@ -126,3 +129,30 @@ class Timers:
             ready.append((due, timer.call))
         self.fired += len(ready)
         return ready
+
+    def _begin(self, first: int) -> None:
+        """The first tick or bar says where the multiples of a span begin."""
+        for place, (due, number, timer) in enumerate(self._due):
+            if due == 0:
+                self._due[place] = ((first // timer.every + 1) * timer.every, number, timer)
+        heapq.heapify(self._due)
+
+
+class Timed:
+    """What has timers that users ask for."""
+
+    _timers: Timers
+
+    def every(self, span: str, call: Callable[[int], Any]) -> None:
+        """Call with the moment, in ns UTC, at every multiple of a span of event time, such as ``"1m"``.
+
+        It is called before the first tick at or after the moment: what the engine shows then is what was
+        known at that moment. Where ticks jump over several moments it is called once, for the last. What
+        it returns is awaited if it can be: the engine stands until then. A timer that it asks for
+        comes at the next tick at the earliest.
+        """
+        self._timers.every(span, call)
+
+    def at(self, ts: int, call: Callable[[int], Any]) -> None:
+        """Call once, before the first tick at or after `ts`, ns UTC; as `every` does."""
+        self._timers.at(ts, call)
