@@ -152,6 +152,71 @@ class Stubborn(MemorySink):
                 continue
 
 
+class Plain:
+    """A sink whose methods are not async."""
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+
+    def open(self, columns: Any) -> None:
+        self.done.append("open")
+
+    def write(self, event: Any, /) -> None:
+        self.done.append(len(event))
+
+    def close(self) -> None:
+        self.done.append("close")
+
+
+def test_a_sink_without_async_methods_is_one() -> None:
+    """It failed at its first write, with words about ``await``, and lost all."""
+    sink: Any = Plain()
+    assert (
+        ran(TickLoop(fc.Engine(PLAN), cut(stream(20), [20]), sinks=[sink]))["sinks"]["Plain"]["written"] == 20
+    )
+    assert sink.done == ["open", 20, "close"]
+
+
+def test_a_class_is_nothing_of_its_kind() -> None:
+    """It is told at once; what was meant is one of them."""
+
+    class Body:
+        def on_row(self, row: Any) -> None: ...
+
+        def __iter__(self) -> Any: ...
+
+    for make in (lambda: Outlet(MemorySink), lambda: Strategy(Body), lambda: Intake(Body)):  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="class"):
+            make()
+
+
+def test_a_flood_that_never_waits_leaves_the_engine_its_turn() -> None:
+    """A feed that gives without end, and awaits nothing, where the oldest go."""
+
+    async def floods() -> AsyncIterator[TickBatch]:
+        ticks = stream(100)
+        while True:
+            ticks["ts"] += 100 * 2 * 10**9
+            yield TickBatch(ticks, ["A", "B", "C"])
+
+    async def main() -> dict[str, Any]:
+        loop = TickLoop(fc.Engine(PLAN), Intake(floods(), when_full="drop_oldest", capacity=1000))
+        asyncio.get_running_loop().call_later(0.05, loop.stop)
+        await loop.run()
+        return loop.stats()
+
+    stats = run(asyncio.wait_for(main(), 30))
+    balanced(stats)
+    assert stats["engine"]["received"] > 0
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e12])
+def test_a_stall_may_take_for_ever(seconds: float, recwarn: pytest.WarningsRecorder) -> None:
+    """The platform's clocks have a bound; the thread that watches ended with an error."""
+    ran(TickLoop(fc.Engine(PLAN), cut(stream(10), [10]), stall_seconds=seconds))
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("sink", [HangsTwice(), Stubborn()])
 def test_a_sink_that_will_not_end_is_ended(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastcore.loop.delivery.CLOSING", 0.01)

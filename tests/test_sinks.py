@@ -96,6 +96,21 @@ def test_a_restart_goes_on_counting(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("kind", SINKS)
+def test_sinks_may_share_a_folder(kind: Any, tmp_path: Path) -> None:
+    """Each takes numbers that the other has not; they wrote into one file, and lost half."""
+    sinks = [kind(tmp_path, rotate_rows=100, group=50) for _ in range(2)]
+    outlets = [Outlet(sink, name=name) for name, sink in zip("ab", sinks, strict=True)]
+    stats = ran(TickLoop(fc.Engine(PLAN), cut(stream(1000), [50]), sinks=outlets, batch=50))["sinks"]
+    assert stats["a"]["written"] == stats["b"]["written"] == 1000
+    for sink in sinks:
+        ids = [number for path in sink.paths for number in table(path)["id"].to_pylist()]
+        assert ids == list(range(1, 1001))
+    assert sorted(path.name for sink in sinks for path in sink.paths) == sorted(
+        path.name for path in tmp_path.iterdir()
+    )
+
+
+@pytest.mark.parametrize("kind", SINKS)
 def test_names_of_several_feeds_become_one(kind: Any, tmp_path: Path) -> None:
     """Each feed numbers its symbols on its own; the file has each name once."""
     one, other = stream(50), stream(50, seed=2)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from fastcore.loop.failures import awaited
 from fastcore.loop.intake import Intake
 from fastcore.loop.outlet import Outlet
 
@@ -70,7 +71,7 @@ async def open_sinks(outlets: Sequence[Outlet], columns: list[str], intakes: Seq
     opened: list[Outlet] = []
     try:
         for outlet in outlets:
-            await outlet.sink.open(columns)
+            await awaited(outlet.sink.open(columns))
             opened.append(outlet)
     except BaseException:
         endings = Endings()

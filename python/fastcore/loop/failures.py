@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 from fastcore._quiet import Quiet
 
-__all__ = ["Failures", "is_ending"]
+__all__ = ["Failures", "awaited", "is_ending"]
 
 log = logging.getLogger("fastcore.loop")
 
@@ -20,6 +21,12 @@ def is_ending() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def awaited(done: Any) -> None:
+    """Await what a method of a sink returns; one that is not async has done its work when it returns."""
+    if done is not None:
+        await done
 
 
 class Failures:

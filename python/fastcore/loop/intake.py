@@ -79,7 +79,7 @@ class Intake:
             raise ConfigError(f"Intake: when_full must be one of {', '.join(_RULES)}, not {when_full!r}")
         if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
             raise ConfigError(f"Intake: capacity must be a whole number of ticks above 0, not {capacity!r}")
-        if not hasattr(feed, "__aiter__") and not hasattr(feed, "__iter__"):
+        if isinstance(feed, type) or not (hasattr(feed, "__aiter__") or hasattr(feed, "__iter__")):
             raise ConfigError(f"Intake: a feed must be an iterable or async iterable, not {feed!r}")
         self.feed = feed
         self.name = name or type(feed).__name__
@@ -140,9 +140,10 @@ class Intake:
         self._came.append((self._received, time.perf_counter_ns()))
         if isinstance(batch, TickBatch):
             self.lag = (time.time_ns() - int(batch.ticks["ts"][-1])) / 1e9
+        drops = False
         if self._pending + size > self.capacity:
             if self.when_full == "drop_oldest":
-                batch = self._drop(batch)
+                batch, drops = self._drop(batch), True
             elif self.when_full == "conflate" and self._fresh + size > self.capacity // 8:
                 # What was thinned a moment ago has little to give: looking again costs more than waiting.
                 batch = self._conflate(batch)
@@ -159,6 +160,8 @@ class Intake:
             self._fresh += size
             self._high_water = max(self._high_water, self._pending)
             self._notify()
+        if drops:  # the engine has its turn: a feed that floods, and never waits itself, would take them all
+            await asyncio.sleep(0)
 
     def _forget(self) -> None:
         """When those came that wait no more."""

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from fastcore._checks import PATH, TEXT, arguments, optional
 from fastcore.errors import ConfigError
 from fastcore.loop.events import Event, Rows
-from fastcore.loop.failures import Failures, is_ending
+from fastcore.loop.failures import Failures, awaited, is_ending
 from fastcore.loop.spill import Spilled
 from fastcore.perf import Histogram
 
@@ -85,7 +85,7 @@ class Outlet:
             raise ConfigError(f"Outlet: when_full must be one of {', '.join(_RULES)}, not {when_full!r}")
         if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
             raise ConfigError(f"Outlet: capacity must be a whole number of rows above 0, not {capacity!r}")
-        if not isinstance(sink, Sink):
+        if not isinstance(sink, Sink) or isinstance(sink, type):
             raise ConfigError(f"Outlet: a sink has the methods open, write and close, unlike {sink!r}")
         if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
             raise ConfigError(f"Outlet: failures must be a whole number of at least 1, not {failures!r}")
@@ -253,7 +253,7 @@ class Outlet:
     async def close(self) -> None:
         """Close the sink; what that raises is a failure."""
         try:
-            await self.sink.close()
+            await awaited(self.sink.close())
         except (Exception, asyncio.CancelledError) as error:
             self.failures.add(error)
 
@@ -283,7 +283,7 @@ class Outlet:
 
     async def _hand_over(self, event: Event, size: int) -> None:
         try:
-            await self.sink.write(event)
+            await awaited(self.sink.write(event))
         except BaseException:
             self._raised += size
             raise

@@ -23,6 +23,8 @@ __all__ = ["Stall", "StallWatch"]
 
 log = logging.getLogger("fastcore.loop")
 
+_LONGEST_WAIT = 3600.0  # s; the platform has a bound
+
 
 @dataclass(frozen=True, slots=True)
 class Stall:
@@ -86,7 +88,7 @@ class StallWatch:
         self._timer = loop.call_later(self.threshold / 4, self._beat, loop)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-        while not self._stop.wait(self.threshold / 4):
+        while not self._stop.wait(min(self.threshold / 4, _LONGEST_WAIT)):
             turn = self._turn
             if time.monotonic() - turn < self.threshold:
                 continue

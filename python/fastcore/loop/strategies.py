@@ -55,7 +55,7 @@ class Strategy:
         hooks = {hook: getattr(body, hook) for hook in HOOKS if callable(getattr(body, hook, None))}
         if not hooks and callable(body):
             hooks = {"on_row": body}
-        if not hooks:
+        if not hooks or isinstance(body, type):
             raise ConfigError(
                 f"a strategy is a callable, or has one of the methods {', '.join(HOOKS)}, unlike {body!r}"
             )

@@ -193,10 +193,23 @@ class _FileSink:
         return codes
 
     def _start(self) -> None:
-        self._number += 1
-        name = f"{self._prefix}-{self._number:06d}{self.suffix}"
-        self._part = self.folder / f"{name}.part"
+        self._part = self._claimed()
         self._file = self._open(self._part)
+
+    def _claimed(self) -> Path:
+        """A file with the next number that nobody has: other sinks may write to the same folder."""
+        while True:
+            self._number += 1
+            path = self.folder / f"{self._prefix}-{self._number:06d}{self.suffix}"
+            part = path.with_name(f"{path.name}.part")
+            try:
+                with open(part, "xb"):
+                    pass
+            except FileExistsError:
+                continue
+            if not path.exists():  # another's, which has just become whole
+                return part
+            part.unlink()
 
     def _give_up(self) -> None:
         """Of a file that refused a write, keep what it holds, if its kind can; the rest is lost."""
