@@ -298,6 +298,20 @@ def test_a_stream_is_the_function_bar_by_bar(name: str) -> None:
         np.testing.assert_array_equal(got, wanted, err_msg=f"{name} row {row}")
 
 
+@every_function
+def test_a_stream_on_a_history_with_a_hole_is_the_function_on_it(name: str) -> None:
+    """No value behind a NaN, where a function has a memory; the bar after it is a bar as any other."""
+    columns = columns_of(name)
+    for column in columns:
+        column[200] = np.nan
+    handle = getattr(ours.stream, name)(*(x[:250] for x in columns))
+    whole = outputs(getattr(ours, name)(*columns))
+    for row in range(250, 255):
+        bar = [float(x[row]) for x in columns]
+        for one in (handle.peek(*bar), handle.copy().update(*bar), handle.update(*bar)):
+            np.testing.assert_array_equal(one, [x[row] for x in whole] if len(whole) > 1 else whole[0][row])
+
+
 def test_streams_refuse_what_talibs_refuse() -> None:
     """Too little history, bars that are not finite, wrong arguments; a refused bar changes nothing."""
     history = np.arange(40.0)

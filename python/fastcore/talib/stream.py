@@ -86,6 +86,27 @@ class _Again:
         return tuple(float(x[-1]) for x in _compute.compute(self.name, columns, self.params))
 
 
+class _Ended:
+    """A function with a memory whose history has a NaN or an infinity in it: there is no value any more."""
+
+    def __init__(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    def feed(self, columns: Sequence[Any]) -> None:
+        """What comes makes no difference."""
+
+    def row(self) -> tuple[float, ...]:
+        return (np.nan,) * self.outputs
+
+    def update(self, bar: Sequence[float]) -> tuple[float, ...]:
+        return self.row()
+
+    peek = update
+
+    def copy(self) -> _Ended:
+        return self
+
+
 def _row(value: Any) -> tuple[float, ...]:
     return tuple(value) if isinstance(value, tuple) else (value,)
 
@@ -139,8 +160,11 @@ class Stream:
                 f"TA_{native}: {rows} bars of history, at least {skipped + 1} needed "
                 "(a leading bar that is NaN in any input is not history)"
             )
-        self._state: _Native | _Again = _Again(name, params) if made is None else _Native(made)
-        self._state.feed([column[begin:] for column in columns])
+        parts = [column[begin:] for column in columns]
+        self._state: _Native | _Again | _Ended = _Again(name, params) if made is None else _Native(made)
+        if name not in _compute.BY_ROW and not all(np.isfinite(part).all() for part in parts):
+            self._state = _Ended(len(described.outputs))
+        self._state.feed(parts)
         self._first, self._count = begin + skipped, rows - skipped
         self._lead = begin
         self._value = self._shown(self._state.row())
@@ -152,7 +176,7 @@ class Stream:
         whole = _compute.WHOLE.get(name, ())
         lead = self._lead if name.endswith("INDEX") else 0
         outputs = [
-            int(x) + lead if place in whole else float(x)
+            (int(x) + lead if x == x else 0) if place in whole else float(x)
             for place, x in enumerate(row[: len(self._described.outputs)])
         ]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
