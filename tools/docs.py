@@ -22,6 +22,7 @@ from typing import Any
 
 import fastcore as fc
 import plots
+from fastcore._other_names import OTHER_NAMES
 from fastcore.catalogue import Param, Row
 from generated import ROOT, deliver
 
@@ -239,6 +240,12 @@ def first_rows(row: Row) -> dict[str, int]:
     return found
 
 
+def elsewhere_text(row: Row) -> list[str]:
+    """What the indicator is called by others, for those who look for that."""
+    known = OTHER_NAMES.get(row["name"])
+    return [f"Elsewhere: {', '.join(known)}.", ""] if known else []
+
+
 def page(row: Row, measured: dict[str, Any]) -> str:
     """The page of one indicator."""
     lines = [
@@ -247,6 +254,7 @@ def page(row: Row, measured: dict[str, Any]) -> str:
         "",
         row["doc"],
         "",
+        *elsewhere_text(row),
         "```text",
         row["formula"].replace("; ", "\n"),
         "```",
@@ -286,7 +294,7 @@ def index(rows: list[Row]) -> str:
         f"{len(rows)} indicators, each with its formula, source and an example.",
         "",
     ]
-    lines += ["Names and rows are TA-Lib's where it has the indicator.", ""]
+    lines += ["Names and rows are TA-Lib's where it has the indicator; its VWAP is AVWAP here.", ""]
     for family, members in itertools.groupby(rows, lambda row: row["family"]):
         lines += [f"## {FAMILIES[family]}", ""]
         cells = (

@@ -12,7 +12,7 @@ from fastcore import _starting  # first: an interrupt of the command's imports i
 import importlib
 import typing
 
-from fastcore import _core, errors
+from fastcore import _core, catalogue, errors
 from fastcore import indicators as _indicators
 from fastcore.calendars import Calendar
 from fastcore.catalogue import describe, indicators
@@ -58,7 +58,10 @@ if not typing.TYPE_CHECKING:
             return getattr(importlib.import_module(_AROUND[name]), name)
         if name in _CATALOGUE:
             return globals().setdefault(name, getattr(_indicators, name))
-        raise AttributeError(f"module 'fastcore' has no attribute {name!r}")
+        other = None if name.startswith("_") else catalogue.named(name, elsewhere=True)
+        own = other and (other["name"].lower() if name.islower() else other["name"])
+        hint = f"; did you mean {own}?" if own else ""
+        raise AttributeError(f"module 'fastcore' has no attribute {name!r}{hint}")
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -15,7 +15,8 @@ import numpy as np
 
 import fastcore
 from fastcore import _core
-from fastcore.errors import ConfigError, UnknownNameError
+from fastcore.catalogue import named, unknown
+from fastcore.errors import ConfigError
 from fastcore.formulas import Arithmetic, column, price
 
 __all__ = ["read"]
@@ -188,10 +189,11 @@ def _none(text: str) -> ConfigError:
 
 
 def _class_of(name: str) -> Any:
-    try:
-        return getattr(fastcore, fastcore.describe(name)["name"])
-    except UnknownNameError as error:
-        raise ConfigError(str(error)) from error
+    """By the catalogue's own name: what one is called elsewhere may be a function's name here."""
+    row = named(name)
+    if row is None:
+        raise ConfigError(str(unknown(name)))
+    return getattr(fastcore, row["name"])
 
 
 def _is_function(name: str) -> bool:

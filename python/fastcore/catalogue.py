@@ -65,7 +65,9 @@ def indicators() -> list[Row]:
 
 
 def describe(name: str) -> Row:
-    """The catalogue row of one indicator; case does not matter.
+    """The catalogue row of one indicator, by its name or by what it is called elsewhere.
+
+    Case, blanks, hyphens and underscores do not matter.
 
     Raises
     ------
@@ -76,15 +78,62 @@ def describe(name: str) -> Row:
     --------
     >>> describe("rsi")["params"][0]["default"]
     14
+    >>> describe("Heikin-Ashi")["name"]
+    'HA'
     """
     if not isinstance(name, str):
         raise TypeError(f"describe: an indicator's name must be text, not {name!r}")
-    for row in _ROWS:
-        if row["name"].lower() == name.lower():
-            return _copy(row)
-    near = _nearest(name.upper(), [row["name"].upper() for row in _ROWS])
+    found = named(name) or named(name, elsewhere=True)
+    if found is None:
+        raise unknown(name)
+    return _copy(found)
+
+
+def named(name: str, elsewhere: bool = False) -> Row | None:
+    """The row of an indicator of that name, or of one that is called so elsewhere; case does not matter."""
+    if not elsewhere:
+        return next((row for row in _ROWS if row["name"].upper() == name.upper()), None)
+    from fastcore._other_names import OTHER_NAMES, bare
+
+    wanted = bare(name)
+    for row in _ROWS if wanted else ():
+        if wanted in map(bare, (row["name"], *OTHER_NAMES.get(row["name"], ()))):
+            return row
+    return None
+
+
+def families() -> list[str]:
+    """Names of the families, in order."""
+    return list(dict.fromkeys(row["family"] for row in _ROWS))
+
+
+def chosen(family: str | None = None, find: str | None = None) -> list[Row]:
+    """Rows of a family, and with a text in their names, here or elsewhere, or in what they are.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such family.
+    """
+    from fastcore._other_names import OTHER_NAMES, bare
+
+    if family is not None and family.lower() not in families():
+        raise UnknownNameError(f"no family is named {family!r}; there are {', '.join(families())}")
+    wanted = bare(find or "")
+    return [
+        _copy(row)
+        for row in _ROWS
+        if family is None or family.lower() == row["family"]
+        if any(wanted in bare(text) for text in (row["name"], row["doc"], *OTHER_NAMES.get(row["name"], ())))
+    ]
+
+
+def unknown(name: str) -> UnknownNameError:
+    """What says that no indicator has that name, and which may have been meant."""
+    other = named(name, elsewhere=True)
+    near = [other["name"]] if other else _nearest(name.upper(), [row["name"].upper() for row in _ROWS])
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UnknownNameError(f"no indicator is named {name!r}{hint}")
+    return UnknownNameError(f"no indicator is named {name!r}{hint}")
 
 
 def _nearest(name: str, names: list[str]) -> list[str]:

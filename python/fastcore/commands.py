@@ -13,6 +13,7 @@ import typer
 
 import fastcore
 from fastcore import (
+    catalogue,
     config,
     console,
     db_commands,
@@ -24,6 +25,7 @@ from fastcore import (
 )
 from fastcore._extras import require
 from fastcore._machine import version
+from fastcore._other_names import OTHER_NAMES
 from fastcore.doctor import examine
 from fastcore.errors import ConfigError
 from fastcore.feeds._columns import FIELDS
@@ -229,6 +231,10 @@ def _indicator_names(incomplete: str) -> list[str]:
     return [row["name"] for row in fastcore.indicators() if row["name"].startswith(incomplete.upper())]
 
 
+def _families(incomplete: str) -> list[str]:
+    return [one for one in catalogue.families() if one.startswith(incomplete)]
+
+
 @app.command("backfill")
 def backfill_command(
     files: Annotated[list[Path], typer.Argument(help="Tick files, those of a symbol in order of time.")],
@@ -262,13 +268,21 @@ def indicators_command(
     name: Annotated[
         str | None, typer.Argument(help="Tell all about this one.", autocompletion=_indicator_names)
     ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="List one family, such as volume.", autocompletion=_families)
+    ] = None,
+    find: Annotated[
+        str | None, typer.Option(help="List those with this in their names, or in what they are.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the indicators, or tell all about one."""
     if name is None:
-        rows = [_plain(row) for row in fastcore.indicators()]
+        rows = [_plain(row) for row in catalogue.chosen(family, find)]
         console.show_json(rows) if as_json else console.show_indicators(rows)
         return
+    if family is not None or find is not None:
+        raise ConfigError(f"--family and --find choose from the list; {name!r} alone tells all about one")
     row = _plain(fastcore.describe(name))
     if as_json:
         console.show_json({**row, "example": _example(row)})
@@ -277,9 +291,12 @@ def indicators_command(
 
 
 def _plain(row: Any) -> dict[str, Any]:
+    """A row for JSON, with what it is called elsewhere."""
     lists = {key: [dict(item) for item in row[key]] for key in ("params", "outputs")}
     return {
-        **{key: row[key] for key in ("name", "doc", "formula", "source")},
+        **{key: row[key] for key in ("name", "family")},
+        "elsewhere": list(OTHER_NAMES.get(row["name"], ())),
+        **{key: row[key] for key in ("doc", "formula", "source")},
         "inputs": list(row["inputs"]),
         **lists,
     }

@@ -14,14 +14,23 @@ __all__ = ["show_doctor", "show_indicator", "show_indicators"]
 
 
 def show_indicators(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The catalogue as a table."""
-    table = columns_of("", "name", "inputs", "parameters", "what it is", left=4)
-    table.columns[2].no_wrap = table.columns[3].no_wrap = False
-    for row in rows:
-        parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
-        table.add_row(row["name"], ", ".join(row["inputs"]), parameters, plain(str(row["doc"])))
+    """The catalogue: a table on a terminal, a line for each where it goes elsewhere, to be searched."""
     out = console()
-    out.print(table)
+    if out.is_terminal:
+        table = columns_of("", "name", "parameters", "what it is", left=3)
+        table.columns[1].no_wrap = table.columns[2].no_wrap = False
+        table.columns[1].max_width = max(out.width // 4, 20)
+        for row in rows:
+            parameters = ", ".join(f"{p['name']}={p['default']}" for p in row["params"])
+            table.add_row(row["name"], parameters, plain(str(row["doc"])))
+        out.print(table)
+    else:
+        for row in rows:
+            known = ", ".join(row["elsewhere"])
+            text = f"{row['name']:<20} {row['family']:<11} {row['doc']}" + (
+                f" Also: {known}." if known else ""
+            )
+            out.print(plain(text), soft_wrap=True)
     out.print(f"\n[dim]{len(rows)} indicators; `fastcore indicators NAME` tells all about one[/dim]")
 
 
@@ -29,6 +38,8 @@ def show_indicator(row: Mapping[str, Any], example: str) -> None:
     """Everything about one indicator."""
     out = console()
     out.print(f"[bold]{row['name']}[/bold]  {plain(str(row['doc']))}\n")
+    if row["elsewhere"]:
+        out.print(f"[dim]also[/dim]     {plain(', '.join(row['elsewhere']))}")
     out.print(f"[dim]formula[/dim]  {plain(str(row['formula']))}")
     out.print(f"[dim]source[/dim]   {plain(str(row['source']))}")
     out.print(f"[dim]inputs[/dim]   {', '.join(row['inputs'])}")

@@ -72,7 +72,7 @@ class Fisher {
                "FISHER",
                "Ehlers' Fisher transform of where the bars' middle stands in its range, and the transform one bar ago.")
         .formula(
-            "p = (x - lowest(x)) / (highest(x) - lowest(x)) - 0.5, 0 in a flat range, x = (high + low) / 2; v[t] = 0.66 p + 0.67 v[t-1], kept within 0.999; fisher[t] = 0.5 ln((1 + v) / (1 - v)) + 0.5 fisher[t-1]; signal[t] = fisher[t-1]")
+            "p = (x - lowest(x)) / (highest(x) - lowest(x)) - 0.5, 0 in a flat range, x = (high + low) / 2; v[t] = 0.66 p + 0.67 v[t-1], 0.999 above 0.99, -0.999 below -0.99; fisher[t] = 0.5 ln((1 + v) / (1 - v)) + 0.5 fisher[t-1]; signal[t] = fisher[t-1]")
         .source("Ehlers, Using the Fisher Transform, TASC 20:11 (2002); begun at 0")
         .inputs("high", "low")
         .outputs(line("fisher"), signal("signal"))

@@ -21,7 +21,7 @@ class Vwap {
                "VWAP", "Rolling volume-weighted average of the typical price; NaN where the window has no volume.")
         .formula("tp = (high + low + close) / 3; vwap = sum(tp * volume) / sum(volume)")
         .source(
-            "Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, Journal of Finance 43:1 (1988); over a rolling window")
+            "Berkowitz, Logue, Noser, The Total Cost of Transactions on the NYSE, Journal of Finance 43:1 (1988); over a rolling window; TA-Lib's VWAP is AVWAP")
         .inputs("high", "low", "close", "volume")
         .outputs(line("vwap"))
         .params(param("period", &VwapParams::period, 1, longest_period, "bars in the window"));
