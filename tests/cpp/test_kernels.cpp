@@ -29,14 +29,16 @@ constexpr std::int64_t second = 1'000'000'000;
 
 }  // namespace
 
+// By name: kernels of this file's own making would compile the catalogue once more, in a minute and a half.
 TEST_CASE("the catalogue has every indicator of the type lists, once") {
   REQUIRE(catalogue().size() == Catalogue::size);
   std::size_t at = 0;
   for_each(Catalogue{}, [&](auto* type) {
-    using T = std::remove_pointer_t<decltype(type)>;
-    CHECK(catalogue()[at].kernel == &kernel_of<T>());
-    CHECK(find_kernel(kernel_of<T>().name) == &kernel_of<T>());
-    ++at;
+    constexpr auto spec = std::remove_pointer_t<decltype(type)>::spec();
+    const Kernel* const kernel = catalogue()[at++].kernel;
+    CHECK(std::string(kernel->name) == spec.name_);
+    CHECK(kernel->cell_count == Node<std::remove_pointer_t<decltype(type)>>::cell_count);
+    CHECK(find_kernel(spec.name_) == kernel);
   });
   CHECK(find_kernel("SMAA") == nullptr);
   CHECK(find_kernel("") == nullptr);
