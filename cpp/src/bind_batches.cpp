@@ -171,20 +171,62 @@ std::size_t on_bars(PyEngine& self, const py::object& span, std::int64_t ts, con
     }
   }
   check_room(engine, names);
+  const CrossSection bars{
+      ts, columns[0].data(), columns[1].data(), columns[2].data(), columns[3].data(), columns[4].data()};
+  if (given.is_none()) return engine.on_bars(clock, bars);
   std::vector<Symbol*> symbols;
   symbols.reserve(count);
-  if (given.is_none()) {
-    for (const auto& one : engine.symbols()) symbols.push_back(one.get());
-  } else {
-    for (const std::string& name : names) symbols.push_back(engine.symbol(name).get());
-  }
-  return engine.on_bars(
-      clock, symbols,
-      {ts, columns[0].data(), columns[1].data(), columns[2].data(), columns[3].data(), columns[4].data()});
+  for (const std::string& name : names) symbols.push_back(engine.symbol(name).get());
+  return engine.on_bars(clock, symbols, bars);
 }
+
+/// A column as nearly every caller has it, of so many; null for any other.
+const double* plain_column(PyObject* value, PyObject* doubles, std::size_t count) noexcept {
+  constexpr int flags = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if (Py_TYPE(value) != py::detail::npy_api::get().PyArray_Type_) return nullptr;
+  const auto* const array = py::detail::array_proxy(value);
+  if (array->descr != doubles || array->nd != 1 || (array->flags & flags) != flags ||
+      static_cast<std::size_t>(array->dimensions[0]) != count)
+    return nullptr;
+  return reinterpret_cast<const double*>(array->data);
+}
+
+/// A bar for all symbols, given as it mostly is, to an engine that has them in columns: without names, conversions and
+/// pybind11, which take 1.5 us (bench `on_bars.recursive`). None where something is otherwise, and nothing has
+/// happened.
+PyObject* on_plain_bars(PyObject* object, PyObject* const* args, Py_ssize_t given, PyObject* keywords) {
+  auto* const self = self_of<PyEngine>(object);
+  if (self == nullptr) return nullptr;
+  EngineHandle& handle = *self->handle;
+  const Engine& engine = *handle.engine;
+  const auto count = engine.symbols().size();
+  if (given != 7 || keywords != nullptr || handle.busy || PyUnicode_CheckExact(args[0]) == 0 ||
+      PyLong_CheckExact(args[1]) == 0)
+    Py_RETURN_NONE;
+  const std::vector<Clock>& clocks = engine.plan().clocks();
+  std::size_t clock = 1;
+  while (clock < clocks.size() && PyUnicode_CompareWithASCIIString(args[0], clocks[clock].text.c_str()) != 0) ++clock;
+  if (clock == clocks.size()) Py_RETURN_NONE;
+  int overflow = 0;
+  CrossSection bars{PyLong_AsLongLongAndOverflow(args[1], &overflow), nullptr, nullptr, nullptr, nullptr, nullptr};
+  if (overflow != 0 || bars.ts < earliest_ts) Py_RETURN_NONE;
+  static PyObject* const doubles = py::dtype::of<double>().release().ptr();
+  const double** const columns[] = {&bars.open, &bars.high, &bars.low, &bars.close, &bars.volume};
+  for (std::size_t k = 0; k < std::size(columns); ++k) {
+    *columns[k] = plain_column(args[2 + k], doubles, count);
+    if (*columns[k] == nullptr) Py_RETURN_NONE;
+  }
+  const Entered entered(handle);
+  if (!handle.engine->on_plain_bars(clock, bars)) Py_RETURN_NONE;
+  return PyLong_FromSize_t(count);
+}
+PyMethodDef plain_bars_method = fast_keywords("_on_plain_bars", translated<on_plain_bars>, nullptr);
 
 }  // namespace
 
-void bind_batches(py::class_<PyEngine>& type) { type.def("_on_ticks", &on_ticks).def("_on_bars", &on_bars); }
+void bind_batches(py::class_<PyEngine>& type) {
+  type.def("_on_ticks", &on_ticks).def("_on_bars", &on_bars);
+  put_method(type, plain_bars_method);
+}
 
 }  // namespace fastcore::python

@@ -186,30 +186,56 @@ std::size_t Engine::on_bars(std::size_t clock, const std::vector<Symbol*>& symbo
     if (tile.count == Tile::most) tile.run(clock, *plan_);
   }
   tile.run(clock, *plan_);
-  consider_columns(clock, symbols, accepted == symbols.size());
+  consider_columns(clock, symbols, bars, accepted == symbols.size());
   return accepted;
+}
+
+bool Engine::on_plain_bars(std::size_t clock, const CrossSection& bars) noexcept {
+  return log_ == nullptr && columns_ != nullptr && columns_->holds_all(clock, symbols_.size()) &&
+         columns_->step(plan_->clocks()[clock].grid.at(bars.ts), bars);
+}
+
+std::size_t Engine::on_bars(std::size_t clock, const CrossSection& bars) {
+  // Naming a thousand symbols takes as long as stepping two indicators of each (bench `on_bars.recursive`).
+  if (on_plain_bars(clock, bars)) return symbols_.size();
+  std::vector<Symbol*> all;
+  all.reserve(symbols_.size());
+  for (const auto& symbol : symbols_) all.push_back(symbol.get());
+  return on_bars(clock, all, bars);
 }
 
 /// Whether the bars went through columns. Where they cannot, who was in columns comes home; who left them soon waits
 /// longer until the next time, so that going to and fro costs little.
 bool Engine::step_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
                           const Span& span) noexcept {
-  if (columns_ == nullptr) return false;
+  if (columns_ == nullptr || columns_->watching()) return false;
   if (columns_->holds(clock, symbols) && columns_->step(span, bars)) return true;
   patience_ = columns_->steps() < 16 ? std::min(2 * patience_, most_patience) : least_patience;
   columns_.reset();
   return false;
 }
 
-void Engine::consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, bool all_taken) {
-  if (!all_taken || symbols != last_across_) {
+bool Engine::is_everybody(const std::vector<Symbol*>& symbols) const noexcept {
+  return std::equal(symbols.begin(), symbols.end(), symbols_.begin(), symbols_.end(),
+                    [](const Symbol* one, const auto& own) { return one == own.get(); });
+}
+
+/// After bars that the symbols took on their own. Columns watch the last of them before they take the states in.
+void Engine::consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
+                              bool all_taken) {
+  if (!all_taken || clock != last_clock_ || symbols != last_across_) {
     calls_alike_ = 0;
+    columns_.reset();
+    last_clock_ = clock;
     last_across_ = all_taken ? symbols : std::vector<Symbol*>();
   }
-  if (!all_taken || ++calls_alike_ < patience_) return;
-  columns_ = StateColumns::of(*plan_, clock, symbols);
+  if (!all_taken || ++calls_alike_ + series_rows <= patience_) return;
+  if (columns_ == nullptr) columns_ = StateColumns::of(*plan_, clock, symbols, is_everybody(symbols));
+  if (columns_ != nullptr && !columns_->watch(bars)) return;
   calls_alike_ = 0;
-  if (columns_ == nullptr) patience_ = std::min(2 * patience_, most_patience);
+  if (columns_ != nullptr && columns_->take()) return;
+  columns_.reset();
+  patience_ = std::min(2 * patience_, most_patience);
 }
 
 Ledger Engine::ledger() const noexcept {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
-from fastcore._checks import FLAG, MAPPING, TEXT, arguments, optional
+from fastcore._checks import FLAG, MAPPING, TEXT, arguments, check, optional
 from fastcore._engine_arguments import (
     MOST_HISTORY,
     MOST_SYMBOLS,
@@ -281,7 +281,6 @@ class Engine(EngineStates):
             self._go_live()
         return accepted
 
-    @arguments("on_bars", span=TEXT)
     def on_bars(
         self,
         span: str,
@@ -312,6 +311,11 @@ class Engine(EngineStates):
         int
             How many bars were taken.
         """
+        if symbols is None:
+            taken = self._on_plain_bars(span, ts, open, high, low, close, volume)
+            if taken is not None:
+                return taken
+        check("on_bars", "span", span, TEXT)
         names = None if symbols is None else names_of("on_bars", symbols)
         return self._on_bars(span, time_of("on_bars", ts), names, [open, high, low, close, volume])
 

@@ -1,7 +1,12 @@
 // One static table per indicator whose states can go on in columns: how they come there and back, and how they step.
 // What a column holds is said in window/columns.hpp.
+//
+// An indicator says it in one function, `across(walk, self, series...)`: it gives the parts of its state to `walk`, in
+// any order but always the same, with the series that each takes, and makes its outputs of what the walk gives. The
+// same function counts, copies and steps, with what `self` and `walk` are. A mere formula needs none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -9,21 +14,28 @@
 #include <utility>
 
 #include "fastcore/node.hpp"
+#include "fastcore/window/block_columns.hpp"
 #include "fastcore/window/columns.hpp"
 
 namespace fastcore {
+
+/// The last rows of an input of neighbouring symbols, the newest first; of a formula's the newest alone.
+struct InputRows {
+  const double* row[series_rows];
+};
 
 /// How states of a kernel go on side by side, in columns: window/columns.hpp. `lane` is a symbol's place in its block
 /// of `cells` numbers; `steps` says how often they have stepped so.
 struct ColumnKernel {
   std::size_t inputs;
   std::size_t outputs;
-  std::size_t (*cells)(std::byte* like);
-  /// False for a state that cannot go on so yet.
-  bool (*take)(std::byte* state, double* lane);
-  void (*give)(std::byte* state, const double* lane, std::uint64_t steps);
-  /// A row of each symbol of `blocks` blocks, with the parameters of `like`.
-  void (*step)(const std::byte* like, double* columns, std::size_t blocks, std::uint64_t steps, const double* const* in,
+  bool formula;  ///< it has no state, and may read what is no price
+  std::size_t (*cells)(const std::byte* like);
+  /// False for a state that cannot go on so; `phase` must be the same for all.
+  bool (*take)(const std::byte* state, const Series<double>* past, double* lane, std::size_t& phase);
+  void (*give)(std::byte* state, const Series<double>* past, const double* lane, std::uint64_t steps);
+  /// A row of the first `count` symbols of a block, and of some behind them, with the parameters of `like`.
+  void (*step)(const std::byte* like, double* block, std::size_t count, std::uint64_t steps, const InputRows* in,
                double* const* out);
 };
 
@@ -32,67 +44,116 @@ namespace detail {
 template <class T, class = void>
 struct HasAcross : std::false_type {};
 template <class T>
-struct HasAcross<T, std::void_t<typename T::Across>> : std::true_type {};
+struct HasAcross<T, std::void_t<decltype(&T::template across<TakeCells, const T, double>)>> : std::true_type {};
 
-/// The functions of T's table. Parts of a state follow each other in its block, in the order that `columns` names them.
+template <class Result>
+[[gnu::always_inline]] inline void put_lanes(double* const* out, std::size_t i, const Result& result) noexcept {
+  if constexpr (std::is_same_v<Result, Lanes>) {
+    store(out[0] + i, result);
+  } else {
+    for (std::size_t k = 0; k < result.size(); ++k) store(out[k] + i, result[k]);
+  }
+}
+
+/// Copies of where a step reads and writes, which no store may be taken to change.
+template <class T>
+struct Places {
+  InputRows in[Node<T>::input_count];
+  double* out[Node<T>::output_count];
+
+  Places(const InputRows* from, double* const* to) noexcept {
+    std::copy_n(from, Node<T>::input_count, in);
+    std::copy_n(to, Node<T>::output_count, out);
+  }
+};
+
+/// The functions of T's table.
 template <class T>
 struct ColumnKernelOf {
   using N = Node<T>;
+  using Inputs = std::make_index_sequence<N::input_count>;
 
   static N& at(std::byte* p) noexcept { return *std::launder(reinterpret_cast<N*>(p)); }
   static const N& at(const std::byte* p) noexcept { return *std::launder(reinterpret_cast<const N*>(p)); }
 
-  static std::size_t cells(std::byte* like) {
-    std::size_t all = 0;
-    at(like).body().columns([&](auto& part) { all += ColumnsOf<decltype(part)>::cells; });
+  template <class Walk, class Self, std::size_t... I>
+  static void walk_past(Walk& walk, Self& self, const Series<double>* past, std::index_sequence<I...>) {
+    T::across(walk, self, past[I]...);
+  }
+  static std::size_t cells(const std::byte* like) {
+    const Series<double> none[N::input_count] = {};
+    CountCells walk;
+    walk_past(walk, at(like).body(), none, Inputs());
+    return walk.cells;
+  }
+  static bool take(const std::byte* state, const Series<double>* past, double* lane, std::size_t& phase) {
+    TakeCells walk(lane);
+    walk_past(walk, at(state).body(), past, Inputs());
+    phase = walk.phase;
+    return walk.fine;
+  }
+  static void give(std::byte* state, const Series<double>* past, const double* lane, std::uint64_t steps) {
+    GiveCells walk(lane, steps);
+    walk_past(walk, at(state).body(), past, Inputs());
+  }
+  [[gnu::always_inline]] static Series<Lanes> series(const InputRows& in, std::size_t i) noexcept {
+    Series<Lanes> all;
+    for (std::size_t row = 0; row < series_rows; ++row) all.x[row] = load<Lanes>(in.row[row] + i);
     return all;
   }
-  static bool take(std::byte* state, double* lane) {
-    bool settled = true;
-    at(state).body().columns([&](auto& part) {
-      using Part = ColumnsOf<decltype(part)>;
-      settled = Part::take(part, lane) && settled;
-      lane += Part::cells * block_symbols;
-    });
-    return settled;
+  template <class Self, std::size_t... I>
+  [[gnu::always_inline]] static auto four(StepCells walk, const Self& self, const InputRows* in, std::size_t i,
+                                          std::index_sequence<I...>) {
+    return T::across(walk, self, series(in[I], i)...);
   }
-  static void give(std::byte* state, const double* lane, std::uint64_t steps) {
-    at(state).body().columns([&](auto& part) {
-      using Part = ColumnsOf<decltype(part)>;
-      Part::give(part, lane, steps);
-      lane += Part::cells * block_symbols;
-    });
-  }
-  template <class Across, std::size_t... I>
-  static auto across_row(const Across& across, const ColumnCursor& cursor, const double* const* in, std::size_t i,
-                         std::index_sequence<I...>) {
-    return across(cursor, load<Lanes>(in[I] + i)...);
-  }
-  [[gnu::flatten]] static void step(const std::byte* like, double* columns, std::size_t blocks, std::uint64_t steps,
-                                    const double* const* in, double* const* out) {
-    const typename T::Across across(at(like).body());
-    ColumnCursor cursor(columns, steps);
-    const std::size_t next = across.end() * block_symbols;
-    for (std::size_t block = 0; block < blocks; ++block, cursor.block += next - block_symbols) {
-      for (std::size_t i = block * block_symbols; i < (block + 1) * block_symbols;
-           i += lane_count, cursor.block += lane_count) {
-        const auto result = across_row(across, cursor, in, i, std::make_index_sequence<N::input_count>());
-        if constexpr (N::output_count == 1) {
-          store(out[0] + i, result);
-        } else {
-          for (std::size_t k = 0; k < N::output_count; ++k) store(out[k] + i, result[k]);
-        }
-      }
-    }
+  [[gnu::flatten]] static void step(const std::byte* like, double* block, std::size_t count, std::uint64_t steps,
+                                    const InputRows* in, double* const* out) {
+    const auto self = at(like).body();  // a copy, which no store to a column may be taken to change
+    const ColumnTurn turn(steps);
+    const Places<T> places(in, out);
+    for (std::size_t i = 0; i < count; i += lane_count)
+      put_lanes(places.out, i, four(StepCells(block + i, turn), self, places.in, i, Inputs()));
   }
 };
 
+/// The same for a mere formula.
+template <class T>
+struct ColumnFormulaOf {
+  using N = Node<T>;
+
+  static std::size_t cells(const std::byte*) { return 0; }
+  static bool take(const std::byte*, const Series<double>*, double*, std::size_t& phase) {
+    phase = 0;
+    return true;
+  }
+  static void give(std::byte*, const Series<double>*, const double*, std::uint64_t) {}
+  template <class Self, std::size_t... I>
+  [[gnu::always_inline]] static auto four(const Self& self, const InputRows* in, std::size_t i,
+                                          std::index_sequence<I...>) {
+    return self.lanes(load<Lanes>(in[I].row[0] + i)...);
+  }
+  [[gnu::flatten]] static void step(const std::byte* like, double*, std::size_t count, std::uint64_t,
+                                    const InputRows* in, double* const* out) {
+    const auto self = std::launder(reinterpret_cast<const N*>(like))->body();
+    const Places<T> places(in, out);
+    for (std::size_t i = 0; i < count; i += lane_count)
+      put_lanes(places.out, i, four(self, places.in, i, std::make_index_sequence<N::input_count>()));
+  }
+};
+
+template <class T, class K>
+const ColumnKernel* column_table(bool formula) {
+  static const ColumnKernel columns{
+      Node<T>::input_count, Node<T>::output_count, formula, K::cells, K::take, K::give, K::step};
+  return &columns;
+}
+
 template <class T>
 const ColumnKernel* column_kernel_of() {
-  if constexpr (HasAcross<T>::value) {
-    using K = ColumnKernelOf<T>;
-    static const ColumnKernel columns{Node<T>::input_count, Node<T>::output_count, K::cells, K::take, K::give, K::step};
-    return &columns;
+  if constexpr (IsLaneFormula<T>::value) {
+    return column_table<T, ColumnFormulaOf<T>>(true);
+  } else if constexpr (HasAcross<T>::value) {
+    return column_table<T, ColumnKernelOf<T>>(false);
   } else {
     return nullptr;
   }

@@ -4,6 +4,7 @@
 // order.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -104,6 +105,16 @@ inline void scatter_two(double* p, std::size_t stride, const Lanes& first, const
   scatter(p, stride, first);
   scatter(p + 1, stride, second);
 #endif
+}
+
+/// Four rows of four as four columns of four.
+inline std::array<Lanes, 4> transposed(const Lanes& a, const Lanes& b, const Lanes& c, const Lanes& d) noexcept {
+  const Lanes even_ab = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+  const Lanes odd_ab = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+  const Lanes even_cd = __builtin_shufflevector(c, d, 0, 4, 2, 6);
+  const Lanes odd_cd = __builtin_shufflevector(c, d, 1, 5, 3, 7);
+  return {__builtin_shufflevector(even_ab, even_cd, 0, 1, 4, 5), __builtin_shufflevector(odd_ab, odd_cd, 0, 1, 4, 5),
+          __builtin_shufflevector(even_ab, even_cd, 2, 3, 6, 7), __builtin_shufflevector(odd_ab, odd_cd, 2, 3, 6, 7)};
 }
 
 /// The lanes one place up, with `first` below them. In registers: reading a row of memory one cell

@@ -84,6 +84,11 @@ class Engine {
   /// Takes a closed bar of a time clock for each of the symbols, as that many calls of Symbol::on_bar. Returns how
   /// many were taken.
   std::size_t on_bars(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars);
+  /// The same for all symbols, in order of first use.
+  std::size_t on_bars(std::size_t clock, const CrossSection& bars);
+  /// The same where all is as it was: all symbols are in columns, no journal waits, and every bar will be taken. False
+  /// where it is not, and nothing has happened.
+  bool on_plain_bars(std::size_t clock, const CrossSection& bars) noexcept;
 
   /// Whether the latency of this call is to be measured: one in `sampling`, so that reading the clock
   /// costs a tick under 1 ns on average.
@@ -145,7 +150,9 @@ class Engine {
                                          std::vector<NodeSpec> plan, const Almanacs& almanacs);
   bool step_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
                     const Span& span) noexcept;
-  void consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, bool all_taken);
+  void consider_columns(std::size_t clock, const std::vector<Symbol*>& symbols, const CrossSection& bars,
+                        bool all_taken);
+  bool is_everybody(const std::vector<Symbol*>& symbols) const noexcept;
   void write_symbols(SnapshotWriter& out, const std::vector<std::shared_ptr<Symbol>>& symbols, bool history) const;
 
   std::shared_ptr<const Plan> plan_;
@@ -162,9 +169,10 @@ class Engine {
   std::unique_ptr<StateColumns>
       columns_;  // null but while the same symbols get bars, and nothing else, again and again
   std::vector<Symbol*> last_across_;       // who got the last bars
+  std::size_t last_clock_ = 0;
   std::uint32_t calls_alike_ = 0;          // with bars for them and no others
   std::uint32_t patience_ = least_patience;
-  static constexpr std::uint32_t least_patience = 4;
+  static constexpr std::uint32_t least_patience = 8;
   static constexpr std::uint32_t most_patience = 1024;
 };
 

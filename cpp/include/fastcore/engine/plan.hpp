@@ -148,6 +148,8 @@ class Plan {
   std::size_t first_column(std::size_t spec) const noexcept { return first_column_[spec]; }
   /// Which node, in the order of the states, computes a column.
   std::size_t node_of(std::size_t column) const noexcept;
+  /// Whether a cell is of a spec, hidden or not; no other is looked at between two rows.
+  bool of_spec(std::uint32_t cell) const noexcept { return cell < column_source_.size(); }
   /// The cell where a column's value is computed: its own, unless its node was merged into another.
   std::uint32_t source_of(std::size_t column) const noexcept { return column_source_[column]; }
 

@@ -61,6 +61,15 @@ class Atr {
     archive("average", average_);
   }
 
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& high, const Series<V>& low,
+                  const Series<V>& close) noexcept {
+    const Series<V> range = Trange::ranges(walk, self.range_, high, low, close);
+    const V average = walk(self.average_, range).newest();
+    return self.bare_ ? range.newest() : average;
+  }
+
  private:
   static constexpr int whole = 3;  // the mean, but of all bars
 

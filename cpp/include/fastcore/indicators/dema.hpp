@@ -59,23 +59,12 @@ class Dema {
     archive("second", second_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(first_);
-    visit(second_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    const Series<V> once = walk(self.first_, close);
+    return join(once.newest(), walk(self.second_, once).newest());
   }
-  struct Across {
-    explicit Across(const Dema& like) noexcept : first(like.first_, 0), second(like.second_, first.end()) {}
-    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
-      const Lanes once = first(at, close);
-      return join(once, second(at, once));
-    }
-    std::size_t end() const noexcept { return second.end(); }
-
-    LevelColumns<1> first;
-    LevelColumns<1> second;
-  };
 
  private:
   template <class V>

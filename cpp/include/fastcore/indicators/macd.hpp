@@ -80,24 +80,15 @@ class Macd {
     archive("signal", signal_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(both_);
-    visit(signal_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static std::array<V, 3> across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    const std::array<Series<V>, 2> both = walk(self.both_, close, close);
+    const auto apart = [](const V& fast, const V& slow) { return fast - slow; };
+    const Series<V> macd = walk(KeptSeries{}, each_row(apart, both[0], both[1]));
+    const V signal = walk(self.signal_, macd).newest();
+    return {macd.newest(), signal, macd.newest() - signal};
   }
-  struct Across {
-    explicit Across(const Macd& like) noexcept : both(like.both_, 0), smooth(like.signal_, both.end()) {}
-    std::array<Lanes, 3> operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
-      const Lanes macd = both(at, close, 0) - both(at, close, 1);
-      const Lanes signal = smooth(at, macd);
-      return {macd, signal, macd - signal};
-    }
-    std::size_t end() const noexcept { return smooth.end(); }
-
-    LevelColumns<2> both;
-    LevelColumns<1> smooth;
-  };
 
  private:
   void by_row(const std::array<const double*, 1>& in, const std::array<double*, 3>& out, std::size_t i) noexcept {

@@ -46,18 +46,11 @@ class Rma {
     archive("average", average_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(average_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    return walk(self.average_, close).newest();
   }
-  struct Across {
-    explicit Across(const Rma& like) noexcept : average(like.average_, 0) {}
-    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept { return average(at, close); }
-    std::size_t end() const noexcept { return average.end(); }
-
-    LevelColumns<1> average;
-  };
 
  private:
   LevelAverage average_;

@@ -6,6 +6,7 @@
 #include "fastcore/lanes.hpp"
 #include "fastcore/spec.hpp"
 #include "fastcore/window/chunk.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/lag.hpp"
 
 namespace fastcore {
@@ -44,6 +45,12 @@ class Roc {
   template <class Archive>
   void state(Archive& archive) {
     archive("lag", lag_);
+  }
+
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    return rate(close.newest(), walk(self.lag_, close));
   }
 
  private:

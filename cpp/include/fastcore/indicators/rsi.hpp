@@ -74,24 +74,17 @@ class Rsi {
     archive("moves", moves_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(moves_);
-    visit(previous_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    const Series<V> change =
+        each_row([](const V& now, const V& before) { return now - before; }, close, row_before(close));
+    const auto rise = [](const V& x) { return larger(x, broadcast<V>(0.0)); };
+    const auto fall = [](const V& x) { return larger(-x, broadcast<V>(0.0)); };
+    const std::array<Series<V>, 2> moves = walk(self.moves_, each_row(rise, change), each_row(fall, change));
+    walk.is(self.previous_, close.newest());
+    return share(moves[0].newest(), moves[1].newest());
   }
-  struct Across {
-    explicit Across(const Rsi& like) noexcept : moves(like.moves_, 0), previous(moves.end()) {}
-    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
-      const Lanes change = close - previous.exchange(at, close);
-      const Lanes gains = moves(at, larger(change, Lanes{}), 0);
-      return share(gains, moves(at, larger(-change, Lanes{}), 1));
-    }
-    std::size_t end() const noexcept { return previous.end(); }
-
-    RecurrenceColumns<2> moves;
-    NumberColumn previous;
-  };
 
  private:
   static double share(double gain, double loss) noexcept {

@@ -64,27 +64,13 @@ class Tema {
     archive("third", third_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(first_);
-    visit(second_);
-    visit(third_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    const Series<V> once = walk(self.first_, close);
+    const Series<V> twice = walk(self.second_, once);
+    return join(once.newest(), twice.newest(), walk(self.third_, twice).newest());
   }
-  struct Across {
-    explicit Across(const Tema& like) noexcept
-        : first(like.first_, 0), second(like.second_, first.end()), third(like.third_, second.end()) {}
-    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
-      const Lanes once = first(at, close);
-      const Lanes twice = second(at, once);
-      return join(once, twice, third(at, twice));
-    }
-    std::size_t end() const noexcept { return third.end(); }
-
-    LevelColumns<1> first;
-    LevelColumns<1> second;
-    LevelColumns<1> third;
-  };
 
  private:
   /// Of a constant exactly the constant: the difference is 0 before it is tripled.

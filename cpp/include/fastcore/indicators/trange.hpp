@@ -6,6 +6,7 @@
 #include "fastcore/lanes.hpp"
 #include "fastcore/quiet_nan.hpp"
 #include "fastcore/spec.hpp"
+#include "fastcore/window/columns.hpp"
 
 namespace fastcore {
 
@@ -48,6 +49,20 @@ class Trange {
   template <class Archive>
   void state(Archive& archive) {
     archive("close", close_);
+  }
+
+  /// Of many symbols at once, the rows of the series: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static Series<V> ranges(Walk& walk, Self& self, const Series<V>& high, const Series<V>& low,
+                          const Series<V>& close) noexcept {
+    walk.is(self.close_, close.newest());
+    return each_row([](const V& h, const V& l, const V& before) { return range(h, l, before); }, high, low,
+                    row_before(close));
+  }
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& high, const Series<V>& low,
+                  const Series<V>& close) noexcept {
+    return ranges(walk, self, high, low, close).newest();
   }
 
  private:

@@ -71,34 +71,14 @@ class Trix {
     archive("before", before_);
   }
 
-  /// What of it lies in columns while many symbols step together, and their step: window/columns.hpp.
-  template <class Visit>
-  void columns(const Visit& visit) {
-    visit(first_);
-    visit(second_);
-    visit(third_);
-    visit(before_);
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static V across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    const Series<V> smooth = walk(self.third_, walk(self.second_, walk(self.first_, close)));
+    const Series<V>& now = self.bare_ ? close : smooth;
+    walk.is(self.before_, now.newest());
+    return change(now.x[1], now.newest());
   }
-  struct Across {
-    explicit Across(const Trix& like) noexcept
-        : first(like.first_, 0),
-          second(like.second_, first.end()),
-          third(like.third_, second.end()),
-          before(third.end()),
-          bare(like.bare_) {}
-    Lanes operator()(const ColumnCursor& at, const Lanes& close) const noexcept {
-      const Lanes smooth = third(at, second(at, first(at, close)));
-      const Lanes now = bare ? close : smooth;
-      return change(before.exchange(at, now), now);
-    }
-    std::size_t end() const noexcept { return before.end(); }
-
-    RecurrenceColumns<1> first;
-    RecurrenceColumns<1> second;
-    RecurrenceColumns<1> third;
-    NumberColumn before;
-    bool bare;
-  };
 
  private:
   static double change(double before, double now) noexcept {

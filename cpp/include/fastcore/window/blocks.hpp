@@ -112,6 +112,9 @@ class BlockWindow {
   }
 
  private:
+  template <class>
+  friend class WindowColumns;
+
   using Index = std::ptrdiff_t;
   static constexpr Index width = Aggregate::width;
   static constexpr Index shortest_strip = 8;

@@ -1,181 +1,297 @@
 // States of many symbols side by side: each number that a state keeps is a column with a place for each symbol, so that
-// one instruction steps four of them. Only averages that go on by their look-ahead form are kept so; what that is, and
-// that the bits are those of a symbol alone, is said where the form is: window/level_average.hpp,
-// window/recurrence.hpp.
+// one instruction steps four of them. That the bits are those of a symbol alone is said where the forms are:
+// window/level_average.hpp, window/recurrence.hpp, window/blocks.hpp.
+//
+// What follows from the last rows of a series is not kept but made again at each step: a universe's states are more
+// than the second cache holds, and waiting for them took longer than the arithmetic (bench `on_bars.recursive`: 17 ns
+// a symbol with inputs and moves kept for each average, 8 so).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "fastcore/lanes.hpp"
+#include "fastcore/quiet_nan.hpp"
+#include "fastcore/window/lag.hpp"
 #include "fastcore/window/level_average.hpp"
 #include "fastcore/window/recurrence.hpp"
 
 namespace fastcore {
 
-/// Symbols whose numbers lie together: one number of all of them is a cache line.
-inline constexpr std::size_t block_symbols = 8;
+/// Symbols whose numbers lie together, and which go through all nodes at once: one number of all of them is what a
+/// processor fetches ahead by itself, and a node's numbers of a row stay in the first cache.
+inline constexpr std::size_t block_symbols = 128;
+/// Rows of a series that a step may look at, its own among them.
+inline constexpr std::size_t series_rows = 5;
 
-/// Where a step finds the numbers of four symbols. The last four rows of a number are a ring of four cells.
-struct ColumnCursor {
-  double* block;  ///< the first cell
-  std::size_t now;  ///< the row four back, which the new one is written over
-  std::size_t one;  ///< the rows before
-  std::size_t two;
+/// The newest values of a series, the newest first: of one symbol, or of four.
+template <class V>
+struct Series {
+  V x[series_rows];
+  const V& newest() const noexcept { return x[0]; }
+};
+
+/// The series of f(x, ...) of the rows of others.
+template <class F, class V, class... More>
+[[gnu::always_inline]] inline Series<V> each_row(const F& f, const Series<V>& first, const More&... more) noexcept {
+  Series<V> all;
+  for (std::size_t row = 0; row < series_rows; ++row) all.x[row] = f(first.x[row], more.x[row]...);
+  return all;
+}
+/// The series as it was a row ago; its oldest value is not known.
+template <class V>
+[[gnu::always_inline]] inline Series<V> row_before(const Series<V>& series) noexcept {
+  Series<V> all;
+  for (std::size_t row = 1; row < series_rows; ++row) all.x[row - 1] = series.x[row];
+  all.x[series_rows - 1] = broadcast<V>(quiet_nan);
+  return all;
+}
+
+/// What an indicator names to keep a series that it could make again, where that would take longer.
+struct KeptSeries {};
+
+/// Where a step finds the last four rows of a number, a ring of four cells that begins with the oldest.
+struct ColumnTurn {
+  std::uint64_t steps;  ///< since the numbers came to columns
+  std::size_t four;  ///< the row four back, which the new one is written over
   std::size_t three;
+  std::size_t two;
+  std::size_t one;
 
-  ColumnCursor(double* at, std::uint64_t steps) noexcept
-      : block(at), now(row(steps)), one(row(steps + 3)), two(row(steps + 2)), three(row(steps + 1)) {}
+  explicit ColumnTurn(std::uint64_t now) noexcept
+      : steps(now), four(row(now)), three(row(now + 1)), two(row(now + 2)), one(row(now + 3)) {}
   static std::size_t row(std::uint64_t step) noexcept { return static_cast<std::size_t>(step & 3) * block_symbols; }
+  /// The cell of the row that many back, 1 to 4.
+  static std::size_t back(std::uint64_t steps, std::size_t rows) noexcept { return row(steps + 4 - rows); }
 };
 
 namespace detail {
 
-/// Where the rows of a ring lie that began with the oldest, as an average's own ring goes on from `at`.
+inline bool same_bits(double a, double b) noexcept { return std::memcmp(&a, &b, sizeof a) == 0; }
+
+/// What a part of N averages gives: the series of one, or of each.
+template <class V, std::size_t N>
+auto series_of(const std::array<Series<V>, N>& all) noexcept {
+  if constexpr (N == 1) {
+    return all[0];
+  } else {
+    return all;
+  }
+}
+
+/// Where the row that many back lies in an average's own ring, whose next row goes to `at`.
 template <std::size_t N>
-std::size_t ring_place(std::size_t at, std::size_t row, std::size_t which) noexcept {
-  return ((at + row) & 3) * N + which;
+std::size_t ring_place(std::size_t at, std::size_t rows, std::size_t which) noexcept {
+  return ((at + 4 - rows) & 3) * N + which;
 }
 
 }  // namespace detail
 
-/// N averages of window/level_average.hpp of each symbol.
+/// N averages of window/level_average.hpp of each symbol: their distances from the values, whose series is at hand.
 template <std::size_t N>
 class LevelColumns {
  public:
-  static constexpr std::size_t cells = 12 * N;  // values, steps and distances of four rows
+  using Part = LevelAverages<N>;
+  static constexpr std::size_t cells(const Part&) noexcept { return 4 * N; }
+  static constexpr std::size_t phase(const Part&) noexcept { return 0; }
 
-  /// The factors are those of `like`; the cells begin at number `begin` of the block.
-  LevelColumns(const LevelAverages<N>& like, std::size_t begin) noexcept : begin_(begin) {
-    for (std::size_t i = 0; i < N; ++i)
-      b_[i] = {broadcast<Lanes>(like.b1_[i]), broadcast<Lanes>(like.b2_[i]), broadcast<Lanes>(like.b4_[i])};
+  template <class... S>
+  [[gnu::always_inline]] static auto step(const Part& like, double* at, const ColumnTurn& turn,
+                                          const S&... series) noexcept {
+    std::array<Series<Lanes>, N> all;
+    std::size_t i = 0;
+    ((all[i] = one(like, i, at + 4 * i * block_symbols, turn, series), ++i), ...);
+    return detail::series_of(all);
   }
-  std::size_t end() const noexcept { return begin_ + cells; }
-
-  [[gnu::always_inline]] Lanes operator()(const ColumnCursor& at, const Lanes& x,
-                                          std::size_t which = 0) const noexcept {
-    double* const xs = at.block + (begin_ + 12 * which) * block_symbols;
-    double* const vs = xs + 4 * block_symbols;
-    double* const ds = vs + 4 * block_symbols;
-    const auto& b = b_[which];
-    const Lanes x1 = load<Lanes>(xs + at.one);
-    const Lanes v = multiply_add(b.one, x1 - load<Lanes>(xs + at.two), x - x1);
-    const Lanes d = LevelAverages<N>::ahead(v, load<Lanes>(vs + at.two), load<Lanes>(ds + at.now), b);
-    store(xs + at.now, x);
-    store(vs + at.now, v);
-    store(ds + at.now, d);
-    return x - d;
+  template <class... S>
+  static auto take(const Part& from, double* lane, bool& fine, const S&... series) noexcept {
+    fine = fine && from.settled();
+    std::array<Series<double>, N> all;
+    std::size_t i = 0;
+    ((all[i] = copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
+    return detail::series_of(all);
   }
-
-  static bool take(const LevelAverages<N>& from, double* lane) noexcept {
-    for (std::size_t i = 0; i < N; ++i) {
-      for (std::size_t row = 0; row < 4; ++row, lane += block_symbols) {
-        const std::size_t place = detail::ring_place<N>(from.at_, row, i);
-        lane[0] = from.x_[place];
-        lane[4 * block_symbols] = from.v_[place];
-        lane[8 * block_symbols] = from.d_[place];
-      }
-      lane += 8 * block_symbols;
-    }
-    return from.settled();
-  }
-  static void give(LevelAverages<N>& to, const double* lane, std::uint64_t steps) noexcept {
-    for (std::size_t i = 0; i < N; ++i) {
-      for (std::size_t row = 0; row < 4; ++row, lane += block_symbols) {
-        const std::size_t place = detail::ring_place<N>(to.at_, row, i);
-        to.x_[place] = lane[0];
-        to.v_[place] = lane[4 * block_symbols];
-        to.d_[place] = lane[8 * block_symbols];
-      }
-      lane += 8 * block_symbols;
-    }
+  template <class... S>
+  static auto give(Part& to, const double* lane, std::uint64_t steps, const S&... series) noexcept {
     to.at_ = (to.at_ + steps) & 3;
+    std::array<Series<double>, N> all;
+    std::size_t i = 0;
+    ((all[i] = copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
+    return detail::series_of(all);
   }
 
  private:
-  std::size_t begin_;
-  typename LevelAverages<N>::template Powers<Lanes> b_[N];
+  [[gnu::always_inline]] static Series<Lanes> one(const Part& like, std::size_t which, double* ds,
+                                                  const ColumnTurn& turn, const Series<Lanes>& s) noexcept {
+    const typename Part::template Powers<Lanes> b{broadcast<Lanes>(like.b1_[which]), broadcast<Lanes>(like.b2_[which]),
+                                                  broadcast<Lanes>(like.b4_[which])};
+    const Lanes v = move(b.one, s.x[0], s.x[1], s.x[2]);
+    const Lanes v2 = move(b.one, s.x[2], s.x[3], s.x[4]);
+    const Lanes d4 = load<Lanes>(ds + turn.four);
+    const Lanes d = Part::ahead(v, v2, d4, b);
+    const Series<Lanes> e{s.x[0] - d, s.x[1] - load<Lanes>(ds + turn.one), s.x[2] - load<Lanes>(ds + turn.two),
+                          s.x[3] - load<Lanes>(ds + turn.three), s.x[4] - d4};
+    store(ds + turn.four, d);
+    return e;
+  }
+  template <class V>
+  [[gnu::always_inline]] static V move(const V& b, const V& now, const V& before, const V& earlier) noexcept {
+    return multiply_add(b, before - earlier, now - before);
+  }
+
+  static Series<double> copy(const Part& from, std::size_t which, double* ds, bool& fine,
+                             const Series<double>& s) noexcept {
+    Series<double> e;
+    e.x[4] = quiet_nan;
+    for (std::size_t row = 1; row <= 4; ++row) {
+      const std::size_t place = detail::ring_place<N>(from.at_, row, which);
+      ds[ColumnTurn::back(0, row)] = from.d_[place];
+      e.x[row - 1] = s.x[row - 1] - from.d_[place];
+      fine = fine && detail::same_bits(from.x_[place], s.x[row - 1]);
+      if (row <= 2)
+        fine = fine && detail::same_bits(from.v_[place], move(from.b1_[which], s.x[row - 1], s.x[row], s.x[row + 1]));
+    }
+    return e;
+  }
+  static Series<double> copy_back(Part& to, std::size_t which, const double* ds, std::uint64_t steps,
+                                  const Series<double>& s) noexcept {
+    Series<double> e;
+    e.x[4] = quiet_nan;
+    for (std::size_t row = 1; row <= 4; ++row) {
+      const std::size_t place = detail::ring_place<N>(to.at_, row, which);
+      to.d_[place] = ds[ColumnTurn::back(steps, row)];
+      to.x_[place] = s.x[row - 1];
+      e.x[row - 1] = s.x[row - 1] - to.d_[place];
+      // The moves of older rows are not read again.
+      if (row <= 2) to.v_[place] = move(to.b1_[which], s.x[row - 1], s.x[row], s.x[row + 1]);
+    }
+    return e;
+  }
 };
 
-/// N averages of window/recurrence.hpp of each symbol.
+/// N averages of window/recurrence.hpp of each symbol: their last four values.
 template <std::size_t N>
 class RecurrenceColumns {
  public:
-  static constexpr std::size_t cells = 8 * N;  // inputs and outputs of four rows
+  using Part = Recurrences<N>;
+  static constexpr std::size_t cells(const Part&) noexcept { return 4 * N; }
+  static constexpr std::size_t phase(const Part&) noexcept { return 0; }
 
-  RecurrenceColumns(const Recurrences<N>& like, std::size_t begin) noexcept : begin_(begin) {
-    for (std::size_t i = 0; i < N; ++i) {
-      for (std::size_t k = 0; k < 3; ++k) c_[i][k] = broadcast<Lanes>(like.c_[(k + 1) * N + i]);
-      g_[i] = broadcast<Lanes>(like.g_[i]);
-    }
+  template <class... S>
+  [[gnu::always_inline]] static auto step(const Part& like, double* at, const ColumnTurn& turn,
+                                          const S&... series) noexcept {
+    std::array<Series<Lanes>, N> all;
+    std::size_t i = 0;
+    ((all[i] = one(like, i, at + 4 * i * block_symbols, turn, series), ++i), ...);
+    return detail::series_of(all);
   }
-  std::size_t end() const noexcept { return begin_ + cells; }
+  template <class... S>
+  static auto take(const Part& from, double* lane, bool& fine, const S&... series) noexcept {
+    fine = fine && from.settled();
+    std::array<Series<double>, N> all;
+    std::size_t i = 0;
+    ((all[i] = copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
+    return detail::series_of(all);
+  }
+  template <class... S>
+  static auto give(Part& to, const double* lane, std::uint64_t steps, const S&... series) noexcept {
+    to.at_ = (to.at_ + steps) & 3;
+    std::array<Series<double>, N> all;
+    std::size_t i = 0;
+    ((all[i] = copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
+    return detail::series_of(all);
+  }
 
-  [[gnu::always_inline]] Lanes operator()(const ColumnCursor& at, const Lanes& x,
-                                          std::size_t which = 0) const noexcept {
-    double* const xs = at.block + (begin_ + 8 * which) * block_symbols;
-    double* const es = xs + 4 * block_symbols;
-    const Lanes e = Recurrences<N>::template look_ahead<Lanes>(x, load<Lanes>(xs + at.one), load<Lanes>(xs + at.two),
-                                                               load<Lanes>(xs + at.three), load<Lanes>(es + at.now),
-                                                               c_[which][0], c_[which][1], c_[which][2], g_[which]);
-    store(xs + at.now, x);
-    store(es + at.now, e);
+ private:
+  [[gnu::always_inline]] static Series<Lanes> one(const Part& like, std::size_t which, double* es,
+                                                  const ColumnTurn& turn, const Series<Lanes>& s) noexcept {
+    const auto c = [&](std::size_t k) { return broadcast<Lanes>(like.c_[k * N + which]); };
+    const Lanes e4 = load<Lanes>(es + turn.four);
+    const Lanes e = Part::template look_ahead<Lanes>(s.x[0], s.x[1], s.x[2], s.x[3], e4, c(1), c(2), c(3),
+                                                     broadcast<Lanes>(like.g_[which]));
+    const Series<Lanes> all{e, load<Lanes>(es + turn.one), load<Lanes>(es + turn.two), load<Lanes>(es + turn.three),
+                            e4};
+    store(es + turn.four, e);
+    return all;
+  }
+
+  static Series<double> copy(const Part& from, std::size_t which, double* es, bool& fine,
+                             const Series<double>& s) noexcept {
+    Series<double> e;
+    e.x[4] = quiet_nan;
+    for (std::size_t row = 1; row <= 4; ++row) {
+      const std::size_t place = detail::ring_place<N>(from.at_, row, which);
+      e.x[row - 1] = es[ColumnTurn::back(0, row)] = from.e_[place];
+      fine = fine && detail::same_bits(from.x_[place], s.x[row - 1]);
+    }
     return e;
   }
-
-  static bool take(const Recurrences<N>& from, double* lane) noexcept {
-    for (std::size_t i = 0; i < N; ++i) {
-      for (std::size_t row = 0; row < 4; ++row, lane += block_symbols) {
-        const std::size_t place = detail::ring_place<N>(from.at_, row, i);
-        lane[0] = from.x_[place];
-        lane[4 * block_symbols] = from.e_[place];
-      }
-      lane += 4 * block_symbols;
+  static Series<double> copy_back(Part& to, std::size_t which, const double* es, std::uint64_t steps,
+                                  const Series<double>& s) noexcept {
+    Series<double> e;
+    e.x[4] = quiet_nan;
+    for (std::size_t row = 1; row <= 4; ++row) {
+      const std::size_t place = detail::ring_place<N>(to.at_, row, which);
+      e.x[row - 1] = to.e_[place] = es[ColumnTurn::back(steps, row)];
+      to.x_[place] = to.x_[place + 4 * N] = s.x[row - 1];
     }
-    return from.settled();
+    return e;
   }
-  static void give(Recurrences<N>& to, const double* lane, std::uint64_t steps) noexcept {
-    for (std::size_t i = 0; i < N; ++i) {
-      for (std::size_t row = 0; row < 4; ++row, lane += block_symbols) {
-        const std::size_t place = detail::ring_place<N>(to.at_, row, i);
-        to.x_[place] = to.x_[place + 4 * N] = lane[0];
-        to.e_[place] = lane[4 * block_symbols];
-      }
-      lane += 4 * block_symbols;
-    }
-    to.at_ = (to.at_ + steps) & 3;
-  }
-
- private:
-  std::size_t begin_;
-  Lanes c_[N][3];
-  Lanes g_[N];
 };
 
-/// One number of each symbol, such as the last price.
-class NumberColumn {
+/// A series of each symbol that is kept since it does not follow from one average alone: its last four values.
+class SeriesColumns {
  public:
-  static constexpr std::size_t cells = 1;
+  using Part = KeptSeries;
+  static constexpr std::size_t cells(const Part&) noexcept { return 4; }
+  static constexpr std::size_t phase(const Part&) noexcept { return 0; }
 
-  explicit NumberColumn(std::size_t begin) noexcept : begin_(begin) {}
-  std::size_t end() const noexcept { return begin_ + cells; }
+  [[gnu::always_inline]] static Series<Lanes> step(const Part&, double* xs, const ColumnTurn& turn,
+                                                   const Series<Lanes>& s) noexcept {
+    const Series<Lanes> all{s.x[0], load<Lanes>(xs + turn.one), load<Lanes>(xs + turn.two),
+                            load<Lanes>(xs + turn.three), load<Lanes>(xs + turn.four)};
+    store(xs + turn.four, s.x[0]);
+    return all;
+  }
+  static Series<double> take(const Part&, double* lane, bool&, const Series<double>& s) noexcept {
+    for (std::size_t row = 1; row <= 4; ++row) lane[ColumnTurn::back(0, row)] = s.x[row - 1];
+    return s;
+  }
+  static Series<double> give(const Part&, const double*, std::uint64_t, const Series<double>& s) noexcept { return s; }
+};
 
-  /// The number as it was, and `now` in its place.
-  [[gnu::always_inline]] Lanes exchange(const ColumnCursor& at, const Lanes& now) const noexcept {
-    double* const cell = at.block + begin_ * block_symbols;
+/// The last values of a series of each symbol, as many as the lag is long, in a ring whose oldest row is the next to be
+/// written over.
+class LagColumns {
+ public:
+  static std::size_t cells(const Lag& like) noexcept { return like.ring_.capacity(); }
+  static constexpr std::size_t phase(const Lag&) noexcept { return 0; }
+
+  [[gnu::always_inline]] static Lanes step(const Lag& like, double* at, const ColumnTurn& turn,
+                                           const Series<Lanes>& s) noexcept {
+    double* const cell = at + place(like, turn.steps) * block_symbols;
     const Lanes before = load<Lanes>(cell);
-    store(cell, now);
+    store(cell, s.newest());
     return before;
   }
-
-  static bool take(double from, double* lane) noexcept {
-    *lane = from;
-    return true;
+  static double take(const Lag& from, double* lane, bool&, const Series<double>&) noexcept {
+    for (std::size_t k = 0; k < cells(from); ++k) lane[k * block_symbols] = from.ring_.window()[k];
+    return 0.0;
   }
-  static void give(double& to, const double* lane, std::uint64_t) noexcept { to = *lane; }
+  static double give(Lag& to, const double* lane, std::uint64_t steps, const Series<double>&) noexcept {
+    const std::size_t oldest = place(to, steps);
+    for (std::size_t k = 0; k < cells(to); ++k) to.ring_.push(lane[(oldest + k) % cells(to) * block_symbols]);
+    return 0.0;
+  }
 
  private:
-  std::size_t begin_;
+  static std::size_t place(const Lag& like, std::uint64_t steps) noexcept {
+    return static_cast<std::size_t>(steps % cells(like));
+  }
 };
 
 /// The columns of a part of a state.
@@ -183,8 +299,82 @@ template <std::size_t N>
 LevelColumns<N> columns_of(const LevelAverages<N>&);
 template <std::size_t N>
 RecurrenceColumns<N> columns_of(const Recurrences<N>&);
-NumberColumn columns_of(double);
+SeriesColumns columns_of(const KeptSeries&);
+LagColumns columns_of(const Lag&);
 template <class Part>
-using ColumnsOf = decltype(columns_of(std::declval<Part>()));
+using ColumnsOf = decltype(columns_of(std::declval<const Part&>()));
+
+/// Walks through the parts of a state, in the order in which an indicator's `across` names them, and counts what they
+/// take. Numbers that follow from the series are named, too (`is`), but not kept.
+class CountCells {
+ public:
+  template <class Part, class... S>
+  auto operator()(const Part& part, const S&... series) noexcept {
+    using C = ColumnsOf<Part>;
+    cells += C::cells(part);
+    bool unasked = true;
+    return decltype(C::take(part, nullptr, unasked, series...)){};
+  }
+  void is(double, double) noexcept {}
+
+  std::size_t cells = 0;
+};
+
+/// The same, and copies them to a symbol's lane.
+class TakeCells {
+ public:
+  explicit TakeCells(double* lane) noexcept : lane_(lane) {}
+  template <class Part, class... S>
+  auto operator()(const Part& from, const S&... series) noexcept {
+    using C = ColumnsOf<Part>;
+    double* const lane = lane_;
+    lane_ += C::cells(from) * block_symbols;
+    phase = phase * 0x10001 + C::phase(from);
+    return C::take(from, lane, fine, series...);
+  }
+  void is(double number, double wanted) noexcept { fine = fine && detail::same_bits(number, wanted); }
+
+  bool fine = true;  ///< whether it can go on from here
+  std::size_t phase = 0;  ///< only states of the same go on side by side
+
+ private:
+  double* lane_;
+};
+
+/// The same, back into the state.
+class GiveCells {
+ public:
+  GiveCells(const double* lane, std::uint64_t steps) noexcept : lane_(lane), steps_(steps) {}
+  template <class Part, class... S>
+  auto operator()(Part&& to, const S&... series) noexcept {
+    using C = ColumnsOf<std::remove_reference_t<Part>>;
+    const double* const lane = lane_;
+    lane_ += C::cells(to) * block_symbols;
+    return C::give(to, lane, steps_, series...);
+  }
+  void is(double& number, double now) noexcept { number = now; }
+
+ private:
+  const double* lane_;
+  std::uint64_t steps_;
+};
+
+/// A step of four symbols.
+class StepCells {
+ public:
+  StepCells(double* at, const ColumnTurn& turn) noexcept : at_(at), turn_(turn) {}
+  template <class Part, class... S>
+  [[gnu::always_inline]] auto operator()(const Part& like, const S&... series) noexcept {
+    using C = ColumnsOf<Part>;
+    double* const at = at_;
+    at_ += C::cells(like) * block_symbols;
+    return C::step(like, at, turn_, series...);
+  }
+  void is(double, const Lanes&) noexcept {}
+
+ private:
+  double* at_;
+  const ColumnTurn& turn_;
+};
 
 }  // namespace fastcore

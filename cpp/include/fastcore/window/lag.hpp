@@ -67,6 +67,8 @@ class Lag {
   }
 
  private:
+  friend class LagColumns;
+
   template <class Take>
   [[gnu::always_inline]] void look_back(const double* x, std::size_t n, const Take& take) const noexcept {
     const std::size_t period = ring_.capacity();

@@ -68,6 +68,9 @@ class Window {
   }
 
  private:
+  template <class>
+  friend class WindowColumns;
+
   bool short_;
   DirectWindow<Aggregate> direct_;
   BlockWindow<Aggregate> blocks_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "fastcore/spec.hpp"
+#include "fastcore/window/columns.hpp"
 #include "fastcore/window/window.hpp"
 
 namespace fastcore {
@@ -74,6 +75,12 @@ class SharedWindow {
   template <class Archive>
   void state(Archive& archive) {
     archive("window", window_);
+  }
+
+  /// Of many symbols at once: column_kernel.hpp.
+  template <class Walk, class Self, class V>
+  static std::array<V, numbers> across(Walk& walk, Self& self, const Series<V>& close) noexcept {
+    return walk(self.window_, close).numbers();
   }
 
  private:
