@@ -172,9 +172,15 @@ def test_a_closed_engine_starts_no_shard_again(tmp_path: Path) -> None:
 
 def test_arguments_are_refused_as_one_engine_does() -> None:
     ticks = market(10, 1)
+    ticks["symbol"][0] = 3
     with ShardedEngine(PLAN, shards=3, on="here") as sharded:
         for wrong, error, says in (
             ({"symbols": ["\udcff", *NAMES]}, fc.InputError, "a lone surrogate, which is half a character"),
+            (
+                {"symbols": NAMES[:1]},
+                fc.InputError,
+                r"the first tick has symbol=3, but symbols= has 1 symbol: give",
+            ),
             ({"symbols": NAMES, "outcomes": "yes"}, TypeError, "outcomes must be True or False, not 'yes'"),
         ):
             for engine in (sharded, fc.Engine(PLAN)):

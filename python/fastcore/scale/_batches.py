@@ -43,6 +43,12 @@ def checked(ticks: Any, symbols: Sequence[str], rows: str | None) -> tuple[npt.N
             f"on_ticks: the name of a symbol must be text, but one has {half!r}, "
             "a lone surrogate, which is half a character"
         ) from None
+    if len(array) and array["symbol"][0] >= len(names):
+        there = f"{len(names)} symbol{'' if len(names) == 1 else 's'}"
+        raise InputError(
+            f"on_ticks: the first tick has symbol={array['symbol'][0]}, but symbols= has {there}: "
+            "give the names that the field indexes, on_ticks(ticks, symbols=[...])"
+        )
     return array, names
 
 
