@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from fastcore._replacing import Replacement
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 
-__all__ = ["RowWriter", "parquet_options"]
+__all__ = ["RowWriter", "parquet_options", "written"]
 
 #: Rows that are turned into columns at once.
 _PIECE = 4096
@@ -46,6 +48,18 @@ def parquet_options(schema: Any, compression: str | None = "lz4") -> dict[str, A
     }
 
 
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Say which file it is that the system does not write, and why."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not error.strerror:  # a sentence of ours
+            raise FileFeedError(str(error)) from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise FileFeedError(f"{path} cannot be written: {reason}") from error
+
+
 class RowWriter:
     """Writes ts, symbol, outcome and every output of a tick as one row of a Parquet file.
 
@@ -61,6 +75,11 @@ class RowWriter:
         Files that are being read, and must not be the target.
     columns : list of str
         Names of the outputs.
+
+    Raises
+    ------
+    FileFeedError
+        If the file cannot be written, now or later: the disk is full, or there is no such folder.
     """
 
     def __init__(self, path: Path, inputs: list[Path], columns: list[str]) -> None:
@@ -85,14 +104,16 @@ class RowWriter:
             ]
         )
         self._columns = np.empty((len(names), 0))
-        try:
+        with written(path):
             self._place = Replacement(path, wait=False)
-        except OSError as error:
-            why = f"{path} cannot be written: {error.strerror}" if error.strerror else str(error)
-            raise FileFeedError(why) from error
-        self._file: Any = parquet.ParquetWriter(
-            self._place.part or self._place.file, self._schema, **parquet_options(self._schema)
-        )
+            try:
+                self._file: Any = parquet.ParquetWriter(
+                    self._place.part or self._place.file, self._schema, **parquet_options(self._schema)
+                )
+            except BaseException:
+                self._place.drop()
+                raise
+        self._path = path
 
     def rows(
         self, batch: TickBatch, outputs: npt.NDArray[np.float64], outcomes: npt.NDArray[np.uint8]
@@ -118,7 +139,8 @@ class RowWriter:
             named(outcomes, fastcore.OUTCOMES),
             *map(pa.array, self._columns_of(outputs)),
         ]
-        self._file.write_batch(pa.record_batch(arrays, schema=self._schema))
+        with written(self._path):
+            self._file.write_batch(pa.record_batch(arrays, schema=self._schema))
 
     def _columns_of(self, outputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Each output by itself, in memory that the next batch uses again: the file has copied it by then.
@@ -135,10 +157,14 @@ class RowWriter:
 
     def finish(self) -> None:
         """Complete the file and give it its name."""
-        self._file.close()
-        self._place.keep()
+        with written(self._path):
+            self._file.close()
+            self._place.keep()
 
     def close(self) -> None:
         """Leave nothing half written; does nothing after `finish`."""
-        self._file.close()
-        self._place.drop()
+        try:
+            with contextlib.suppress(OSError):  # what it still had to write is not wanted
+                self._file.close()
+        finally:
+            self._place.drop()

@@ -27,6 +27,7 @@ _TIMES = (
     *("trade", "exch", "event", "trade_time", "exchange_time", "event_time", "transact_time", "t"),
     *("ts", "timestamp", "time", "datetime", "date", "ts_event", "open_time"),
     *("recv", "received", "recv_time", "receive_time", "ts_recv", "local_timestamp"),
+    "__index_level_0__",  # what pandas calls an index without a name
 )
 _NAMES: dict[str, tuple[str, ...]] = {
     "price": ("price", "px", "last", "close", "trade_price", "last_price"),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._arrow_numbers import decimal_words, floats, is_number
 from fastcore.feeds import TickArray
 from fastcore.feeds._times import EARLIEST, Clock, arrow_times
 from fastcore.ticks import TICK
@@ -26,7 +27,14 @@ UNKNOWN = "?"
 #: Pairs of a market and a symbol that are counted; more are sorted, which takes ten times as long.
 _FEW = 1 << 16
 
-_SIDES = {"buy": 1, "b": 1, "1": 1, "+1": 1, "true": 1, "sell": -1, "s": -1, "-1": -1, "false": -1}
+_SIDES = {"buy": 1, "b": 1, "true": 1, "sell": -1, "s": -1, "false": -1}
+_SIDES |= {
+    "1": 1,
+    "+1": 1,
+    "1.0": 1,
+    "-1": -1,
+    "-1.0": -1,
+}  # floats are what pandas makes of whole numbers with nulls
 
 
 @dataclass(slots=True)
@@ -93,19 +101,28 @@ class Converter:
         pa, kind = self.pa, array.type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return np.array([_float(value) for value in array.to_pylist()], np.float64)
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-            numbers = array.cast(pa.float64(), safe=False).fill_null(float("nan"))
-            return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+        if is_number(pa, kind):
+            return np.asarray(floats(pa, array), np.float64)
         return np.full(len(array), np.nan)
 
     def _integers(self, array: Any) -> npt.NDArray[np.int64]:
         # An id that is no integer (a UUID, say) is no id: unlike a bad price it harms nothing.
         pa, kind = self.pa, array.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return np.array([_integer(value) for value in array.to_pylist()], np.int64)
+        if pa.types.is_uint64(kind):
+            large = array.fill_null(0).to_numpy(zero_copy_only=False)
+            return np.where(large < 2**63, large, 0).astype(np.int64)
         if pa.types.is_integer(kind):
             whole = array.cast(pa.int64(), safe=False).fill_null(0)
             return np.asarray(whole.to_numpy(zero_copy_only=False), np.int64)
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return np.array([_integer(value) for value in array.to_pylist()], np.int64)
+        if pa.types.is_decimal128(kind) and kind.scale == 0:
+            low, high, there = decimal_words(array)
+            return np.where(there & (high == low >> 63), low, 0)
+        if pa.types.is_floating(kind):  # beyond 2**53 several ids are one float
+            numbers = np.nan_to_num(self._floats(array))
+            exact = (np.abs(numbers) <= 2**53) & (numbers == np.rint(numbers))
+            return np.where(exact, numbers, 0.0).astype(np.int64)
         return np.zeros(len(array), np.int64)
 
     def _sides(self, array: Any) -> npt.NDArray[np.int8]:
@@ -182,7 +199,7 @@ def text_of(value: Any) -> str:
     if value is None:
         return ""
     # Programs that write Parquet without its newer types write texts as bytes.
-    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
     return text.strip()
 
 
@@ -198,8 +215,9 @@ def _float(value: str | None) -> float:
 
 
 def _integer(value: str | None) -> int:
+    head, _, tail = (value or "").strip().partition(".")
     try:
-        number = int((value or "").replace("_", "?"))
+        number = int(head.replace("_", "?")) if not tail.strip("0") else 0
     except ValueError:
         return 0
     return number if -(2**63) <= number < 2**63 else 0

@@ -66,6 +66,8 @@ class CsvFile:
         if line.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise FileFeedError(f"{path} is UTF-16 text; tick files are read as UTF-8")
         head = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip("\r")
+        if "\r" in head:
+            raise FileFeedError(f"{path} has lines that end in CR alone; tick files are read with LF or CRLF")
         if not head.strip():
             raise self._failure or FileFeedError(f"{path} is empty: it has not even a header line")
         self._delimiter = max(",;\t|", key=head.count)

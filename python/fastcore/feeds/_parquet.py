@@ -17,6 +17,8 @@ __all__ = ["ParquetFile"]
 BLOCK_ROWS = 65_536
 #: Rows of a group, on average, from which blocks may end with it.
 _GROUP_ROWS = 16_384
+#: The fields whose values are few.
+_ENCODED = ("symbol", "market", "side")
 
 
 class ParquetFile:
@@ -77,9 +79,23 @@ class ParquetFile:
 
     def _batches(self, rows: int, names: list[str]) -> Iterator[Any]:
         try:
-            yield from self._file.iter_batches(batch_size=rows, columns=names)
+            for batch in self._file.iter_batches(batch_size=rows, columns=names):
+                yield self._plain(batch)
         except (self.pa.ArrowException, OSError) as error:
             raise FileFeedError(f"{self._label} is damaged: {_first_line(error)}") from error
+
+    def _plain(self, batch: Any) -> Any:
+        """The columns in the forms that are read on: numbers as such and no dictionaries, text as strings."""
+        pa, names = self.pa, {self.header[self.fields[one]] for one in _ENCODED if one in self.fields}
+        for place, field in enumerate(batch.schema):
+            column = batch.column(place)
+            if pa.types.is_dictionary(field.type) and field.name not in names:
+                column = column.dictionary_decode()
+            if getattr(pa.types, "is_string_view", _no)(column.type):
+                column = column.cast(pa.large_string())
+            if column.type != field.type:
+                batch = batch.set_column(place, field.name, column)
+        return batch
 
     def _names(self, metadata: Any) -> list[str]:
         """Columns that are read as the file's own numbers and what they stand for.
@@ -89,7 +105,7 @@ class ParquetFile:
         """
         if metadata.num_rows < _GROUP_ROWS * metadata.num_row_groups:
             return []
-        return [self.header[self.fields[one]] for one in ("symbol", "market", "side") if one in self.fields]
+        return [self.header[self.fields[one]] for one in _ENCODED if one in self.fields]
 
     def _choose_time(self, times: list[int], is_named: bool) -> tuple[int, Clock]:
         """The best time column that has a value in every row of the first block."""
@@ -138,3 +154,8 @@ class ParquetFile:
 
 def _first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
+
+
+def _no(kind: Any) -> bool:
+    """What older versions of Arrow have not."""
+    return False

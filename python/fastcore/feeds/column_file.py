@@ -223,11 +223,10 @@ class ColumnWriter:
 
     def append(self, batch: TickBatch) -> None:
         """Add ticks; they are written when a block is full, by `flush`, and by `close`."""
-        names = self._names
-        codes = np.array([names.setdefault(name, len(names)) for name in batch.symbols] or [0], np.uint32)
-        ticks = batch.ticks.copy()
+        ticks, names = batch.ticks.copy(), self._names
         if len(ticks) and int(ticks["symbol"].max()) >= len(batch.symbols):
             raise InputError(f"a batch of {len(batch.symbols)} symbols has ticks of {ticks['symbol'].max()}")
+        codes = np.array([names.setdefault(name, len(names)) for name in batch.symbols] or [0], np.uint32)
         ticks["symbol"] = codes[ticks["symbol"]]
         self._waiting.append(ticks)
         self._pending += len(ticks)

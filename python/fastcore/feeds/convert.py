@@ -6,14 +6,16 @@ import csv
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastcore._checks import CALL, FLAG, PATH, Fit, arguments, optional
 from fastcore._extras import require
 from fastcore._replacing import settle, target_of
+from fastcore._row_writer import written
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 from fastcore.feeds.column_file import SUFFIX, ColumnWriter
@@ -26,9 +28,15 @@ TARGETS = (".csv", ".parquet", SUFFIX)
 
 Write = Callable[[TickBatch], None]
 
+_FILES = Fit(
+    "a path, or a sequence of paths that is not empty",
+    lambda value: PATH.fits(value) or (not isinstance(value, (str, bytes)) and len(value) > 0),
+)
 
+
+@arguments("convert", files=_FILES, out=PATH, append=FLAG, progress=optional(CALL))
 def convert(
-    files: Sequence[str | os.PathLike[str]],
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     columns: Mapping[str, str] | None = None,
@@ -41,7 +49,7 @@ def convert(
 
     Parameters
     ----------
-    files : sequence of path
+    files : path or sequence of path
         As `fastcore.feeds.files.read_ticks` takes them, with `columns` and `symbol`.
     out : path
         Ending in .csv, .parquet or .fct. It has its name when it is whole.
@@ -60,8 +68,8 @@ def convert(
     Raises
     ------
     FileFeedError
-        If a file cannot be read, or `out` is there, or is of an unknown kind; or if no price of any tick is a
-        number. `out` is then as it was, but for what was appended.
+        If a file cannot be read, or `out` cannot be written, is there, is one of them, or is of an unknown
+        kind; or if no price of any tick is a number. `out` is then as it was, but for what was appended.
 
     Examples
     --------
@@ -72,16 +80,22 @@ def convert(
     1
     """
     path = Path(out)
-    suffix = next((one for one in TARGETS if path.name.endswith(one)), None)
+    suffix = next((one for one in TARGETS if path.name.lower().endswith(one)), None)
     if suffix is None:
         raise FileFeedError(
             f"{path} is of an unknown kind: files that can be written end in {', '.join(TARGETS)}"
         )
     if append and suffix != SUFFIX:
         raise FileFeedError(f"{path} cannot be appended to: only {SUFFIX} files can")
+    if not path.parent.is_dir():
+        raise FileFeedError(f"{path} cannot be written: there is no folder {path.parent}")
     if path.exists() and not append:
         raise FileFeedError(f"{path} is there already")
-    path = target_of(path) or path  # beside what a link leads to, there is the room to write it
+    files = [files] if isinstance(files, (str, os.PathLike)) else files
+    if append and path.exists() and any(Path(file).exists() and path.samefile(file) for file in files):
+        raise FileFeedError(f"{path} is read from: append to another file")
+    with written(path):
+        path = target_of(path) or path  # beside what a link leads to, there is the room to write it
     sources = [TickFile(file, columns=columns, symbol=symbol, batch=batch) for file in files]
     whole, before, rows, unpriced = sum(source.size for source in sources), 0, 0, 0
     with _writer(path, suffix, append) as write:
@@ -109,24 +123,35 @@ def _writer(path: Path, suffix: str, append: bool) -> Iterator[Write]:
     part = path if append else path.with_name(f"{path.name}.part")
     if not append:
         part.unlink(missing_ok=True)
+    makers: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
+        SUFFIX: _columns,
+        ".parquet": _parquet,
+        ".csv": _text,
+    }
     try:
-        if suffix == SUFFIX:
-            with ColumnWriter(part) as writer:
-                yield writer.append
-        elif suffix == ".parquet":
-            with _parquet(part) as write:
+        with written(path):
+            with makers[suffix](part) as write:
                 yield write
-        else:
-            with open(part, "w", encoding="utf-8", newline="") as file:
-                lines = csv.writer(file, lineterminator="\n")
-                lines.writerow(("ts_ns", "price", "size", "id", "symbol", "side"))
-                yield lambda batch: lines.writerows(_lines(batch))
-        if not append:
-            settle(part, path)
+            if not append:
+                settle(part, path)
     except BaseException:
         if not append:
             part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def _columns(path: Path) -> Iterator[Write]:
+    with ColumnWriter(path) as writer:
+        yield writer.append
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[Write]:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("ts_ns", "price", "size", "id", "symbol", "side"))
+        yield lambda batch: lines.writerows(_lines(batch))
 
 
 def _lines(batch: TickBatch) -> Iterator[tuple[Any, ...]]:

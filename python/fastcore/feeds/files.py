@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from fastcore._checks import MAPPING, PATH, TEXT, WHOLE, check, optional
 from fastcore.errors import FileFeedError
 from fastcore.feeds import TickBatch
 from fastcore.feeds._csv import CsvFile
@@ -60,6 +61,10 @@ class TickFile:
         symbol: str | None = None,
         batch: int = 65_536,
     ) -> None:
+        check("read_ticks", "path", path, PATH)
+        check("read_ticks", "columns", columns, optional(MAPPING))
+        check("read_ticks", "symbol", symbol, optional(TEXT))
+        check("read_ticks", "batch", batch, WHOLE)
         if batch < 1:
             raise ValueError(f"read_ticks: batch must be at least 1, got {batch}")
         self.path = Path(path)
