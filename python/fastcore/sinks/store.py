@@ -21,6 +21,17 @@ from fastcore.store._columns import Texts
 __all__ = ["StoreSink"]
 
 
+class _Cost:
+    """What an event counts for where some of its rows are refused: once, however many of its tables were."""
+
+    def __init__(self, sink: StoreSink, size: int) -> None:
+        self._sink, self._size = sink, size
+
+    def count(self) -> None:
+        self._sink.lost += self._size
+        self._size = 0
+
+
 class StoreSink:
     """Keeps ticks, values of indicators, bars and signals in a database.
 
@@ -48,6 +59,8 @@ class StoreSink:
 
     Notes
     -----
+    Rows that the database refuses are counted in `lost`, and so by the loop; what comes after them is taken.
+
     Ticks of one symbol and nanosecond are told apart by their id; those without one are counted, 0, -1, -2
     and so on. A late tick without an id takes the place of the one at its nanosecond.
 
@@ -88,6 +101,8 @@ class StoreSink:
         # By strategy and symbol the newest time of its signals, and which of them there were.
         self._told: dict[tuple[str, str], tuple[int, Counter[str]]] = {}
         self._failure: BaseException | None = None
+        #: Rows, bars and signals of which something was refused, at once or later.
+        self.lost = 0
 
     def stats(self) -> dict[str, int]:
         """Rows that wait, were written or refused, and transactions: see `fastcore.store.Writer.stats`."""
@@ -108,19 +123,24 @@ class StoreSink:
             await self.database.upgrade()
 
     async def write(self, event: Any, /) -> None:
-        """Take an event; waits while too much waits, and raises what refused an earlier one."""
+        """Take an event; waits while too much waits. Then it raises what refused an earlier one."""
+        cost = _Cost(self, 1 if isinstance(event, tuple) else len(event))
+        try:
+            if isinstance(event, Rows):
+                await self._rows(event, cost)
+            elif isinstance(event, BarEvent):
+                names = ("open", "high", "low", "close", "volume")
+                bar = {name: [getattr(event, name)] for name in names}
+                own = {"ts": [event.ts], "symbol": event.symbol, "span": event.span, "count": [event.ticks]}
+                await self._put(schema.bars, own | bar, cost)
+            else:
+                await self._put(schema.signals, self._signal(event), cost)
+        except BaseException:
+            cost.count()
+            raise
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        if isinstance(event, Rows):
-            await self._rows(event)
-        elif isinstance(event, BarEvent):
-            names = ("open", "high", "low", "close", "volume")
-            bar = {name: [getattr(event, name)] for name in names}
-            own = {"ts": [event.ts], "symbol": event.symbol, "span": event.span, "count": [event.ticks]}
-            await self._put(schema.bars, own | bar)
-        else:
-            await self._put(schema.signals, self._signal(event))
 
     async def close(self) -> None:
         """Write what waits."""
@@ -132,15 +152,16 @@ class StoreSink:
         if self._failure is not None:
             raise self._failure
 
-    async def _put(self, table: Any, columns: dict[str, Any]) -> None:
+    async def _put(self, table: Any, columns: dict[str, Any], cost: _Cost) -> None:
+        def look(done: asyncio.Future[int]) -> None:
+            if not done.cancelled() and done.exception() is not None:
+                self._failure = done.exception()
+                cost.count()
+
         done = await self._writer.write(table, columns)
-        done.add_done_callback(self._look)
+        done.add_done_callback(look)
 
-    def _look(self, done: asyncio.Future[int]) -> None:
-        if not done.cancelled() and done.exception() is not None:
-            self._failure = done.exception()
-
-    async def _rows(self, rows: Rows) -> None:
+    async def _rows(self, rows: Rows, cost: _Cost) -> None:
         taken = rows.taken
         ticks = rows.ticks[taken]
         if len(ticks) == 0:
@@ -149,13 +170,13 @@ class StoreSink:
         symbols = Texts([rows.symbols[code] for code in used.tolist()], codes.astype(np.int64))
         if self._ticks:
             own = {name: ticks[name] for name in ("ts", "price", "size", "side")}
-            await self._put(schema.ticks, own | {"symbol": symbols, "id": self._ids(ticks, symbols)})
+            await self._put(schema.ticks, own | {"symbol": symbols, "id": self._ids(ticks, symbols)}, cost)
         for name in self._values:
             values = rows[name][taken]
             there = np.flatnonzero(~np.isnan(values))
             known = Texts(symbols.words, symbols.codes[there])
             columns = {"ts": ticks["ts"][there], "symbol": known, "name": name, "value": values[there]}
-            await self._put(schema.values, columns)
+            await self._put(schema.values, columns, cost)
 
     def _ids(self, ticks: Any, symbols: Texts) -> npt.NDArray[np.int64]:
         """The ticks' ids; those without one are counted within their symbol and time."""
