@@ -144,7 +144,7 @@ def verified(
     """
     try:
         content = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:  # the last: nested deeply
         raise Problem(400, f"the body is no JSON object: {error}", field="body") from None
     if source.kind == "tradingview":
         return _with_secret(source, content, body, now)

@@ -20,9 +20,10 @@ import numpy as np
 from fastcore._extras import require
 from fastcore._frame_values import EARLIEST, unit_wrong
 from fastcore._tick_frames import ticks_of
-from fastcore.errors import FastcoreError, InputError, MissingExtraError
+from fastcore.errors import FastcoreError, InputError
 from fastcore.feeds import TickBatch
 from fastcore.feeds.wire import ticks_of_message, unpack
+from fastcore.serve.arrow_bodies import table_of
 from fastcore.serve.problems import Problem, field_of
 from fastcore.serve.wire import ARROW, JSON, MSGPACK
 from fastcore.ticks import TICK
@@ -75,18 +76,27 @@ def unpacked(data: bytes, coding: str, most: int) -> bytes:
     return out
 
 
-def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
+def parsed(data: bytes, kind: str, most: int = 8 << 20) -> tuple[Any, list[str]]:
     """The ticks of a body, and the names that they index.
+
+    Parameters
+    ----------
+    data : bytes
+    kind : str
+        Its ``Content-Type``.
+    most : int
+        Bytes that columns in Arrow's form may have when they are unpacked.
 
     Raises
     ------
     Problem
-        400 if it cannot be read, 415 for a media type that is none of ours, 422 with the field that is wrong.
+        400 if it cannot be read, 413 if it unpacks to more, 415 for a media type that is none of ours, 422
+        with the field that is wrong.
     """
     media = kind.partition(";")[0].strip().lower() or JSON
     try:
         if media == ARROW:
-            return _checked(*_of_arrow(data))
+            return _checked(*_of_arrow(data, most))
         if media in (MSGPACK, "application/x-msgpack", "application/vnd.msgpack"):
             return _of_msgpack(data)
         if media in _NDJSON:
@@ -98,6 +108,8 @@ def parsed(data: bytes, kind: str) -> tuple[Any, list[str]]:
         raise refused(error, "ticks", lambda: _plain(data, media)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"the body is no {media}: {error}", field="body") from None
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply", field="body") from None
     raise Problem(
         415,
         f"Content-Type is {media!r}; ticks come as {JSON}, {_NDJSON[0]}, {MSGPACK} or {ARROW}",
@@ -119,7 +131,8 @@ def refused(error: msgspec.ValidationError, root: str, plain: Callable[[], Any])
     field, detail = field_of(error, root)
     if field.endswith(".ts") and ">=" in detail:
         value: Any = None
-        with contextlib.suppress(msgspec.DecodeError, UnicodeError, LookupError):  # or more is wrong
+        # Or more is wrong: it is nested deeply, or something else before the time.
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError, LookupError, RecursionError):
             value = plain()
             for place in re.findall(r"\w+", field[len(root) :]):
                 value = value[int(place)] if isinstance(value, list) else value[place]
@@ -159,15 +172,9 @@ def _of_msgpack(data: bytes) -> tuple[Any, list[str]]:
     return of_structs(_many_pack.decode(data))
 
 
-def _of_arrow(data: bytes) -> tuple[Any, list[str]]:
-    try:
-        pa = require("pyarrow", "frames", "a body in Arrow's form")
-    except MissingExtraError as error:
-        raise Problem(415, str(error), field="Content-Type") from None
-    try:
-        table = pa.ipc.open_stream(data).read_all()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Problem(400, f"the body is no {ARROW}: {str(error)[:200]}", field="body") from None
+def _of_arrow(data: bytes, most: int) -> tuple[Any, list[str]]:
+    table = table_of(data, most)
+    pa = require("pyarrow", "frames", "a body in Arrow's form")
     try:
         return ticks_of(table)
     except (FastcoreError, pa.ArrowException, ValueError, TypeError, OverflowError) as error:

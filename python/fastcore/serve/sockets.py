@@ -216,6 +216,8 @@ def _asked(text: str) -> Any:
         raise refused(error, "", lambda: msgspec.json.decode(text)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise Problem(400, f"the message is no JSON: {error}", field="message") from None
+    except RecursionError:
+        raise Problem(400, "the message is nested too deeply", field="message") from None
 
 
 @get("/v1/events", tags=["stream"])

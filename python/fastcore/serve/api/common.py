@@ -66,6 +66,8 @@ async def decoded(request: Call, kind: Any) -> Any:
         raise Problem(422, f"{field or 'body'}: {detail}", field=field or "body") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, f"the body is no {media or 'JSON'}: {error}", field="body") from None
+    except RecursionError:
+        raise Problem(400, "the body is nested too deeply", field="body") from None
     raise Problem(415, f"Content-Type is {media!r}; it must be application/json", field="Content-Type")
 
 

@@ -57,9 +57,10 @@ async def send(request: Call) -> Response[Received]:
 async def _taken(request: Call, body: bytes) -> Received:
     service = service_of(request)
     kind = request.headers.get("content-type", "")
-    body = unpacked(body, request.headers.get("content-encoding", ""), service.settings.max_body)
+    most = service.settings.max_body
+    body = unpacked(body, request.headers.get("content-encoding", ""), most)
     large = len(body) >= _WORTH_A_THREAD
-    ticks, names = await asyncio.to_thread(parsed, body, kind) if large else parsed(body, kind)
+    ticks, names = await asyncio.to_thread(parsed, body, kind, most) if large else parsed(body, kind, most)
     if len(ticks) == 0:
         raise Problem(422, "there are no ticks in the body", field="body")
     await service.ingest.put(ticks, names)
