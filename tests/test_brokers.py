@@ -183,6 +183,38 @@ def test_without_a_group_reading_begins_where_it_is_told(tmp_path: Path) -> None
     assert run(main()) == [list(range(1, 21)), list(range(21, 41)), list(range(41, 61))]
 
 
+def test_nothing_is_missed_from_the_next_entry_on(tmp_path: Path) -> None:
+    """What came between two questions, before the first entry, was lost: each began at what came after it."""
+    ticks = stream(60)
+
+    async def main() -> list[int]:
+        async with Valkey(tmp_path) as broker:
+            await broker.publish(*messages(ticks[:20], 20))
+            feed, asked = broker.feed(group="", start="$"), 0
+            acknowledge = feed._acknowledge
+
+            async def between() -> None:
+                nonlocal asked
+                asked += 1
+                if asked == 2:
+                    await broker.publish(*messages(ticks[20:40], 20))
+                elif asked == 3:
+                    await broker.publish(*messages(ticks[40:], 20))
+                await acknowledge()
+
+            feed._acknowledge = between
+            found: list[int] = []
+            async with asyncio.timeout(30):
+                async for batch in feed:
+                    found += batch.ticks["id"].tolist()
+                    if found[-1] == 60:
+                        break
+            await feed.aclose()
+        return found
+
+    assert run(main()) == list(range(21, 61))
+
+
 @both
 def test_sinks_carry_events_to_others(kind: type[Broker], tmp_path: Path) -> None:
     """Rows, bars and signals arrive as they were; a feed reads the ticks out of the rows."""
@@ -337,6 +369,8 @@ def test_impossible_options_stop_before_the_start() -> None:
         (lambda: ValkeyFeed("redis://x", ""), "stream and consumer must not be empty"),
         (lambda: ValkeyFeed("x://y", "ticks"), "url 'x://y' cannot be read"),
         (lambda: ValkeyFeed("redis://x", "ticks", count=0), "count must be at least 1"),
+        (lambda: ValkeyFeed("redis://x", "ticks", start="now"), "start must be '$' or an entry's id"),
+        (lambda: ValkeyFeed("redis://x", "ticks", start=0), "start must be '$' or an entry's id"),  # type: ignore[arg-type]
         (lambda: ValkeySink("redis://x", "ticks", longest=-1), "longest and retries 0 or more"),
         (lambda: NatsFeed("nats://x", "", "ticks"), "stream, subject and durable must not be empty"),
         (lambda: NatsSink("nats://x", ""), "subject must not be empty"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -41,8 +42,8 @@ class ValkeyFeed:
     consumer : str
         The name within the group. One that comes back by its name is given first what it had not finished.
     start : str
-        Where to begin: ``"0"`` at the first entry, ``"$"`` at the next one, or an id. For a group, where it
-        begins when it is made.
+        Where to begin: ``"0"`` at the first entry, ``"$"`` at the next one that comes after the feed has
+        begun, or an id. For a group, where it begins when it is made.
     count : int
         Entries that are asked for at once.
     claim_seconds : float
@@ -83,6 +84,10 @@ class ValkeyFeed:
                 "ValkeyFeed: count must be at least 1, claim_seconds 0 or more, longest_backoff above 0, "
                 f"not {count!r}, {claim_seconds!r}, {longest_backoff!r}"
             )
+        if not isinstance(start, str) or not _PLACE.fullmatch(start):
+            raise ConfigError(
+                f"ValkeyFeed: start must be '$' or an entry's id such as '0' or '1700000000-0', not {start!r}"
+            )
         redis = require("redis.asyncio", "brokers", "ValkeyFeed")
         self._gone = (require("redis.exceptions", "brokers", "ValkeyFeed").RedisError, OSError)
         try:
@@ -97,6 +102,7 @@ class ValkeyFeed:
         self._deliveries = Deliveries()
         self._safe: list[bytes] = []
         self._given: bytes | str = "0"  # the last entry that the server gave to this consumer
+        self._cursor: bytes | str = "0-0"  # how far those were looked at that others hold
         self._counts = dict.fromkeys(
             ("entries", "malformed", "claimed", "acknowledged", "lost_connections"), 0
         )
@@ -131,6 +137,8 @@ class ValkeyFeed:
             try:
                 if own:
                     await self._make_group()
+                elif self.position == "$" and not self.group:
+                    await self._find_end()
                 await self._acknowledge()
                 now = asyncio.get_running_loop().time()
                 # Not before its own are read: what is claimed becomes one of them, and would come twice.
@@ -174,12 +182,20 @@ class ValkeyFeed:
     async def _claimed(self) -> list[tuple[bytes, Any]]:
         """Entries that others hold for too long."""
         reply = await self._client.xautoclaim(
-            self.stream, self.group, self.consumer, int(self._claim * 1000), count=self._count
+            *(self.stream, self.group, self.consumer, int(self._claim * 1000)),
+            start_id=self._cursor,
+            count=self._count,
         )
+        self._cursor = reply[0]  # on from there: those in front may be this consumer's own, for long
         own = (*self._safe, *self._deliveries)
         entries = [entry for entry in reply[1] if entry[0] not in own]
         self._counts["claimed"] += len(entries)
         return entries
+
+    async def _find_end(self) -> None:
+        """The last entry of now: the server takes ``$`` at each question for what comes after it."""
+        last = await self._client.xrevrange(self.stream, count=1)
+        self.position = last[0][0].decode() if last else "0"
 
     async def _make_group(self) -> None:
         try:
@@ -209,6 +225,7 @@ class ValkeyFeed:
         return batch
 
 
+_PLACE = re.compile(r"\$|[0-9]+(-[0-9]+)?")
 _BLOCK = 100  # ms that the server waits for an entry; what is safe is acknowledged between two reads
 
 
