@@ -357,6 +357,23 @@ def test_impossible_messages_are_refused() -> None:
         assert sentence in str(caught.value)
     with pytest.raises(InputError, match="of the kind 'bar' lacks 'symbol'"):
         events.decode(wire.pack("bar", {}))
+    signal = {"symbol": "A", "ts": 1, "value": None, "strategy": ""}
+    bar = dict(zip(BarEvent._fields, event_examples()[1], strict=True))  # type: ignore[arg-type]
+    for kind, fields in (
+        ("signal", signal | {"symbol": 65}),
+        ("signal", signal | {"ts": True}),
+        ("signal", signal | {"ts": 1.5}),
+        ("bar", bar | {"close": "1"}),
+        ("bar", bar | {"complete": 1}),
+        ("bar", bar | {"values": None}),
+    ):
+        with pytest.raises(InputError, match=f"a message of the kind '{kind}' has "):
+            events.decode(wire.pack(kind, fields))
+    rows = event_examples()[0]
+    assert isinstance(rows, Rows)
+    outcomes = np.full(len(rows), 99, np.uint8)
+    with pytest.raises(InputError, match="a message of rows has outcome 99; there are"):
+        events.decode(events.encode(Rows(rows.ticks, rows.symbols, rows.rows, outcomes, rows.columns)))
     with pytest.raises(InputError, match="of 2 rows has 0 outcomes"):
         events.decode(
             wire.pack("rows", {"symbols": NAMES, "ticks": ticks, "columns": [], "rows": b"", "outcomes": b""})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,19 @@ def test_a_batch_of_another_form_is_refused_where_it_is_made(ticks: Any, names: 
     """Two dimensions were counted as their rows, and lost; some tables failed in the loop's midst."""
     with pytest.raises(TypeError, match=said):
         TickBatch(ticks, names)
+
+
+@pytest.mark.parametrize(("order", "told"), [("buffer", 1), ("drop", 0)])
+def test_rows_that_a_policy_holds_are_told_of(
+    order: Any, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are handed over as held, and that is all: who works with rows is to know."""
+    engine = fc.Engine(PLAN, policy=fc.Policy(order=order, lateness="5s"))
+    sink = MemorySink()
+    with caplog.at_level(logging.WARNING):
+        ran(TickLoop(engine, cut(stream(100), [10]), sinks=[sink], batch=10))
+    assert caplog.text.count("the policy holds ticks back") == told
+    assert (together(sink).outcomes == fc.OUTCOMES.index("held")).any() == bool(told)
 
 
 def test_an_outage_takes_any_names() -> None:

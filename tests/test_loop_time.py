@@ -108,6 +108,42 @@ def test_a_bar_that_is_none_moves_no_clock() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 7, 1000])
+@pytest.mark.parametrize("place", [50, 99])
+def test_one_absurd_time_stops_no_timer(batch: int, place: int) -> None:
+    """Whether the engine's policy holds it or takes it: timers go on by the others."""
+    ticks = stream(200)
+    fired: list[list[int]] = [[], []]
+    for absurd, policy in ((0, fc.Policy()), (8 * 10**18, fc.Policy(ahead="1h"))):
+        own = ticks.copy()
+        own["ts"][place] = absurd or own["ts"][place]
+        loop = TickLoop(fc.Engine(PLAN, policy=policy), cut(own, [50]), batch=batch)
+        loop.every("20s", fired[bool(absurd)].append)
+        loop.at(7 * 10**18, fired[1].append)
+        ran(loop)
+    assert len(fired[0]) > 5
+    assert fired[1] == fired[0]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_a_leap_of_years_fires_when_it_is_confirmed(batch: int) -> None:
+    """By ticks or bars, at the second of them."""
+    ticks = stream(20)
+    ticks["ts"][10:] += 10**18
+    fired: list[int] = []
+    engine = fc.Engine(PLAN)
+    loop = TickLoop(engine, cut(ticks, [20]), batch=batch)
+    loop.at(int(ticks["ts"][10]), lambda ts: fired.append(engine.ledger["received"]))
+    ran(loop)
+    assert fired == [11]
+    bars, moments = candles_of(T0 // MINUTE * MINUTE, 6), list[int]()
+    bars["ts"][3:] += 10**18
+    loop = TickLoop(fc.Engine(PLAN), [BarBatch("1m", bars, NAMES[:1] * 6)])
+    loop.at(int(bars["ts"][3]), moments.append)
+    ran(loop)
+    assert moments == [int(bars["ts"][3])]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_timers_that_ask_for_timers_do_not_depend_on_batches(batch: int) -> None:
     """Each asks for the next, 10 s on, or of a moment that has passed: that comes at the next tick."""
     ticks = stream(200)

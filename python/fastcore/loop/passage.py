@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcore import _core
 from fastcore._quiet import Quiet
 from fastcore.engine import Engine
 from fastcore.errors import FastcoreError, InputError
@@ -28,6 +29,7 @@ __all__ = ["Passage"]
 
 log = logging.getLogger("fastcore.loop")
 
+_HELD = _core.outcomes.index("held")
 _EARLIEST = 10**17  # ns; what the engine takes for a time in another unit
 
 
@@ -51,7 +53,9 @@ class Passage:
         self.timers = Timers()
         self.timer_failures = self.refused = self.under_way = 0
         self.times = Histogram()
+        self.timer: asyncio.Future[Any] | None = None  # that is awaited
         self._quiet = Quiet(log)
+        self._told_of_held = False
         self._delivery = delivery
         self.use(engine, ClosedBars(engine, spans))
 
@@ -119,6 +123,12 @@ class Passage:
             for array in (ticks, matrix, outcomes):  # one for all who get it
                 array.flags.writeable = False
             rows = Rows(ticks, symbols, matrix, outcomes, self.columns)
+            if not self._told_of_held and (outcomes == _HELD).any():
+                self._told_of_held = True
+                log.warning(
+                    "the policy holds ticks back: strategies and sinks get them as 'held' when they come, "
+                    "and no row when they are released; bars and what comes after have them"
+                )
             await self._delivery.rows(rows, self.closed.since(rows))
 
     def _feed(self, ticks: Any, symbols: list[str], options: dict[str, Any]) -> tuple[Any, Any] | None:
@@ -148,8 +158,9 @@ class Passage:
         """Take bars that were made outside."""
         self.under_way += len(batch)
         for name, bar in zip(batch.names, batch.bars.tolist(), strict=True):
-            if bar[0] >= _EARLIEST and all(0.0 < price < math.inf for price in bar[1:5]):
-                await self._fire(bar[0])  # what the engine will refuse does not move the clock
+            sound = bar[0] >= _EARLIEST and all(0.0 < price < math.inf for price in bar[1:5])
+            if sound and self.timers.moves(bar[0]):  # what the engine will refuse does not move the clock
+                await self._fire(bar[0])
             self.under_way -= 1
             try:
                 symbol = self.engine.symbol(name)
@@ -167,9 +178,17 @@ class Passage:
             try:
                 done = call(moment)
                 if inspect.isawaitable(done):
-                    await done
+                    self.timer = asyncio.ensure_future(done)
+                    await self.timer
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_ending():
                     raise
                 self.timer_failures += 1
                 self._quiet.warn("a timer failed: %s: %s", type(error).__name__, error)
+            finally:
+                self.timer = None
+
+    def hurry(self) -> None:
+        """The time is up: a timer for which the engine stands has failed."""
+        if self.timer is not None:
+            self.timer.cancel()

@@ -207,13 +207,17 @@ class TickLoop(Answers, Timed):
     def stop(self) -> None:
         """Take no more from the feeds; what has arrived still goes all the way. `run` then returns.
 
-        A sink or async strategy for which the engine waits in vain is given up after `drain_seconds`: what
-        was for it is lost, and counted.
+        A sink, async strategy or timer for which the engine waits in vain is given up after `drain_seconds`:
+        what was for it is lost, and counted.
         """
         self._stopping = True
         self._arrived.set()
         if self._task is not None and not self._task.done() and self._hurry is None:
-            self._hurry = self._task.get_loop().call_later(self._drain_seconds, self._delivery.hurry)
+            self._hurry = self._task.get_loop().call_later(self._drain_seconds, self._hurry_up)
+
+    def _hurry_up(self) -> None:
+        self._delivery.hurry()
+        self._passage.hurry()
 
     def run_blocking(self) -> None:
         """Run in an event loop of its own, uvloop's where installed; Ctrl-C and SIGTERM stop gracefully.
@@ -265,7 +269,7 @@ class TickLoop(Answers, Timed):
             raise ConfigError(f"the sink {fixed[0]} cannot go on with other columns than it was opened with")
         if self._task is None or self._task.done() or self._stopping:
             raise ConfigError("the loop does not run: there is nothing to change")
-        if asyncio.current_task() is self._task:
+        if asyncio.current_task() in (self._task, self._passage.timer):
             raise ConfigError(
                 "change: a timer cannot wait for what is done when the timer is: start a task for it"
             )

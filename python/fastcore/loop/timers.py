@@ -27,6 +27,7 @@ _UNITS = {
 }
 
 _EARLIEST = 10**17  # 1973; smaller numbers are times in another unit
+_FAR = 366 * _UNITS["d"]  # as `fastcore.Policy(ahead=...)` at most
 
 
 def span_ns(span: str) -> int:
@@ -50,6 +51,25 @@ class _Timer:
     call: Callable[[int], Any]
 
 
+class _Clock:
+    """Event time. What leaps more than a year ahead of it moves it when the next time says so, too.
+
+    One absurd time would else fire every timer, and put those that repeat off until that time.
+    """
+
+    def __init__(self, now: int = 0, suspect: int = 0) -> None:
+        self.now, self.suspect = now, suspect
+
+    def moves(self, ts: int) -> bool:
+        """Go to a time, unless it is a leap that nothing confirms."""
+        confirmed = self.suspect != 0 and abs(ts - self.suspect) < ts - self.now
+        if self.now and ts > self.now + _FAR and not confirmed:
+            self.suspect = ts
+            return False
+        self.now, self.suspect = max(self.now, ts), 0
+        return True
+
+
 class Timers:
     """The timers of a loop, by the moment at which they are due.
 
@@ -59,7 +79,8 @@ class Timers:
 
     def __init__(self) -> None:
         self._due: list[tuple[int, int, _Timer]] = []
-        self._now = self._last = 0
+        self._clock = _Clock()
+        self._behind = _Clock()  # as it will stand behind the ticks that `cuts` has seen
         self.fired = 0
         self.asked = 0  # how many have ever been asked for
 
@@ -82,7 +103,7 @@ class Timers:
             raise ConfigError(
                 f"every: span must be a whole number and one of {', '.join(_UNITS)}, not {span!r}"
             )
-        first = 0 if self._now == 0 else (self._now // every + 1) * every
+        first = 0 if self._clock.now == 0 else (self._clock.now // every + 1) * every
         self._add(first, _Timer(every, call))
 
     def _add(self, due: int, timer: _Timer) -> None:
@@ -94,11 +115,17 @@ class Timers:
         price = ticks["price"]
         # What the engine will refuse does not move the clock; it keeps its place.
         ts: npt.NDArray[np.int64] = np.where(np.isfinite(price) & (price > 0.0), ticks["ts"], 0)
-        last = self._last = int(ts.max())
-        if last < _EARLIEST:
+        first = int(ts[np.argmax(ts >= _EARLIEST)])
+        if first < _EARLIEST:
             return []
-        first = max(self._now, int(ts[np.argmax(ts >= _EARLIEST)]))
-        self._begin(first)
+        clock = self._behind = _Clock(self._clock.now or first, self._clock.suspect)
+        last = int(ts.max())
+        if last > clock.now + _FAR:  # one after the other
+            ts = np.array([one if one >= _EARLIEST and clock.moves(one) else 0 for one in ts.tolist()])
+            last = clock.now
+        else:
+            clock.moves(last)
+        self._begin(max(self._clock.now, first))
         moments = set()
         for due, _, timer in self._due:
             if due <= last:
@@ -114,12 +141,17 @@ class Timers:
 
     def through(self) -> None:
         """All ticks of which `cuts` has seen the times have been taken."""
-        self._now = max(self._now, self._last)
+        if self._behind.now >= self._clock.now:
+            self._clock = self._behind
+
+    def moves(self, ts: int) -> bool:
+        """Whether what has this time may fire timers."""
+        return self._clock.moves(ts)
 
     def fire(self, ts: int) -> list[tuple[int, Callable[[int], Any]]]:
         """What is due now that a tick of time `ts` is next: moments and calls, in order."""
-        self._begin(max(self._now, ts))
-        self._now = max(self._now, ts)
+        self._clock.now = max(self._clock.now, ts)
+        self._begin(self._clock.now)
         ready = []
         while self._due and self._due[0][0] <= ts:
             due, number, timer = heapq.heappop(self._due)

@@ -6,11 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from fastcore import _core
 from fastcore.errors import InputError
 from fastcore.feeds.wire import array_of, names_of, pack, ticks_fields, ticks_of_message, unpack
 from fastcore.loop.events import BarEvent, Event, Rows, Signal
 
 __all__ = ["decode", "encode"]
+
+_NUMBER = (int, float)
+#: What the fields of a message must be.
+_SIGNAL: dict[str, Any] = {"symbol": str, "ts": int, "value": object, "strategy": str}
+_BAR: dict[str, Any] = dict.fromkeys(BarEvent._fields, _NUMBER) | {
+    **dict.fromkeys(("symbol", "span"), str),
+    **dict.fromkeys(("ts", "ticks", "first_ts", "last_ts", "gap", "revision"), int),
+    **dict.fromkeys(("complete", "stale"), bool),
+    "values": list,
+}
 
 
 def encode(event: Event) -> bytes:
@@ -53,12 +64,20 @@ def decode(data: bytes) -> Event:
         if kind == "rows":
             return _rows(message)
         if kind == "bar":
-            return BarEvent._make(message[name] for name in BarEvent._fields)
+            return BarEvent._make(_field(message, name, one) for name, one in _BAR.items())
         if kind == "signal":
-            return Signal(*(message[name] for name in ("symbol", "ts", "value", "strategy")))
+            return Signal(*(_field(message, name, one) for name, one in _SIGNAL.items()))
     except KeyError as error:
         raise InputError(f"a message of the kind {kind!r} lacks {error}") from None
     raise InputError(f"a message of the kind {kind!r} is no event")
+
+
+def _field(message: dict[str, Any], name: str, kinds: type | tuple[type, ...]) -> Any:
+    """A field of a message, which must be of a kind; a whole number is no truth value, nor the reverse."""
+    value = message[name]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds not in (bool, object)):
+        raise InputError(f"a message of the kind {message['kind']!r} has {name} {value!r:.100}")
+    return value
 
 
 def _rows(message: dict[str, Any]) -> Rows:
@@ -71,4 +90,6 @@ def _rows(message: dict[str, Any]) -> Rows:
             f"a message of {len(batch)} rows has {len(outcomes)} outcomes, "
             f"and {len(cells)} cells in {len(columns)} columns"
         )
+    if len(outcomes) and int(outcomes.max()) >= len(_core.outcomes):
+        raise InputError(f"a message of rows has outcome {outcomes.max()}; there are {len(_core.outcomes)}")
     return Rows(batch.ticks, batch.symbols, cells.reshape(len(batch), len(columns)), outcomes, columns)
