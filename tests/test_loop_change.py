@@ -73,6 +73,30 @@ def test_a_plan_that_is_none_changes_nothing() -> None:
         run(through(stream(40), {"slow": fc.EMA(3).of("none")}, []))
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda engine: None, "change: make must return a fastcore.Engine, not None"),
+        (5, "change: make must be callable, not 5"),
+    ],
+)
+def test_what_makes_no_engine_changes_nothing(make: Any, said: str) -> None:
+    """It ended the loop."""
+
+    async def main() -> Any:
+        feed = QueueFeed()
+        loop = TickLoop(fc.Engine(PLAN, history=64), feed)
+        async with loop:
+            with pytest.raises(TypeError, match=said):
+                await loop.change(make)
+            feed.push(cut(stream(10), [10])[0])
+            feed.end()
+            await loop.wait()
+        return loop.stats()["engine"]["accepted"]
+
+    assert run(asyncio.wait_for(main(), 30)) == 10
+
+
 def test_a_sink_with_its_columns_keeps_the_plan() -> None:
     with pytest.raises(ConfigError, match="MemorySink cannot go on"):
         run(through(stream(40), WIDER, [MemorySink()]))

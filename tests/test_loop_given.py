@@ -67,6 +67,25 @@ def test_a_sink_without_async_methods_is_one() -> None:
     assert sink.done == ["open", 20, "close"]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"when_full": "wait"}, "Strategy: when_full must be one of block, drop, spill, not 'wait'"),
+        ({"capacity": 0}, "Strategy: capacity must be a whole number of rows above 0, not 0"),
+        ({"capacity": "many"}, "Strategy: capacity must be a whole number of rows above 0, not 'many'"),
+    ],
+)
+def test_a_strategy_is_checked_where_it_is_made(options: Any, said: str) -> None:
+    """Also one that is not async, and has no queue yet."""
+    with pytest.raises(ConfigError, match=said):
+        Strategy(print, **options)
+
+
+def test_tuning_is_a_yes_or_no() -> None:
+    with pytest.raises(TypeError, match="TickLoop: tune_gc must be True or False, not 'no'"):
+        fc.TickLoop(fc.Engine(PLAN), iter([]), tune_gc="no")  # type: ignore[arg-type]
+
+
 def test_a_class_is_nothing_of_its_kind() -> None:
     """It is told at once; what was meant is one of them."""
 

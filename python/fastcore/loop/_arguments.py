@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from fastcore._checks import MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
+from fastcore._checks import FLAG, MANY, NUMBER, PATH, WHOLE, Fit, arguments, optional
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError
 
@@ -24,6 +24,7 @@ accepted = arguments(
     save_every=NUMBER,
     drain_seconds=NUMBER,
     stall_seconds=NUMBER,
+    tune_gc=FLAG,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from fastcore._checks import CALL, check
 from fastcore.engine import Engine
 from fastcore.errors import ConfigError
 from fastcore.loop.bars import ClosedBars
@@ -26,6 +27,7 @@ class Changes:
         self, make: Callable[[Engine], Engine], bars: Sequence[str], notify: Callable[[], None]
     ) -> Engine:
         """Ask for a change, and wait until it is made; `notify` is called when it may be."""
+        check("change", "make", make, CALL)
         while self._asked is not None:
             await asyncio.wait([self._asked[2]])
         self._look()
@@ -43,6 +45,8 @@ class Changes:
             return None
         try:
             new = make(engine)
+            if not isinstance(new, Engine):
+                raise TypeError(f"change: make must return a fastcore.Engine, not {new!r:.100}")
             return new, ClosedBars(new, bars)
         except Exception as error:
             self._asked = None

@@ -21,7 +21,7 @@ from fastcore.loop.failures import Failures, awaited, is_ending
 from fastcore.loop.spill import Spilled
 from fastcore.perf import Histogram
 
-__all__ = ["Outlet", "Sink"]
+__all__ = ["Outlet", "Sink", "check_queue"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,14 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Called once, after the last write: what was taken is to be safe when it returns."""
+
+
+def check_queue(call: str, when_full: Any, capacity: Any) -> None:
+    """Raise a ConfigError for a rule that is none, or a capacity that cannot be."""
+    if when_full not in _RULES:
+        raise ConfigError(f"{call}: when_full must be one of {', '.join(_RULES)}, not {when_full!r}")
+    if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
+        raise ConfigError(f"{call}: capacity must be a whole number of rows above 0, not {capacity!r}")
 
 
 class Outlet:
@@ -81,10 +89,7 @@ class Outlet:
         failures: int = 3,
         name: str = "",
     ) -> None:
-        if when_full not in _RULES:
-            raise ConfigError(f"Outlet: when_full must be one of {', '.join(_RULES)}, not {when_full!r}")
-        if isinstance(capacity, bool) or not isinstance(capacity, int) or capacity < 1:
-            raise ConfigError(f"Outlet: capacity must be a whole number of rows above 0, not {capacity!r}")
+        check_queue("Outlet", when_full, capacity)
         if not isinstance(sink, Sink) or isinstance(sink, type):
             raise ConfigError(f"Outlet: a sink has the methods open, write and close, unlike {sink!r}")
         if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:

@@ -12,7 +12,7 @@ from fastcore._checks import TEXT, arguments
 from fastcore.errors import ConfigError
 from fastcore.loop.events import BarEvent, Row, Rows, Signal
 from fastcore.loop.failures import Failures, is_ending
-from fastcore.loop.outlet import Outlet
+from fastcore.loop.outlet import Outlet, check_queue
 from fastcore.perf import Histogram
 
 __all__ = ["HOOKS", "Strategy"]
@@ -61,6 +61,7 @@ class Strategy:
             )
         if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
             raise ConfigError(f"a strategy's failures must be a whole number of at least 1, not {failures!r}")
+        check_queue("Strategy", when_full, capacity)
         self.name = name or getattr(body, "__name__", type(body).__name__)
         kinds = {hook: _is_async(call) for hook, call in hooks.items()}
         if len(set(kinds.values())) > 1:
