@@ -15,6 +15,7 @@
 
 #include "fastcore/node.hpp"
 #include "fastcore/window/block_columns.hpp"
+#include "fastcore/window/column_walks.hpp"
 #include "fastcore/window/columns.hpp"
 
 namespace fastcore {

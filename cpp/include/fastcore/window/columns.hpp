@@ -91,11 +91,10 @@ std::size_t ring_place(std::size_t at, std::size_t rows, std::size_t which) noex
 
 }  // namespace detail
 
-/// N averages of window/level_average.hpp of each symbol: their distances from the values, whose series is at hand.
-template <std::size_t N>
-class LevelColumns {
+/// Averages that step together, each of a series; what one keeps and does is `Of`'s business.
+template <class Of, class Part, std::size_t N>
+class AverageColumns {
  public:
-  using Part = LevelAverages<N>;
   static constexpr std::size_t cells(const Part&) noexcept { return 4 * N; }
   static constexpr std::size_t phase(const Part&) noexcept { return 0; }
 
@@ -104,7 +103,7 @@ class LevelColumns {
                                           const S&... series) noexcept {
     std::array<Series<Lanes>, N> all;
     std::size_t i = 0;
-    ((all[i] = one(like, i, at + 4 * i * block_symbols, turn, series), ++i), ...);
+    ((all[i] = Of::one(like, i, at + 4 * i * block_symbols, turn, series), ++i), ...);
     return detail::series_of(all);
   }
   template <class... S>
@@ -112,19 +111,26 @@ class LevelColumns {
     fine = fine && from.settled();
     std::array<Series<double>, N> all;
     std::size_t i = 0;
-    ((all[i] = copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
+    ((all[i] = Of::copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
     return detail::series_of(all);
   }
   template <class... S>
   static auto give(Part& to, const double* lane, std::uint64_t steps, const S&... series) noexcept {
-    to.at_ = (to.at_ + steps) & 3;
+    Of::advance(to, steps);
     std::array<Series<double>, N> all;
     std::size_t i = 0;
-    ((all[i] = copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
+    ((all[i] = Of::copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
     return detail::series_of(all);
   }
+};
 
- private:
+/// N averages of window/level_average.hpp of each symbol: their distances from the values, whose series is at hand.
+template <std::size_t N>
+class LevelColumns : public AverageColumns<LevelColumns<N>, LevelAverages<N>, N> {
+  using Part = LevelAverages<N>;
+  friend class AverageColumns<LevelColumns, Part, N>;
+
+  static void advance(Part& to, std::uint64_t steps) noexcept { to.at_ = (to.at_ + steps) & 3; }
   [[gnu::always_inline]] static Series<Lanes> one(const Part& like, std::size_t which, double* ds,
                                                   const ColumnTurn& turn, const Series<Lanes>& s) noexcept {
     const typename Part::template Powers<Lanes> b{broadcast<Lanes>(like.b1_[which]), broadcast<Lanes>(like.b2_[which]),
@@ -175,38 +181,11 @@ class LevelColumns {
 
 /// N averages of window/recurrence.hpp of each symbol: their last four values.
 template <std::size_t N>
-class RecurrenceColumns {
- public:
+class RecurrenceColumns : public AverageColumns<RecurrenceColumns<N>, Recurrences<N>, N> {
   using Part = Recurrences<N>;
-  static constexpr std::size_t cells(const Part&) noexcept { return 4 * N; }
-  static constexpr std::size_t phase(const Part&) noexcept { return 0; }
+  friend class AverageColumns<RecurrenceColumns, Part, N>;
 
-  template <class... S>
-  [[gnu::always_inline]] static auto step(const Part& like, double* at, const ColumnTurn& turn,
-                                          const S&... series) noexcept {
-    std::array<Series<Lanes>, N> all;
-    std::size_t i = 0;
-    ((all[i] = one(like, i, at + 4 * i * block_symbols, turn, series), ++i), ...);
-    return detail::series_of(all);
-  }
-  template <class... S>
-  static auto take(const Part& from, double* lane, bool& fine, const S&... series) noexcept {
-    fine = fine && from.settled();
-    std::array<Series<double>, N> all;
-    std::size_t i = 0;
-    ((all[i] = copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
-    return detail::series_of(all);
-  }
-  template <class... S>
-  static auto give(Part& to, const double* lane, std::uint64_t steps, const S&... series) noexcept {
-    to.at_ = (to.at_ + steps) & 3;
-    std::array<Series<double>, N> all;
-    std::size_t i = 0;
-    ((all[i] = copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
-    return detail::series_of(all);
-  }
-
- private:
+  static void advance(Part& to, std::uint64_t steps) noexcept { to.at_ = (to.at_ + steps) & 3; }
   [[gnu::always_inline]] static Series<Lanes> one(const Part& like, std::size_t which, double* es,
                                                   const ColumnTurn& turn, const Series<Lanes>& s) noexcept {
     const auto c = [&](std::size_t k) { return broadcast<Lanes>(like.c_[k * N + which]); };
@@ -303,78 +282,5 @@ SeriesColumns columns_of(const KeptSeries&);
 LagColumns columns_of(const Lag&);
 template <class Part>
 using ColumnsOf = decltype(columns_of(std::declval<const Part&>()));
-
-/// Walks through the parts of a state, in the order in which an indicator's `across` names them, and counts what they
-/// take. Numbers that follow from the series are named, too (`is`), but not kept.
-class CountCells {
- public:
-  template <class Part, class... S>
-  auto operator()(const Part& part, const S&... series) noexcept {
-    using C = ColumnsOf<Part>;
-    cells += C::cells(part);
-    bool unasked = true;
-    return decltype(C::take(part, nullptr, unasked, series...)){};
-  }
-  void is(double, double) noexcept {}
-
-  std::size_t cells = 0;
-};
-
-/// The same, and copies them to a symbol's lane.
-class TakeCells {
- public:
-  explicit TakeCells(double* lane) noexcept : lane_(lane) {}
-  template <class Part, class... S>
-  auto operator()(const Part& from, const S&... series) noexcept {
-    using C = ColumnsOf<Part>;
-    double* const lane = lane_;
-    lane_ += C::cells(from) * block_symbols;
-    phase = phase * 0x10001 + C::phase(from);
-    return C::take(from, lane, fine, series...);
-  }
-  void is(double number, double wanted) noexcept { fine = fine && detail::same_bits(number, wanted); }
-
-  bool fine = true;  ///< whether it can go on from here
-  std::size_t phase = 0;  ///< only states of the same go on side by side
-
- private:
-  double* lane_;
-};
-
-/// The same, back into the state.
-class GiveCells {
- public:
-  GiveCells(const double* lane, std::uint64_t steps) noexcept : lane_(lane), steps_(steps) {}
-  template <class Part, class... S>
-  auto operator()(Part&& to, const S&... series) noexcept {
-    using C = ColumnsOf<std::remove_reference_t<Part>>;
-    const double* const lane = lane_;
-    lane_ += C::cells(to) * block_symbols;
-    return C::give(to, lane, steps_, series...);
-  }
-  void is(double& number, double now) noexcept { number = now; }
-
- private:
-  const double* lane_;
-  std::uint64_t steps_;
-};
-
-/// A step of four symbols.
-class StepCells {
- public:
-  StepCells(double* at, const ColumnTurn& turn) noexcept : at_(at), turn_(turn) {}
-  template <class Part, class... S>
-  [[gnu::always_inline]] auto operator()(const Part& like, const S&... series) noexcept {
-    using C = ColumnsOf<Part>;
-    double* const at = at_;
-    at_ += C::cells(like) * block_symbols;
-    return C::step(like, at, turn_, series...);
-  }
-  void is(double, const Lanes&) noexcept {}
-
- private:
-  double* at_;
-  const ColumnTurn& turn_;
-};
 
 }  // namespace fastcore
