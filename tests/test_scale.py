@@ -46,6 +46,7 @@ def market(count: int, seed: int, start: int = T0) -> np.ndarray[Any, Any]:
     ticks["ts"][(bad > 0.02) & (bad < 0.03)] = 5
     ticks["symbol"][bad > 0.99] = 77
     ticks["ts"][0] = start
+    ticks["symbol"][0] %= len(NAMES)  # a batch whose first tick has none is refused
     return ticks
 
 
@@ -97,7 +98,7 @@ def test_any_sharding_with_any_deaths_and_moves_gives_the_bits_of_one_engine(
         for i, cut in enumerate(cuts):
             part = ticks[at : at + cut]
             part["ts"][0] = max(part["ts"][0], T0)
-            part["symbol"][0] %= len(NAMES)  # a first tick of no symbol is refused with its batch
+            part["symbol"][0] %= len(NAMES)
             at += cut
             Mortal.deaths = list(deaths[i]) if i < len(deaths) else []
             rows, outcomes = sharded.on_ticks(part, symbols=NAMES, rows="all", outcomes=True)

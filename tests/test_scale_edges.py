@@ -11,8 +11,9 @@ from typing import Any
 
 import fastcore as fc
 import numpy as np
+import pandas as pd
 import pytest
-from fastcore.scale import ShardedEngine, backfill
+from fastcore.scale import Outputs, ShardedEngine, backfill
 from fastcore.scale._interrupts import interrupts_held
 from fastcore.scale._places import Here, Process
 from fastcore.scale._worker import _portable
@@ -227,3 +228,14 @@ def test_an_error_that_cannot_travel_says_what_it_was() -> None:
     odd = _portable(Odd(1, 2))
     assert type(odd) is fc.ShardError
     assert str(odd) == "Odd: 1 and 2"
+
+
+def test_outputs_on_bars_that_no_indicator_has_are_refused_at_once() -> None:
+    for bars, plan in (("1m", PLAN), ("1x", PLAN), ("2s", PLAN), ("1s", {"ema": fc.EMA(2)})):
+        with pytest.raises(fc.PlanError, match=f"'{bars}'"):
+            Outputs(plan, bars=bars)
+    start = T0 // 10**9 * 10**9
+    frame = {"ts": [start, start + 10**9], "symbol": ["A", "A"], "close": [1.0, 3.0]}
+    rest = {"open": 2.0, "high": 4.0, "low": 0.5, "volume": 1.0}
+    bars = Outputs({"ema": fc.EMA(1).on("1s")}, bars="1s")(pd.DataFrame(frame).assign(**rest))
+    assert bars["ema"].tolist() == [1.0, 3.0]

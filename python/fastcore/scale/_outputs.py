@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcore._checks import MAPPING, TEXT, arguments, optional
 from fastcore._formula_plan import must_travel
+from fastcore.calendars import Calendar
 from fastcore.engine import Engine
 from fastcore.indicators import Indicator
 from fastcore.policy import Policy
@@ -20,14 +21,16 @@ class Outputs:
     Each call begins anew, so a part must hold its symbols whole and in the order of time: cut by symbol,
     never by time, since windows would begin at each cut. It can be pickled, and goes where a function goes:
     ``dataset.groupby("symbol").map_groups(Outputs(plan), batch_format="pyarrow")`` in Ray Data,
-    ``frame.groupby("symbol").apply(Outputs(plan), meta=...)`` in Dask. For sets of files there is `backfill`:
-    it cuts by time as well, goes on where it stopped, and writes each row once.
+    ``frame.groupby("symbol")[list(frame.columns)].apply(outputs, meta=outputs(head[:0]))`` in Dask, with a
+    pandas frame `head` of these columns: without the list pandas leaves the symbol out. For sets of files
+    there is `backfill`: it cuts by time as well, goes on where it stopped, and writes each row once.
 
     Parameters
     ----------
     plan : mapping of str to Indicator
         As of `Engine`.
     policy : Policy, optional
+    calendars : mapping of str to Calendar, optional
         As of `Engine`.
     bars : str, optional
         The span, such as ``"1m"``: the rows are closed bars.
@@ -39,7 +42,8 @@ class Outputs:
     Raises
     ------
     PlanError
-        If the plan cannot be, or has a `fastcore.function`, which workers do not have; at once, not on one.
+        If the plan cannot be, has no indicator on such bars, or has a `fastcore.function`, which workers do
+        not have; at once, not on one.
 
     Examples
     --------
@@ -59,12 +63,15 @@ class Outputs:
         plan: Mapping[str, Indicator],
         *,
         policy: Policy | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
         bars: str | None = None,
         columns: Mapping[str, str] | None = None,
         symbol: str | None = None,
     ) -> None:
-        engine = Engine(plan) if policy is None else Engine(plan, policy=policy)
+        engine = Engine(plan, policy=policy, calendars=calendars)
         must_travel(plan, "Outputs")
+        if bars is not None:
+            engine._clock(bars)
         self.__name__ = type(self).__name__  # Ray Data asks for it
         #: An engine without a symbol: what each call begins with.
         self._fresh = engine.snapshot()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,6 +213,16 @@ def _plan(folder: Path) -> bytes:
 
 def read_job(folder: Path) -> Job:
     """The job of a folder, for who does a part of it."""
+    try:
+        status = (folder / _JOB).stat()
+    except OSError as error:
+        raise BackfillError(f"{folder / _JOB} cannot be read: {error.strerror}") from error
+    return _job(folder, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@functools.lru_cache(maxsize=4)
+def _job(folder: Path, _version: tuple[int, ...]) -> Job:
+    """The job as that version of its file says it; kept, since each of thousands of steps asks for it."""
     about = _read(folder)
     try:
         files = tuple(Path(one["path"]) for one in about["files"])
