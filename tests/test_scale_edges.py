@@ -13,8 +13,8 @@ import fastcore as fc
 import numpy as np
 import pandas as pd
 import pytest
+from fastcore._interrupts import interrupts_held
 from fastcore.scale import Outputs, ShardedEngine, backfill
-from fastcore.scale._interrupts import interrupts_held
 from fastcore.scale._places import Here, Process
 from fastcore.scale._worker import _portable
 from test_backfill import rows_of, write_ticks

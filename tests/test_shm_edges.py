@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,74 @@ def test_a_header_that_is_wrong_anywhere_is_refused_or_read(folder: Path) -> Non
             refused += 1
     assert refused > 100
     assert shm.clean("bad") == ["bad"]
+
+
+TICKS: dict[str, Any] = {"capacity": 64, "key": "symbol", "rows": 4}
+T0 = 1_700_000_000_000_000_000
+
+
+def test_a_bad_tick_ends_no_replica_wherever_a_batch_begins(folder: Path) -> None:
+    """Where a batch begins depends on when the replica looked."""
+    ticks = np.zeros(30, fc.TICK)
+    ticks["ts"], ticks["price"] = T0 + np.arange(30), 1.0 + np.arange(30)
+    ticks["ts"][[7, 8, 20]] = 5
+    ticks["price"][12] = np.nan
+    single = fc.Engine({"sma": fc.SMA(3)})
+    single.on_ticks(ticks, symbols=["A"])
+    with shm.create("ticks", fc.TICK, **TICKS) as ring:
+        ring.name_rows(["A"])
+        ring.publish_many(ticks)
+        for limit in (1, 7, 8, 100):
+            replica = shm.Replica("ticks", {"sma": fc.SMA(3)})
+            while replica.step(limit):
+                pass
+            assert dict(replica.engine.ledger) == dict(single.ledger)
+            assert replica.engine.symbol("A").snapshot() == single.symbol("A").snapshot()
+        with pytest.raises(TypeError, match="limit must be a whole number, not 'all'"):
+            replica.step("all")  # type: ignore[arg-type]
+
+
+def test_a_replica_that_refuses_ticks_has_lost_none(folder: Path, tmp_path: Path) -> None:
+    with shm.create("ticks", fc.TICK, **TICKS) as ring:
+        replica = shm.Replica("ticks", {"sma": fc.SMA(3)})
+        ring.publish((T0, 1.0, 1.0, 0, 0, 0))
+        for _ in range(2):
+            with pytest.raises(fc.InputError, match="a tick is of row 0, and 0 rows have names"):
+                replica.step()
+            assert (replica.sequence, replica.behind, replica.engine.ledger["received"]) == (0, 1, 0)
+        ring.name_rows(["A"])
+        assert (replica.step(), replica.sequence, replica.engine.ledger["accepted"]) == (1, 1, 1)
+    with shm.create("seconds", fc.TICK, **TICKS) as ring:
+        ring.name_rows(["A"])
+        ring.publish((T0 // 10**9, 1.0, 1.0, 0, 0, 0))
+        with pytest.raises(fc.InputError, match="looks like seconds"):
+            shm.Replica("seconds", {"sma": fc.SMA(3)}).step()
+        (tmp_path / "bad").write_bytes(b"no state")
+        with pytest.raises(fc.SnapshotError, match=r"/bad: a snapshot has"):
+            shm.Replica.restore(tmp_path / "bad", "seconds")
+
+
+def test_an_interrupt_makes_a_replica_take_no_tick_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = np.zeros(50, fc.TICK)
+    ticks["ts"], ticks["price"] = T0 + np.arange(50), 1.0 + np.arange(50)
+    take = fc.Engine._on_ticks
+
+    def interrupted(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        taken = take(*arguments)
+        signal.raise_signal(signal.SIGINT)
+        return taken
+
+    with shm.create("ticks", fc.TICK, folder=folder, **TICKS) as ring:
+        ring.name_rows(["A"])
+        ring.publish_many(ticks)
+        replica = shm.Replica("ticks", {"sma": fc.SMA(3)}, folder=folder)
+        monkeypatch.setattr(fc.Engine, "_on_ticks", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            replica.step(20)
+        while replica.step(20):
+            pass
+        assert replica.engine.ledger["accepted"] == 50
+        assert replica.sequence == 50

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fastcore._checks import FLAG, TEXT, WHOLE, arguments, check
 from fastcore._formula_plan import must_travel
+from fastcore._interrupts import interrupts_held
 from fastcore.calendars import Calendar
 from fastcore.engine import Engine
 from fastcore.errors import InputError, ShardError, UnknownNameError
@@ -25,7 +26,6 @@ from fastcore.policy import Policy
 from fastcore.scale import _checkpoint
 from fastcore.scale._batches import checked, together
 from fastcore.scale._hashing import HashRing
-from fastcore.scale._interrupts import interrupts_held
 from fastcore.scale._places import Here, Place, Process
 from fastcore.scale._seat import Seat
 from fastcore.scale._shard import Command

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from fastcore._checks import NUMBER, PATH, TEXT, arguments, optional
+from fastcore._checks import NUMBER, PATH, TEXT, WHOLE, arguments, optional
+from fastcore._engine_arguments import check_unit
+from fastcore._interrupts import interrupts_held
 from fastcore.engine import Engine
 from fastcore.errors import InputError, LappedError
 from fastcore.shm._reader import Reader
@@ -94,7 +95,7 @@ class Replica:
         **options
             As of the class.
         """
-        return cls(name, Engine.restore(Path(path).read_bytes()), **options)
+        return cls(name, Engine.load(path), **options)
 
     @property
     def sequence(self) -> int:
@@ -106,11 +107,17 @@ class Replica:
         """How many ticks have been published that the engine has not."""
         return self._reader.end - self._reader.next
 
+    @arguments("step", limit=WHOLE)
     def step(self, limit: int = 65_536) -> int:
         """Take the ticks that are there, at most so many; returns how many.
 
+        Bad ticks are counted in the engine's ledger, wherever in the ring they are.
+
         Raises
         ------
+        InputError
+            If a tick is of a row without a name, or the first of all has a time that is not in nanoseconds.
+            Nothing of that batch was taken, and the next step begins with it.
         LappedError
             If ticks are gone for good: the ring has no journal, or that has let go of them.
         """
@@ -120,8 +127,14 @@ class Replica:
             ticks = self._reader.read(limit - taken)
             if len(ticks) == 0:
                 break
-            self.engine.on_ticks(self._known(ticks), symbols=self._reader.names)
-            self.engine.sequence = self._reader.next
+            try:
+                self._check(ticks)
+            except InputError:
+                self._reader.seek(self.engine.sequence)
+                raise
+            with interrupts_held():  # ticks that are taken and not counted would be taken twice
+                self.engine._on_ticks(ticks, self._reader.names, False, False)
+                self.engine.sequence = self._reader.next
             taken += len(ticks)
         return taken
 
@@ -143,15 +156,16 @@ class Replica:
                 missing,
             )
 
-    def _known(self, ticks: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The ticks, each of a symbol that has a name."""
+    def _check(self, ticks: np.ndarray[Any, Any]) -> None:
+        """Refuse what is wrong with all ticks; where a batch begins is chance and tells nothing."""
+        if self.engine.sequence == 0:
+            check_unit(ticks)
         names = len(self._reader.names)
         if int(ticks["symbol"].max()) >= names:
             raise InputError(
                 f"the ring '{self._reader.name}': a tick is of row {int(ticks['symbol'].max())}, "
                 f"and {names} rows have names"
             )
-        return ticks
 
     def __repr__(self) -> str:
         return f"<replica of '{self._reader.name}' at sequence {self.sequence}, {self.behind} behind>"
