@@ -239,3 +239,15 @@ def test_outputs_on_bars_that_no_indicator_has_are_refused_at_once() -> None:
     rest = {"open": 2.0, "high": 4.0, "low": 0.5, "volume": 1.0}
     bars = Outputs({"ema": fc.EMA(1).on("1s")}, bars="1s")(pd.DataFrame(frame).assign(**rest))
     assert bars["ema"].tolist() == [1.0, 3.0]
+
+
+def test_saving_beside_a_backfill_leaves_its_states(tmp_path: Path) -> None:
+    files = [write_ticks(tmp_path / "a.parquet", 1, ["A", "B"])]
+    out = tmp_path / "out"
+    backfill(files, PLAN, out, workers=1)
+    with ShardedEngine(PLAN, shards=2, on="here") as sharded:
+        for part in range(2):
+            sharded.on_ticks(market(50, part), symbols=NAMES)
+            sharded.save(out)
+    assert len(list(out.glob("state-*.fcs"))) == 4  # the backfill's, of no symbol, of two shards
+    assert backfill(files, PLAN, out, workers=1).resumed == 1

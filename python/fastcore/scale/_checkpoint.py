@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = ["read", "write"]
 
 _MANIFEST = "shards.json"
 _VERSION = 1
+_OURS = re.compile(r"state-[0-9a-f]{32}\.fcs")
 
 
 def write(folder: Path, empty: bytes, states: Sequence[bytes], unplaced: dict[str, int]) -> None:
@@ -44,7 +46,7 @@ def write(folder: Path, empty: bytes, states: Sequence[bytes], unplaced: dict[st
     }
     replace_file(folder / _MANIFEST, json.dumps(manifest, indent=1).encode())
     for old in folder.glob("state-*.fcs"):
-        if old.name not in files:
+        if old.name not in files and _OURS.fullmatch(old.name):  # a backfill's states have names like it
             old.unlink()
 
 
