@@ -257,6 +257,11 @@ SKENDER = [
     ("stoch", "oscillator", "STOCH", "slowk", {"fastk": 14}),
     ("stoch", "signal", "STOCH", "slowd", {"fastk": 14}),
     ("epma", "epma", "LINEARREG", "linearreg", {"period": 10}),
+    ("alligator", "jaw", "ALLIGATOR", "jaw", {}),
+    ("alligator", "teeth", "ALLIGATOR", "teeth", {}),
+    ("alligator", "lips", "ALLIGATOR", "lips", {}),
+    ("cmo", "cmo", "CMOU", "cmou", {"period": 14}),
+    ("vwap", "vwap", "AVWAP", "avwap", {}),
 ]
 # Same recurrence from another seed: equal once the seed has decayed below 1e-10, see the data's README.
 SKENDER_TAIL = [
