@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import talib as theirs
 from samples import rng_of, walk_bars
+from test_talib import columns_of, outputs
 
 PROGRAMS = {
     "crossings of averages, with a stop": """
@@ -219,3 +220,38 @@ def test_modules_list_their_functions() -> None:
 
     for module in (ours, ours.stream, abstract):
         assert {"SMA", "CDLDOJI", "HT_SINE"} <= set(dir(module))
+
+
+@pytest.mark.parametrize("name", ours.get_functions())
+def test_outputs_are_arrays_of_their_own(name: str) -> None:
+    """To be written to, whatever was given, and with any unstable period."""
+    columns = columns_of(name, 120)
+    for period in (0, 3):
+        ours.set_unstable_period("ALL", period)
+        try:
+            for params in ({}, {"timeperiod": 1}) if name == "MA" else ({},):  # which copies the input
+                found = outputs(getattr(ours, name)(*columns, **params))
+                for i, one in enumerate(found):
+                    assert one.flags.writeable and one.flags.c_contiguous
+                    assert not any(np.shares_memory(one, other) for other in (*columns, *found[i + 1 :]))
+        finally:
+            ours.set_unstable_period("ALL", 0)
+
+
+def test_arguments_by_name_mean_what_they_mean_by_position() -> None:
+    """Arrays by name, parameters by name behind others by position; twice is once too often."""
+    high, low, close = walk_bars(rng_of("names"), 60, 100.0)[1:4]
+    wanted = theirs.STOCH(high, low, close, 7, 4, 0, 5)
+    for got in (
+        ours.STOCH(high, low, close, 7, 4, slowd_period=5),
+        ours.STOCH(high, low, close, slowd_period=5, slowk_period=4, fastk_period=7),
+        ours.STOCH(high, close=close, low=low, fastk_period=7, slowk_period=4, slowd_period=5),
+        ours.STOCH(close=close, high=high, low=low, fastk_period=7, slowk_period=4, slowd_period=5),
+    ):
+        for x, y in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(x, y, 1e-8, 1e-9)
+    for module in (ours, theirs):
+        with pytest.raises(TypeError):
+            module.STOCH(high, low, close, 7, fastk_period=7)
+        with pytest.raises(TypeError):
+            module.STOCH(high, low, close, high=high)

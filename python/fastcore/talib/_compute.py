@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,15 +64,6 @@ class BadParameter(Exception):
 def has(name: str) -> bool:
     """Whether a function of TA-Lib's can be computed."""
     return name in _MATHS or name == "MAVP" or hasattr(fastcore, _NATIVE.get(name, name))
-
-
-def given(name: str, params: Sequence[Number]) -> list[Number]:
-    """Parameters with TA-Lib's marks replaced by defaults."""
-    defaults = TABLE[name].params.values()
-    return [
-        default if value == (DEFAULT_WHOLE if isinstance(default, int) else DEFAULT_REAL) else value
-        for value, default in zip(params, defaults, strict=True)
-    ]
 
 
 def indicator(name: str, params: Sequence[Number]) -> fastcore.Indicator | None:
@@ -146,6 +138,11 @@ def lookback(name: str, params: Sequence[Number]) -> int:
 
 def plain_lookback(name: str, params: Sequence[Number]) -> int:
     """The same while no unstable period acts on it."""
+    return _plain_lookback(name, tuple(params))
+
+
+@lru_cache(maxsize=1024)
+def _plain_lookback(name: str, params: tuple[Number, ...]) -> int:
     made = _indicator(name, params)
     if made is not None:
         return made.warmup - 1
@@ -164,15 +161,17 @@ def plain_lookback(name: str, params: Sequence[Number]) -> int:
 
 
 def compute(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Arrays:
-    """A function's outputs over columns of one length, as float64; what is before `lookback` is no value."""
+    """A function's outputs over columns of one length, as float64; what is before `lookback` is no value.
+
+    They are arrays of their own, to be written to.
+    """
     if _stages.reached(name, params):
-        return tuple(line.values for line in _stages.staged(name, columns, params))
+        return tuple(line.values.copy() for line in _stages.staged(name, columns, params))
     return plain(name, columns, params)
 
 
 def plain(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Arrays:
     """The same while no unstable period acts on it, NaN before the first value."""
-    skipped = plain_lookback(name, params)
     made = _indicator(name, params)
     if made is not None:
         result = made.batch(*columns)
@@ -182,6 +181,7 @@ def plain(name: str, columns: Sequence[Array], params: Sequence[Number]) -> Arra
         return _bands(columns[0], params)
     if name == "STDDEV":
         return (fastcore.stddev(columns[0], int(params[0])) * params[1],)
+    skipped = plain_lookback(name, params)
     if name == "MACD":
         return tuple(np.where(np.arange(len(columns[0])) < skipped, np.nan, 0.0) for _ in range(3))
     if name == "MAVP":
