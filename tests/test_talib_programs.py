@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import re
 from typing import Any
 
@@ -144,6 +146,7 @@ def run(program: str, drop_in: bool) -> Any:
     if drop_in:
         program = re.sub(r"^import talib$", "import fastcore.talib as talib", program, flags=re.MULTILINE)
         program = re.sub(r"^(from|import) talib", r"\1 fastcore.talib", program, flags=re.MULTILINE)
+    gc.collect()  # no stream of TA-Lib's may be left where a program sets something
     names = ("open_", "high", "low", "close", "volume")
     space = dict(zip(names, walk_bars(rng_of("programs"), 400, 100.0), strict=True))
     exec(program, space)
@@ -255,3 +258,24 @@ def test_arguments_by_name_mean_what_they_mean_by_position() -> None:
             module.STOCH(high, low, close, 7, fastk_period=7)
         with pytest.raises(TypeError):
             module.STOCH(high, low, close, high=high)
+
+
+@pytest.mark.parametrize("name", ["EMA", "STOCH", "CDLDOJI", "HT_TRENDMODE", "MAXINDEX", "ADD", "SUPERTREND"])
+def test_a_bar_of_any_numbers_is_the_same_bar(name: str) -> None:
+    """Floats, which go straight to the indicator, NumPy's, and whole numbers; copies go their own ways."""
+    columns = [np.floor(x) for x in columns_of(name, 120)]
+    handle = getattr(ours.stream, name)(*(x[:100] for x in columns))
+    other = getattr(theirs.stream, name)(*(x[:100] for x in columns))
+    twins = [handle.copy(), copy.copy(handle), copy.deepcopy(handle), copy.copy(handle)]
+    for row in range(100, 120):
+        bar = [float(x[row]) for x in columns]
+        value, peeked = handle.peek(*bar), handle.update(*bar)
+        assert value == peeked == handle.value == pytest.approx(other.update(*bar), rel=1e-8, abs=1e-7)
+        for twin, kind in zip(twins, (int, np.float64, np.float32, float), strict=True):
+            given = [kind(x) for x in bar]
+            assert (twin.peek(*given), twin.update(*given), twin.value) == (value, value, value)
+            assert type(twin.value) is type(value)
+    for bad in (np.nan, np.float64(np.inf), -np.inf):
+        with pytest.raises(Exception, match="TA_BAD_PARAM"):
+            handle.update(*[bad] * len(columns))
+    assert handle.value == value and handle.out_range == tuple(other.out_range)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +21,10 @@ BOTH = (ours, theirs)
 
 @pytest.fixture(autouse=True)
 def _nothing_is_set() -> Iterator[None]:
-    """Before and after each test."""
+    """Before and after each test; streams that a failure's traceback held must go before TA-Lib is set."""
+    gc.collect()
     yield
+    gc.collect()
     for module in BOTH:
         module.set_unstable_period("ALL", 0)
 

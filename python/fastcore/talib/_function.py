@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -163,21 +164,31 @@ def bound(
     return found
 
 
+@cache
+def _declared(name: str) -> tuple[inspect.Signature, tuple[str, ...], tuple[Number, ...]]:
+    """A function's signature, the names in it, and the defaults of its parameters."""
+    declared = signature(TABLE[name])
+    return declared, tuple(declared.parameters), tuple(TABLE[name].params.values())
+
+
+def arguments(described: Described, call: str, args: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+    """All arguments in order, with defaults, or TA-Lib's error."""
+    declared, names, defaults = _declared(described.name)
+    given, count = len(args), len(described.arguments)
+    if not count <= given <= len(names) or not named.keys() <= set(names[given:]):
+        # Arrays by name, or an error: binding takes a third of the time of a short call.
+        return list(bound(described, declared, call, args, named).arguments.values())
+    options = zip(names[given:], defaults[given - count :], strict=True)
+    return [*args, *(named.get(key, value) for key, value in options)]
+
+
 def make(name: str) -> Callable[..., Any]:
     """The function of that name."""
     described = TABLE[name]
-    declared = signature(described)
-    count, names = len(described.arguments), tuple(declared.parameters)
-    defaults = tuple(described.params.values())
+    count = len(described.arguments)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        given = len(args)
-        if count <= given <= len(names) and kwargs.keys() <= set(names[given:]):
-            options = zip(names[given:], defaults[given - count :], strict=True)
-            arguments = [*args, *(kwargs.get(key, value) for key, value in options)]
-        else:  # arrays by name, or an error; binding takes a third of the time of a short call
-            arguments = list(bound(described, declared, name, args, kwargs).arguments.values())
-        values, rewrap = frames(arguments)
+        values, rewrap = frames(arguments(described, name, args, kwargs))
         columns = [
             checked(key, value) for key, value in zip(described.arguments, values[:count], strict=True)
         ]
@@ -188,5 +199,5 @@ def make(name: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     function.__module__ = "fastcore.talib"
     function.__doc__ = docstring(described)
-    function.__signature__ = declared  # type: ignore[attr-defined]
+    function.__signature__ = signature(described)  # type: ignore[attr-defined]
     return function

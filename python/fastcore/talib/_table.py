@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 Number = int | float
@@ -59,7 +60,7 @@ class Described:
     params: dict[str, Number]
     outputs: dict[str, int]
 
-    @property
+    @cached_property
     def arguments(self) -> list[str]:
         """Names of the arrays that the function takes."""
         found: list[str] = []

@@ -11,8 +11,9 @@ Examples
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
+from math import isfinite
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ import numpy as np
 from fastcore import Indicator, talib
 from fastcore.talib import _compute, _function, _settings
 from fastcore.talib._table import TABLE, Described, Number
+
+_FLOATS = (float, np.float64)
 
 
 class OutRange(NamedTuple):
@@ -133,8 +136,7 @@ class Stream:
         described = self._described
         name, count = described.name, len(described.arguments)
         native = f"{name}_{'Open' if method == '__init__' else 'OpenAndFill'}"
-        bound = _function.bound(described, _function.signature(described), method, args, kwargs)
-        values, rewrap = _function.frames(list(bound.arguments.values()))
+        values, rewrap = _function.frames(_function.arguments(described, method, args, kwargs))
         for value in values[:count]:
             if not isinstance(value, np.ndarray):
                 kind = type(value).__name__
@@ -168,7 +170,30 @@ class Stream:
         self._first, self._count = begin + skipped, rows - skipped
         self._lead = begin
         self._value = self._shown(self._state.row())
+        self._choose()
         return columns, params, rewrap
+
+    def _choose(self) -> None:
+        """How a bar of plain floats is taken: by the indicator itself, where its row is what is shown."""
+        name, count = self._described.name, len(self._described.outputs)
+        native = isinstance(self._state, _Native) and (name not in _compute.WHOLE or name.startswith("CDL"))
+        self._inputs = len(self._described.arguments) if native else -1
+        self._made: Any = self._state.made if isinstance(self._state, _Native) else None
+        # One output is a float, of the candlesticks an int; of a row the first are TA-Lib's.
+        self._finish: Any = int if name.startswith("CDL") else None
+        if isinstance(self._value, tuple):
+            self._finish = itemgetter(slice(count))
+        elif native and isinstance(self._state, _Native) and isinstance(self._state.made.value, tuple):
+            self._finish = itemgetter(0)
+
+    def _quick(self, bar: Sequence[Any]) -> bool:
+        """Whether a bar is of as many finite floats as there are inputs."""
+        if len(bar) != self._inputs:
+            return False
+        for x in bar:  # noqa: SIM110 - all() over a generator takes longer than the indicator
+            if type(x) not in _FLOATS or not isfinite(x):
+                return False
+        return True
 
     def _shown(self, row: Sequence[float]) -> Any:
         """A row of outputs as TA-Lib gives it: whole numbers as int, one output alone."""
@@ -205,12 +230,19 @@ class Stream:
 
     def update(self, *bar: float) -> Any:
         """Take a closed bar and give its value; a bar that is not finite raises and changes nothing."""
-        self._value = self._shown(self._state.update(self._bar("Update", bar)))
+        if self._quick(bar):
+            row = self._made.update(*bar)
+            self._value = row if self._finish is None else self._finish(row)
+        else:
+            self._value = self._shown(self._state.update(self._bar("Update", bar)))
         self._count += 1
         return self._value
 
     def peek(self, *bar: float) -> Any:
         """What `update` would give; nothing changes."""
+        if self._quick(bar):
+            row = self._made.peek(*bar)
+            return row if self._finish is None else self._finish(row)
         return self._shown(self._state.peek(self._bar("Peek", bar)))
 
     def advance(self) -> None:
@@ -219,17 +251,19 @@ class Stream:
 
     def copy(self) -> Stream:
         """A handle of its own at the same bar."""
-        twin = copy.copy(self)
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
         twin._state = self._state.copy()
+        twin._choose()
         return twin
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Stream:
+        return self.copy()
 
     def __reduce__(self) -> Any:
         raise TypeError(f"cannot pickle {type(self).__name__}: pickle the indicator of the catalogue instead")
-
-    def __copy__(self) -> Stream:
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
 
 def _make(name: str) -> type[Stream]:
