@@ -341,6 +341,14 @@ def test_an_async_strategy_that_may_miss_rows_is_counted() -> None:
     assert stats["strategies"]["slow"]["dropped"] > 0
 
 
+def test_a_feed_that_never_waits_leaves_others_their_turn() -> None:
+    """Small batches that are all there: the engine begins before the last of them is in the queue."""
+    intake = Intake(cut(stream(20_000), [1]), capacity=10**9, name="many")
+    stats = ran(TickLoop(fc.Engine(PLAN), intake))
+    assert stats["engine"]["received"] == 20_000
+    assert stats["feeds"]["many"]["high_water"] < 20_000
+
+
 def test_bars_wait_in_queues_as_one_each() -> None:
     """A bar counts as one where rows count as many."""
     bars = np.zeros(30, fc.BAR)

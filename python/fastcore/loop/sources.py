@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from fastcore.loop.intake import Intake
 __all__ = ["as_async", "ended", "feed_counts", "intakes", "read", "unique"]
 
 log = logging.getLogger("fastcore.loop")
+
+_TURN = 0.005  # s that a feed may have the event loop to itself
 
 
 def intakes(feeds: Any) -> list[Intake]:
@@ -56,13 +59,16 @@ def feed_counts(feed: Any) -> dict[str, Any]:
 
 async def read(intake: Intake) -> None:
     """Put all that a feed gives into its intake, until it ends; what it raises ends it, and is told."""
-    error = ""
+    error, turn = "", time.monotonic()
     try:
         async with contextlib.aclosing(as_async(intake.feed)) as batches:
             async for batch in batches:
                 if not isinstance(batch, (TickBatch, BarBatch)):
                     raise TypeError(f"a feed gives TickBatch or BarBatch, not {type(batch).__name__}")
                 await intake.put(batch)
+                if time.monotonic() > turn + _TURN:  # one that never waits has everything else wait
+                    await asyncio.sleep(0)
+                    turn = time.monotonic()
     except (Exception, asyncio.CancelledError) as failure:
         if isinstance(failure, asyncio.CancelledError) and is_ending():
             error = "stopped"
