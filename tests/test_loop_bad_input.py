@@ -9,8 +9,10 @@ from typing import Any
 import fastcore as fc
 import numpy as np
 import pytest
+from fastcore.errors import JournalError
 from fastcore.feeds import Outage, TickBatch
-from fastcore.loop import Rows, Signal
+from fastcore.feeds.memory import MemoryFeed
+from fastcore.loop import Intake, Rows, Signal
 from fastcore.loop.intake import conflated
 from fastcore.sinks import MemorySink
 from fastcore.sinks.store import StoreSink
@@ -57,6 +59,38 @@ def test_rows_that_a_policy_holds_are_told_of(
         ran(TickLoop(engine, cut(stream(100), [10]), sinks=[sink], batch=10))
     assert caplog.text.count("the policy holds ticks back") == told
     assert (together(sink).outcomes == fc.OUTCOMES.index("held")).any() == bool(told)
+
+
+class Fails(fc.Engine):
+    """An engine whose journal's disk is full for a while."""
+
+    calls = 0
+
+    def on_ticks(self, ticks: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls == 3:
+            raise JournalError("the journal cannot be written: no space left")
+        return super().on_ticks(ticks, **options)
+
+
+@pytest.mark.parametrize("hears", [False, True])
+def test_what_an_engine_could_not_take_is_not_acknowledged(hears: bool) -> None:
+    """Nor what comes behind it: a broker gives it again. Bad ticks are, as they would come for ever."""
+
+    class Broker(MemoryFeed):
+        hears_of_refused = hears
+        safe = 0
+
+        def commit(self, rows: int) -> None:
+            self.safe = rows
+
+    ticks = stream(100)
+    ticks["symbol"][:5] = 99
+    feed = Broker(cut(ticks, [20]))
+    stats = ran(TickLoop(Fails(PLAN), Intake(feed, capacity=20), batch=20))
+    assert stats["loop"]["refused"] == 5 + 20
+    assert stats["engine"]["received"] == 75
+    assert feed.safe == (100 if hears else 40)
 
 
 def test_an_outage_takes_any_names() -> None:

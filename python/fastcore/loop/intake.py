@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from fastcore.loop.joining import joined, kept
 from fastcore.perf import Histogram
 
 __all__ = ["Intake", "conflated"]
+
+log = logging.getLogger("fastcore.loop")
 
 WhenFull = Literal["block", "drop_oldest", "conflate"]
 _RULES = ("block", "drop_oldest", "conflate")
@@ -90,6 +93,7 @@ class Intake:
         self.error = ""
         self._waiting: deque[TickBatch | BarBatch] = deque()
         self._pending = 0
+        self._unsafe: int | None = None
         self._held = 0  # received, and in the hands of `put` until there is room
         self._fresh = 0  # of these, what has come since the last conflation
         self._received = self._dropped = self._conflated = self._high_water = 0
@@ -116,6 +120,20 @@ class Intake:
     def gone(self) -> int:
         """Ticks that were received and wait no more: the engine has them, or the rule has dropped them."""
         return self._received - self._pending - self._held
+
+    @property
+    def safe(self) -> int:
+        """Of these, those before the first that the engine refused for no fault of theirs."""
+        return self.gone if self._unsafe is None else self._unsafe
+
+    def fail(self, gone: int) -> None:
+        """The engine could not take what came behind so many: it is to come again."""
+        if self._unsafe is None:
+            self._unsafe = gone
+            log.error(
+                "feed %s: the engine could not take what came; nothing from here on is acknowledged",
+                self.name,
+            )
 
     def counts(self) -> dict[str, int]:
         """Ticks received, dropped, conflated and waiting, and the most that ever waited."""

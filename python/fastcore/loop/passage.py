@@ -42,7 +42,9 @@ class Passage:
     closed : ClosedBars
     columns : list of str
     refused : int
-        Ticks and bars that the engine did not take for a fault of theirs.
+        Ticks and bars that the engine did not take at all.
+    failed : int
+        Of these, those that it could not take for a fault of its own.
     times : Histogram
         Of the native calls, in ns.
     under_way : int
@@ -51,7 +53,7 @@ class Passage:
 
     def __init__(self, engine: Engine, spans: Sequence[str], delivery: Delivery) -> None:
         self.timers = Timers()
-        self.timer_failures = self.refused = self.under_way = 0
+        self.timer_failures = self.refused = self.failed = self.under_way = 0
         self.times = Histogram()
         self.timer: asyncio.Future[Any] | None = None  # that is awaited
         self._quiet = Quiet(log)
@@ -148,11 +150,18 @@ class Passage:
                     return None
                 return ticks, self.engine.on_ticks(ticks, symbols=symbols, **options)
         except (FastcoreError, TypeError) as error:
-            self.refused += len(ticks)
+            self._refuse(len(ticks), error)
             self._quiet.warn("%s", error)
             return None
         finally:
             self.times.record(time.perf_counter_ns() - began)
+
+    def _refuse(self, count: int, error: Exception) -> None:
+        self.refused += count
+        if not isinstance(
+            error, (ValueError, TypeError, KeyError)
+        ):  # such as a journal that cannot be written
+            self.failed += count
 
     async def bars(self, batch: BarBatch) -> None:
         """Take bars that were made outside."""
@@ -167,7 +176,7 @@ class Passage:
                 symbol.on_bar(batch.span, *bar[:6])
             except (FastcoreError, TypeError) as error:
                 self._quiet.warn("a bar of %s was refused: %s", name, error)
-                self.refused += 1
+                self._refuse(1, error)
                 continue
             if symbol.outcome in ("accepted", "late_accepted"):
                 for event in self.closed.outside(name, batch.span, bar):

@@ -48,7 +48,9 @@ class Saving:
             self.saved_at = now  # also where it fails: then it is tried again at the next time
             engine.save(self._path)
         for intake in self._holding:
-            intake.feed.commit(intake.gone)
+            # Who asks what was refused (`fastcore.serve` tells its clients) hears of all that is gone.
+            hears = getattr(intake.feed, "hears_of_refused", False)
+            intake.feed.commit(intake.gone if hears else intake.safe)
 
     def try_to_make_safe(self, engine: Engine) -> bool:
         """The same between two batches; False where it failed, which is in the log."""

@@ -55,7 +55,8 @@ class TickLoop(Answers, Timed):
     save_every : float
         Seconds between saves while it runs; 0 for none. A feed that holds messages until they are safe
         (one with a method ``commit``) is told of those that a saved engine has seen; without a save, of those
-        that the engine has taken.
+        that the engine has taken. Where the engine could not take some, as its journal's disk is full, it is
+        told of none from there on: they come again.
     drain_seconds : float
         How long sinks and async strategies may take for what waits when the loop stops.
     stall_seconds : float
@@ -307,6 +308,7 @@ class TickLoop(Answers, Timed):
             came = False
             self._changed()
             for intake in self.intakes:
+                gone, failed = intake.gone, self._passage.failed
                 batch = intake.take(self.batch)
                 if batch is None:
                     continue
@@ -318,6 +320,8 @@ class TickLoop(Answers, Timed):
                     await self._passage.ticks(batch)
                 else:
                     await self._passage.bars(batch)
+                if self._passage.failed != failed:
+                    intake.fail(gone)
                 self._account.batch_is_through(intake)
             if came and self._saving.is_busy and not self._saving.try_to_make_safe(self.engine):
                 self._account.save_failures += 1

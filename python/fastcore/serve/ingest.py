@@ -217,6 +217,8 @@ class Ingest:
         How many ticks the loop has refused so far.
     """
 
+    hears_of_refused = True  # whoever sent what the engine could not take is told so
+
     def __init__(self, waiting: int, max_symbols: int, refused: Callable[[], int]) -> None:
         self._most, self._max_symbols, self._refused = waiting, max_symbols, refused
         self._names: list[str] = []
