@@ -130,10 +130,8 @@ class Intake:
         """The engine could not take what came behind so many: it is to come again."""
         if self._unsafe is None:
             self._unsafe = gone
-            log.error(
-                "feed %s: the engine could not take what came; nothing from here on is acknowledged",
-                self.name,
-            )
+            if hasattr(self.feed, "commit"):
+                log.error("feed %s: the engine could not take what came: it is not acknowledged", self.name)
 
     def counts(self) -> dict[str, int]:
         """Ticks received, dropped, conflated and waiting, and the most that ever waited."""

@@ -158,9 +158,7 @@ class Passage:
 
     def _refuse(self, count: int, error: Exception) -> None:
         self.refused += count
-        if not isinstance(
-            error, (ValueError, TypeError, KeyError)
-        ):  # such as a journal that cannot be written
+        if not isinstance(error, (ValueError, TypeError, KeyError)):  # such as a JournalError
             self.failed += count
 
     async def bars(self, batch: BarBatch) -> None:
