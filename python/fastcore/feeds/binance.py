@@ -32,8 +32,14 @@ _PER_REQUEST, _PER_CONNECTION = 100, 200
 #: An id that is so much smaller than the last is a new numbering, not a tick that comes again.
 _NEW_NUMBERING = 1_000_000
 
+#: In ms: a candle that begins so much earlier than the last is no repetition; the last was at no time.
+_NEW_TIME = 7 * 24 * 3600 * 1000
+
 #: In ms: the latest time that has room in ns, in 2262; in another unit it would lie beyond.
 _LATEST = (2**63 - 1) // _MS
+
+#: Streams that are told apart; more are unknown.
+_STREAMS = 100_000
 
 _NAN = float("nan")
 Gap = Callable[[str, int, int], Any]
@@ -69,7 +75,8 @@ class BinanceVenue:
         self._prefix, self._on_gap = prefix, on_gap
         self._messages = _Messages()
         self._handlers: dict[str, Callable[[Any], None] | None] = {}
-        self._clocks: dict[str, list[int]] = {}  # by symbol: the venue's time, ns, of its last message
+        # By symbol: the venue's time, ns, of its last message, and when the last candle of each span began.
+        self._clocks: dict[str, list[int]] = {}
         self._timed: set[str] = set()  # symbols with streams whose messages have a time
         self._request = 0
         self._refused: list[str] = []
@@ -137,6 +144,8 @@ class BinanceVenue:
     # ---- streams ----
 
     def _handler(self, stream: str) -> Callable[[Any], None] | None:
+        if len(self._handlers) >= _STREAMS:  # a server that invents names takes no memory beyond this
+            return None
         symbol, _, kind = stream.partition("@")
         name, clock = self._prefix + symbol.upper(), self._clocks.setdefault(symbol, [0])
         handler: Callable[[Any], None] | None = None
@@ -148,8 +157,7 @@ class BinanceVenue:
             handler = self._quotes(name, clock, symbol in self._timed)
         elif kind.startswith("kline_"):
             handler = self._candles(name, clock, kind.removeprefix("kline_"))
-        if len(self._handlers) < 100_000:  # a server that invents names takes no memory beyond this
-            self._handlers[stream] = handler
+        self._handlers[stream] = handler
         return handler
 
     def _trades(self, name: str, clock: list[int], decode: Callable[[Any], Any]) -> Callable[[Any], None]:
@@ -190,7 +198,7 @@ class BinanceVenue:
                 ts = quote.T * _MS
             elif not timed:
                 ts = time.time_ns()
-            elif not (ts := clock[0]):
+            elif not (ts := max(clock)):
                 counts["untimed"] += 1
                 return
             crossed = quote.b > quote.a
@@ -204,7 +212,8 @@ class BinanceVenue:
 
     def _candles(self, name: str, clock: list[int], span: str) -> Callable[[Any], None]:
         counts, bar, last = self._counts, self.buffer.bar, -1
-        decode = self._messages.candle
+        decode, mine = self._messages.candle, len(clock)
+        clock.append(0)
 
         def handle(data: Any) -> None:
             nonlocal last
@@ -212,10 +221,10 @@ class BinanceVenue:
             k = candle.k
             if not 0 <= k.t <= _LATEST:
                 raise OverflowError(f"a candle begins at {k.t}, which is no time in ms")
-            clock[0] = max(clock[0], k.t * _MS)
+            clock[mine] = k.t * _MS
             if not k.x:
                 counts["forming"] += 1
-            elif k.t <= last:
+            elif k.t <= last < k.t + _NEW_TIME:
                 counts["duplicates"] += 1
             else:
                 bar(span, name, (k.t * _MS, k.o, k.h, k.l, k.c, k.v, k.n))

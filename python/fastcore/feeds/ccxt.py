@@ -33,6 +33,8 @@ _MS = 1_000_000
 _NEW_NUMBERING = 1_000_000
 _SIDES = {"buy": 1, "sell": -1}
 _QUOTES = ("watchBidsAsks", "watchTicker")  # what tells of the best quotes; the first where there is one
+#: In ms: a candle that begins so much earlier than the last is no repetition; the last was at no time.
+_NEW_TIME = 7 * 24 * 3600 * 1000
 #: In ms: the latest time that has room in ns, in 2262; in another unit it would lie beyond.
 _LATEST = (2**63 - 1) // _MS
 _FULL = 200_000  # rows that wait; then nothing more is read, and ccxt keeps the newest 1,000 of a symbol
@@ -286,10 +288,10 @@ class CcxtFeed:
             nonlocal forming, known
             if not 0 <= candle[0] <= _LATEST:
                 raise OverflowError(f"a candle begins at {candle[0]}, which is no time in ms")
-            if forming and candle[0] < forming[0]:
+            if forming and candle[0] < forming[0] < candle[0] + _NEW_TIME:
                 self._counts["duplicates"] += 1
                 return
-            done, whole = forming if forming and candle[0] > forming[0] else None, known
+            done, whole = forming if forming and candle[0] != forming[0] else None, known
             forming, known = list(candle), True
             self._counts["forming"] += 1
             if done and whole:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from fastcore._checks import NUMBER, check
 from fastcore._threads import iterated
 from fastcore.feeds import BarBatch, TickBatch
 
 __all__ = ["MemoryFeed", "QueueFeed", "paced"]
+
+_LEAP = 3600 * 10**9  # ns
 
 
 class MemoryFeed:
@@ -73,22 +78,25 @@ class QueueFeed:
             yield batch
 
 
-async def paced(feed: Iterable[TickBatch], speed: float = 1.0) -> AsyncIterator[TickBatch]:
+def paced(feed: Any, speed: float = 1.0) -> AsyncIterator[TickBatch | BarBatch]:
     """Replay a feed as it came: each tick when its time has come, `speed` times as fast.
 
-    Ticks that are late come with those around them. Ticks that are due together come together.
+    Ticks that are late come with those around them, and so does one whose time lies more than an hour ahead
+    of the next. Ticks that are due together come together; bars and outages come where they are.
 
     Parameters
     ----------
-    feed : iterable of TickBatch
-        Read in a thread.
+    feed : iterable or async iterable of TickBatch
+        One that is not async is read in a thread.
     speed : float
         1 for as it was, above 0; 60 plays an hour in a minute.
 
     Raises
     ------
+    TypeError
+        If `feed` is none.
     ValueError
-        If `speed` is not above 0.
+        If `speed` is no number above 0.
 
     Examples
     --------
@@ -98,22 +106,41 @@ async def paced(feed: Iterable[TickBatch], speed: float = 1.0) -> AsyncIterator[
     >>> asyncio.run(count())
     1000
     """
-    if not speed > 0.0:
-        raise ValueError(f"paced: speed must be above 0, not {speed!r}")
+    if not hasattr(feed, "__iter__") and not hasattr(feed, "__aiter__"):
+        raise TypeError(f"paced: feed must be iterable or async iterable, not {feed!r}")
+    check("paced", "speed", speed, NUMBER)
+    if not 0.0 < speed < math.inf:
+        raise ValueError(f"paced: speed must be above 0, and finite, not {speed!r}")
+    return _paced(feed, float(speed))
+
+
+async def _paced(feed: Any, speed: float) -> AsyncIterator[TickBatch | BarBatch]:
     begun, first = 0.0, 0
-    async with contextlib.aclosing(iterated(feed, "paced feed")) as batches:
-        async for batch in batches:
-            if len(batch) == 0:
+    source = aiter(feed) if hasattr(feed, "__aiter__") else iterated(feed, "paced feed")
+    try:
+        async for batch in source:
+            if not isinstance(batch, TickBatch) or len(batch) == 0:
+                yield batch
                 continue
-            newest = np.maximum.accumulate(batch.ticks["ts"])
+            due = _due(batch.ticks["ts"])
             if not first:
-                begun, first = time.monotonic(), int(newest[0])
+                begun, first = time.monotonic(), int(due[0])
             at = 0
             while at < len(batch):
                 moment = first + int((time.monotonic() - begun) * speed * 1e9)
-                end = int(np.searchsorted(newest, moment, side="right"))
+                end = int(np.searchsorted(due, moment, side="right"))
                 if end > at:
                     yield TickBatch(batch.ticks[at:end], batch.symbols)
                     at = end
                 else:
-                    await asyncio.sleep((int(newest[at]) - moment) / (speed * 1e9))  # until its tick is due
+                    await asyncio.sleep((int(due[at]) - moment) / (speed * 1e9))  # until its tick is due
+    finally:
+        if hasattr(source, "aclose"):
+            await source.aclose()
+
+
+def _due(ts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """When each tick is due. One at an absurd time would hold up all that come behind it."""
+    leaps = np.append(ts[:-1] - _LEAP > ts[1:], False)
+    times: npt.NDArray[np.int64] = np.maximum.accumulate(np.where(leaps, ts.min(), ts))
+    return times

@@ -1,0 +1,106 @@
+"""Feeds that are told nonsense: times of another century, names without end, a pace that is none."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import fastcore as fc
+import numpy as np
+import pytest
+from fastcore.feeds import Outage, TickBatch, binance
+from fastcore.feeds.binance import BinanceVenue
+from fastcore.feeds.memory import paced
+from test_websocket import combined
+
+START = 1_700_000_000_000  # ms
+FAR = 4_500_000_000_000  # in 2112
+MS = 1_000_000
+
+
+def candle(start: int, closed: bool = True) -> dict[str, Any]:
+    own = {"t": start, "o": "1", "h": "1", "l": "1", "c": "1", "v": "1", "n": 1, "x": closed}
+    return {"k": own}
+
+
+def test_a_candle_far_ahead_is_not_the_newest_for_a_century() -> None:
+    """All that closed behind it were repetitions, and all quotes had its time."""
+    venue = BinanceVenue()
+    venue.requests(["x@kline_1m", "x@kline_1h", "x@bookTicker"])
+    times = []
+    for number, start in enumerate((START, FAR, START + 60_000, START + 60_000, START + 120_000)):
+        venue.parse(combined("X", "kline_1m", candle(start)))
+        venue.parse(combined("X", "kline_1h", candle(START - 600_000, closed=False)))
+        venue.parse(combined("X", "bookTicker", {"b": "1", "a": "2", "u": number}))
+        ticks = [batch for batch in venue.buffer.take() if isinstance(batch, TickBatch)]
+        times.append(int(ticks[0].ticks["ts"][0]) // MS)
+    assert times == [START, FAR, START + 60_000, START + 60_000, START + 120_000]
+    assert venue.counts()["bars"] == 4
+    assert venue.counts()["duplicates"] == 1
+
+
+def test_names_without_end_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond what is told apart they are unknown; those before go on."""
+    monkeypatch.setattr(binance, "_STREAMS", 100)
+    venue = BinanceVenue()
+    for number in range(500):
+        data = {"T": START, "t": number, "p": "1", "q": "1", "m": False}
+        venue.parse(combined(f"S{number}", "trade", data))
+    venue.parse(combined("S7", "trade", {"T": START, "t": 501, "p": "1", "q": "1", "m": False}))
+    assert venue.counts()["unknown"] == 400
+    assert venue.counts()["ticks"] == 101
+    assert len(venue.buffer.symbols) == len(venue._clocks) == 100
+
+
+def ticks_at(*seconds: float) -> TickBatch:
+    ticks = np.zeros(len(seconds), fc.TICK)
+    ticks["ts"] = START * MS + (np.array(seconds) * 1e9).astype(np.int64)
+    ticks["price"] = 1.0
+    return TickBatch(ticks, ["X"])
+
+
+def test_a_tick_of_another_century_does_not_hold_up_a_replay() -> None:
+    """It comes with those around it; what lies behind it waited until its time had come."""
+
+    async def main() -> list[int]:
+        return [len(batch) async for batch in paced([ticks_at(0, 1, 3e9, 2, -7200, 3)], speed=100)]
+
+    begun = time.monotonic()
+    assert sum(asyncio.run(asyncio.wait_for(main(), 20))) == 6
+    assert time.monotonic() - begun >= 0.03
+
+
+def test_a_feed_that_is_async_is_paced_too() -> None:
+    """As any; outages keep their place."""
+
+    async def feed() -> AsyncIterator[TickBatch]:
+        yield ticks_at(0, 1)
+        yield Outage(["X"])
+        yield ticks_at(2)
+
+    async def main() -> list[tuple[type, int]]:
+        return [(type(batch), len(batch)) async for batch in paced(feed(), speed=1e9)]
+
+    found = asyncio.run(main())
+    assert (Outage, 0) in found
+    assert sum(size for _, size in found) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        (([], 0), ValueError, "paced: speed must be above 0, and finite, not 0"),
+        (([], float("nan")), ValueError, "not nan"),
+        (([], float("inf")), ValueError, "not inf"),
+        (([], "fast"), TypeError, "paced: speed must be a number, not 'fast'"),
+        ((5,), TypeError, "paced: feed must be iterable or async iterable, not 5"),
+    ],
+)
+def test_a_pace_that_is_none_is_refused_at_once(
+    arguments: Any, error: type[Exception], sentence: str
+) -> None:
+    """It was when the feed was first asked: in a loop that had started."""
+    with pytest.raises(error, match=sentence):
+        paced(*arguments)
