@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fastcore as fc
+import nats
 import numpy as np
 import pytest
 import redis.asyncio
@@ -213,6 +214,30 @@ def test_nothing_is_missed_from_the_next_entry_on(tmp_path: Path) -> None:
         return found
 
     assert run(main()) == list(range(21, 61))
+
+
+def test_a_consumer_that_is_deleted_is_made_again(tmp_path: Path) -> None:
+    """It goes on where the feed was; the feed asked for ever, and got nothing."""
+    ticks = stream(100)
+
+    async def main() -> tuple[MemorySink, Any]:
+        async with Nats(tmp_path) as broker:
+            await broker.publish(*messages(ticks[:40], 20))
+            sink = MemorySink()
+            async with TickLoop(fc.Engine(PLAN), broker.feed(), sinks=[sink]) as loop:
+                await until(loop, 40)
+                client = await nats.connect(f"nats://127.0.0.1:{broker.port}")
+                await client.jetstream().delete_consumer("TICKS", "fastcore")
+                await broker.publish(*messages(ticks[40:], 20))
+                await until(loop, 100)
+                await client.close()
+            assert await broker.open_messages() == 0
+            return sink, loop.stats()
+
+    sink, stats = run(main())
+    balanced(stats)
+    assert same(together(sink).rows, whole(ticks)[0])
+    assert stats["engine"]["received"] == 100
 
 
 @both

@@ -89,6 +89,8 @@ class NatsFeed:
         self._deliveries = Deliveries()
         self._safe: list[str] = []  # where to send that a message is safe
         self._client: Any = None
+        #: The number in the stream of the last message that was handed on.
+        self.position = 0
         self._counts = dict.fromkeys(("messages", "malformed", "acknowledged", "lost_connections"), 0)
         self._quiet = Quiet(log)
 
@@ -110,20 +112,27 @@ class NatsFeed:
             self._client = None
 
     async def __aiter__(self) -> AsyncIterator[TickBatch | BarBatch]:
-        """The messages' batches; it never ends by itself."""
+        """The messages' batches; it never ends by itself.
+
+        A consumer that is deleted meanwhile is made again, and goes on where this feed was.
+        """
         errors = require("nats.errors", "brokers", "NatsFeed")
+        refusals = require("nats.js.errors", "brokers", "NatsFeed").APIError
         self._client = await connected(self._servers)
-        pull = await self._client.jetstream().pull_subscribe(
-            self._subject, durable=self._durable, stream=self._stream
-        )
+        pull, is_there = await self._subscribed(), True
         while True:
             messages: list[Any] = []
             try:
                 await self._acknowledge()
+                if not is_there:
+                    with contextlib.suppress(errors.Error):
+                        await pull.unsubscribe()
+                    pull, is_there = await self._subscribed(), True
                 messages = await pull.fetch(self._count, timeout=_WAIT)
             except (errors.TimeoutError, TimeoutError):
                 pass  # nothing came; what is safe is acknowledged, and it is asked again
             except (errors.Error, OSError) as error:
+                is_there = is_there and not isinstance(error, refusals)
                 self._counts["lost_connections"] += 1
                 self._quiet.warn("NATS stream %s: %s: %s", self._stream, type(error).__name__, error)
                 await asyncio.sleep(_WAIT)  # the client connects again by itself, and says nothing of it
@@ -131,6 +140,20 @@ class NatsFeed:
                 batch = self._batch(message)
                 if batch is not None:
                     yield batch
+
+    async def _subscribed(self) -> Any:
+        """A subscription to the consumer, which is made if it is not there: on from what was handed on."""
+        stream, config = self._client.jetstream(), None
+        if self.position:
+            api = require("nats.js.api", "brokers", "NatsFeed")
+            last = (await stream.stream_info(self._stream)).state.last_seq
+            if last >= self.position:  # else the stream has been made anew
+                config = api.ConsumerConfig(
+                    deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self.position + 1
+                )
+        return await stream.pull_subscribe(
+            self._subject, durable=self._durable, stream=self._stream, config=config
+        )
 
     async def _acknowledge(self) -> None:
         while self._safe:
@@ -140,6 +163,7 @@ class NatsFeed:
 
     def _batch(self, message: Any) -> TickBatch | BarBatch | None:
         self._counts["messages"] += 1
+        self.position = max(self.position, message.metadata.sequence.stream)
         try:
             batch = decode(message.data)
         except InputError as error:
