@@ -77,6 +77,26 @@ def test_prices_may_be_decimals(make: Any) -> None:
     assert result["last"].to_numpy().tolist() == [3.0, 0.1, 61837.63]
 
 
+@pytest.mark.parametrize("null", [None, pd.NA, float("nan")])
+def test_nulls_between_objects_that_are_numbers(null: Any) -> None:
+    """They are rows without a number, as in all other columns; text is refused as ever."""
+    some = [1, null, 2.5, decimal.Decimal("0.1")]
+    series = pd.Series(some, dtype=object)
+    result = fc.sma(series, period=1)
+    assert np.array_equal(result.to_numpy(), [1.0, np.nan, 2.5, 0.1], equal_nan=True)
+    assert isinstance(result, pd.Series)
+    frame = {"ts": T0 + np.arange(4), "price": some}
+    for made in (frame, pd.DataFrame(frame | {"price": series})):
+        engine = fc.Engine({"last": fc.SMA(1)})
+        engine.run(made, symbol="A")
+        assert (engine.ledger["accepted"], engine.ledger["invalid"]) == (3, 1)
+    for wrong in (["1", null], [True, "x"], [10**400, null], [[1.0], null]):
+        with pytest.raises(TypeError, match="close must be an array of real numbers"):
+            fc.sma(pd.Series(wrong, dtype=object), period=1)
+        with pytest.raises(fc.InputError, match="'price' must hold numbers, not object"):
+            fc.Engine({"last": fc.SMA(1)}).run(pd.DataFrame({"ts": TS[:2], "price": wrong}), symbol="A")
+
+
 def test_masked_arrays_of_a_mapping_have_nulls() -> None:
     """What lies under a mask was taken for a price."""
     mask = [False, True, False]

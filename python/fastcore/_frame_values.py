@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,17 @@ import numpy.typing as npt
 
 from fastcore.errors import InputError
 
-__all__ = ["EARLIEST", "Numbers", "arrow_times", "fitting", "masked", "nanoseconds", "texts", "unit_wrong"]
+__all__ = [
+    "EARLIEST",
+    "Numbers",
+    "arrow_times",
+    "fitting",
+    "masked",
+    "nanoseconds",
+    "of_objects",
+    "texts",
+    "unit_wrong",
+]
 
 Numbers = npt.NDArray[Any]
 
@@ -64,6 +75,30 @@ def nanoseconds(name: str, values: Numbers) -> npt.NDArray[np.int64]:
 def masked(values: Numbers) -> bool:
     """Whether some of it is masked, which is a null."""
     return isinstance(values, np.ma.MaskedArray) and bool(np.ma.is_masked(values))
+
+
+def of_objects(values: Any) -> Any:
+    """Objects that are numbers, or nulls between them, as floats; others as they are, for who refuses them.
+
+    Examples
+    --------
+    >>> of_objects(np.array([1, None, 2.5], object)).tolist()
+    [1.0, nan, 2.5]
+    >>> of_objects(["1", None])
+    ['1', None]
+    """
+    found: list[float] = []
+    for one in values:
+        if one is None or type(one).__name__ == "NAType":  # pandas' own null
+            found.append(np.nan)
+        elif isinstance(one, (int, float, np.integer, np.floating, Decimal)) and not isinstance(one, bool):
+            try:
+                found.append(float(one))
+            except OverflowError:
+                return values
+        else:
+            return values
+    return np.array(found, np.float64)
 
 
 def texts(name: str, values: Iterable[Any]) -> list[str]:

@@ -20,6 +20,7 @@ from fastcore._frame_values import (
     fitting,
     masked,
     nanoseconds,
+    of_objects,
     texts,
     unit_wrong,
 )
@@ -250,7 +251,7 @@ class _MappingReader:
     def numbers(self, name: str) -> Numbers:
         values = self._frame[name]
         if not masked(values) or values.dtype.kind not in "iufb":
-            return np.asarray(values)
+            return np.asarray(of_objects(values) if values.dtype.kind == "O" else values)
         return np.ma.filled(values.astype(np.float64), np.nan)
 
     def integers(self, name: str) -> Numbers:
@@ -294,6 +295,7 @@ class _PandasReader:
         kind = getattr(column.dtype, "kind", "O")
         if isinstance(column.dtype, np.dtype) or kind not in "iufb":
             values: Numbers = column.to_numpy()
+            values = of_objects(values) if values.dtype.kind == "O" else values
         elif kind in "iu" and not column.isna().any():
             values = column.to_numpy(dtype=np.int64)
         else:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from fastcore._arrow_numbers import floats
 from fastcore._extras import require
+from fastcore._frame_values import of_objects
 from fastcore.errors import InputError
 
 Column = npt.NDArray[np.float64]
@@ -81,6 +82,7 @@ def _from_pandas(series: Any) -> tuple[Any, Rewrap]:
         column = floats(require("pyarrow", "frames", "a column on Arrow"), series.array.__arrow_array__())
     else:
         column = series.to_numpy()
+        column = of_objects(column) if kind == "O" and column.dtype.kind == "O" else column
     make = type(series)
     return column, lambda out: make(out, index=series.index, name=series.name, copy=False)
 
