@@ -11,9 +11,10 @@ import fastcore as fc
 import numpy as np
 import pytest
 from fastcore.feeds import Outage, TickBatch, binance
-from fastcore.feeds.binance import BinanceVenue
+from fastcore.feeds.binance import BinanceFeed, BinanceVenue
 from fastcore.feeds.memory import paced
-from test_websocket import combined
+from fastcore.feeds.websocket import WebSocketOptions
+from loopback import PING, PONG, Peer, WebSocketServer, combined, frame, trades
 
 START = 1_700_000_000_000  # ms
 FAR = 4_500_000_000_000  # in 2112
@@ -52,6 +53,47 @@ def test_names_without_end_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> No
     assert venue.counts()["unknown"] == 400
     assert venue.counts()["ticks"] == 101
     assert len(venue.buffer.symbols) == len(venue._clocks) == 100
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_venue_that_is_held_back_is_not_taken_for_dead(answers: bool) -> None:
+    """Its answers to pings lay behind what nobody took: the connection was cut, and each one after it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribed()
+
+        async def listen() -> None:
+            while True:
+                opcode, payload = await peer.receive()
+                if opcode == PING and answers:
+                    await peer.raw(frame(payload, PONG))
+
+        listening = asyncio.create_task(listen())
+        try:
+            for first in range(1, 60_001, 100):
+                await peer.send(*trades("X", range(first, first + 100)))
+            await listening
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def main() -> int:
+        async with WebSocketServer(script) as server:
+            options = WebSocketOptions(backoff=0.01, longest_backoff=0.05, ping=0.3, pending=256)
+            feed, got = BinanceFeed(["X"], url=server.url, options=options), 0
+            batches: Any = aiter(feed)
+            while got < 60_000:
+                got += len(await anext(batches))
+                if got < 1_000:
+                    await asyncio.sleep(1.5)
+            assert feed.counts()["lost_connections"] == 0
+            if not answers:  # held back no longer, it is given up
+                while feed.counts()["lost_connections"] == 0:
+                    await anext(batches)
+            await batches.aclose()
+            return got
+
+    assert asyncio.run(asyncio.wait_for(main(), 60)) == 60_000
 
 
 def ticks_at(*seconds: float) -> TickBatch:

@@ -58,7 +58,8 @@ class WebSocketOptions:
     open_timeout : float
         For connecting, and for the answer to each request.
     ping : float
-        Between pings; a peer that does not answer one for as long is gone. 0 for none.
+        Between pings; a peer that neither answers one nor sends anything for as long is gone, unless it is
+        held back here. 0 for none.
     silence : float
         Without any message for so long, the connection is taken for dead. 0 for never.
     backoff, longest_backoff : float
@@ -221,8 +222,7 @@ class WebSocketFeed:
                 self.url,
                 open_timeout=options.open_timeout,
                 close_timeout=1.0,
-                ping_interval=options.ping or None,
-                ping_timeout=options.ping or None,
+                ping_interval=None,  # an answer lies behind what is held back here: see `_ping`
                 max_size=options.most_bytes,
                 compression="deflate" if options.compression else None,
             )
@@ -285,12 +285,14 @@ class _Connection:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        feed = self._feed
+        feed, pings = self._feed, None
         try:
             async with self._socket:
                 self._heard_at = self._loop.time()
                 await self._ask()
                 self._watch(self._heard_at)
+                if feed.options.ping:
+                    pings = asyncio.create_task(self._ping(), name=f"websocket {feed.url} pings")
                 await self._read()
         except feed._gone as error:
             feed._counts["lost_connections"] += 1
@@ -298,6 +300,23 @@ class _Connection:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+            if pings is not None:
+                pings.cancel()
+                await asyncio.gather(pings, return_exceptions=True)
+
+    async def _ping(self) -> None:
+        """Give up a connection whose peer neither answers nor sends; what waits here is a sign of life."""
+        feed, patience = self._feed, self._feed.options.ping
+        while True:
+            await asyncio.sleep(patience)
+            answer = await self._socket.ping()
+            while not answer.done():
+                seen = self.messages
+                await asyncio.wait((answer,), timeout=patience)
+                if not answer.done() and not self._held and self.messages == seen:
+                    feed._quiet.warn("%s: a ping was not answered for %g s", feed.url, patience)
+                    self._socket.transport.abort()
+                    return
 
     async def _read(self) -> None:
         feed, recv = self._feed, self._socket.recv
