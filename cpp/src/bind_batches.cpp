@@ -181,7 +181,7 @@ std::size_t on_bars(PyEngine& self, const py::object& span, std::int64_t ts, con
 }
 
 /// A column as nearly every caller has it, of so many; null for any other.
-const double* plain_column(PyObject* value, PyObject* doubles, std::size_t count) noexcept {
+const double* plain_column(PyObject* value, PyObject* doubles, std::size_t count) {
   constexpr int flags = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
   if (Py_TYPE(value) != py::detail::npy_api::get().PyArray_Type_) return nullptr;
   const auto* const array = py::detail::array_proxy(value);

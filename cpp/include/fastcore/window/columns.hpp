@@ -122,6 +122,10 @@ class AverageColumns {
     ((all[i] = Of::copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
     return detail::series_of(all);
   }
+
+ private:
+  friend Of;
+  AverageColumns() = default;
 };
 
 /// N averages of window/level_average.hpp of each symbol: their distances from the values, whose series is at hand.
