@@ -227,3 +227,30 @@ def test_an_interrupt_makes_a_replica_take_no_tick_twice(
             pass
         assert replica.engine.ledger["accepted"] == 50
         assert replica.sequence == 50
+
+
+def test_a_journal_that_is_gone_stops_no_reader_that_skips(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with shm.create("notes", "<f8", capacity=4, journal=tmp_path / "journal") as ring:
+        readers = [shm.attach("notes", start="oldest", on_lap=how) for how in ("skip", "raise")]
+        ring.publish_many(np.arange(50.0))
+        (tmp_path / "journal").rename(tmp_path / "elsewhere")
+        assert sum(len(readers[0].read()) for _ in range(3)) == 50 - readers[0].lost <= 4
+        assert readers[0].next == 50
+        assert "what was missed is lost: there is no journal" in caplog.text
+        with pytest.raises(fc.JournalError, match="there is no journal"):
+            readers[1].read()
+        with pytest.raises(fc.LappedError):
+            readers[1].read()
+        readers[1].read()
+        assert readers[1].next == 50
+
+
+@pytest.mark.parametrize("given", [None, 5])
+def test_what_catches_nothing_up_is_told(folder: Path, given: Any) -> None:
+    with shm.create("notes", "<f8", capacity=4) as ring:
+        ring.publish_many(np.arange(50.0))
+        reader = shm.attach("notes", start=0, catch_up=lambda first, end: given)
+        with pytest.raises(fc.InputError, match=f"catch_up must give an array of messages.*not {given}"):
+            reader.read()

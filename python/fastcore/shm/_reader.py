@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -12,11 +13,13 @@ import numpy.typing as npt
 
 from fastcore import _core
 from fastcore._checks import PATH, TEXT, arguments, seconds
-from fastcore.errors import InputError, LappedError, UnknownNameError, WriterLostError
+from fastcore.errors import InputError, JournalError, LappedError, UnknownNameError, WriterLostError
 from fastcore.shm._layout import dtype_of, journal_of
 from fastcore.shm._log import MessageLog
 
 __all__ = ["CatchUp", "Messages", "Reader", "View"]
+
+log = logging.getLogger(__name__)
 
 Messages = npt.NDArray[Any]
 #: Messages that follow each other, and where they do not begin where the last ones end, with their sequence.
@@ -209,7 +212,13 @@ class Reader(_core.RingReader):
         """Some next messages of a gap; None where they are not to be had and do not matter."""
         assert self._behind is not None
         gap = self._behind
-        found = gap.take(most)
+        try:
+            found = gap.take(most)
+        except JournalError as error:
+            if self._on_lap == "raise":
+                raise
+            log.warning("the ring '%s': what was missed is lost: %s", self.name, error)
+            found = gap.give_up()
         self._fall_behind(None if gap.next == gap.end else gap)
         if not isinstance(found, int):
             return found
@@ -259,6 +268,8 @@ class _Gap:
     def __init__(self, first: int, end: int, given: Messages | Iterable[Run], dtype: np.dtype[Any]) -> None:
         self.next = first
         self.end = end
+        if not isinstance(given, Iterable):
+            raise InputError(f"catch_up must give an array of messages, or several in order, not {given!r}")
         self._given = iter([given] if isinstance(given, np.ndarray) else given)
         self._dtype = dtype
         self._rows = np.empty(0, dtype)
@@ -284,6 +295,11 @@ class _Gap:
         rows, self._rows = self._rows[:count], self._rows[count:]
         self.next += count
         return rows
+
+    def give_up(self) -> int:
+        """Leave out what is left; how many there are."""
+        self._rows = self._rows[:0]
+        return self._pass(self.end)
 
     def _pass(self, to: int) -> int:
         missing, self.next = to - self.next, to
