@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from fastcore._checks import NUMBER, arguments, having
-from fastcore.errors import ConfigError, InputError
+from fastcore._checks import NUMBER, WHOLE, arguments, having
+from fastcore.errors import ConfigError, InputError, ShardLostError
 from fastcore.perf.scaling import ScalingSignal
 from fastcore.perf.tuner import Knob
 from fastcore.scale._sharded import ShardedEngine
 
 __all__ = ["WorkerPool"]
+
+#: Looks at the load after one that has found no room for another shard.
+_PAUSE = 60
 
 log = logging.getLogger("fastcore.scale")
 
@@ -75,6 +78,7 @@ class WorkerPool:
         self.failures = 0
         self._every, self._clock = every, clock
         self._since, self._busy, self._lag = clock(), 0.0, 0.0
+        self._not_before = self._since  # no more shards than there are
 
     def __repr__(self) -> str:
         return f"<WorkerPool of {self.engine!r}>"
@@ -92,6 +96,7 @@ class WorkerPool:
         """How many there are."""
         return self.engine.shards
 
+    @arguments("WorkerPool", lag=NUMBER)
     def on_ticks(
         self,
         ticks: Any,
@@ -118,6 +123,7 @@ class WorkerPool:
             self._look(now)
         return answer
 
+    @arguments("WorkerPool", shards=WHOLE)
     def resize(self, shards: int) -> None:
         """Have so many from now on, until the signal wants another number."""
         if not 1 <= shards <= self.signal.most:
@@ -141,10 +147,16 @@ class WorkerPool:
         load, lag = self._busy / (now - self._since), self._lag
         self._since, self._busy, self._lag = now, 0.0, 0.0
         wanted = self.signal.want(now, load, lag)
-        if wanted == self.shards:
+        before = self.shards
+        if wanted == before or (wanted > before and now < self._not_before):
             return
         try:
             self.resize(wanted)
-        except OSError as error:  # no room for another process: it goes on with those there are
+        except (OSError, ShardLostError) as error:
+            if self.shards != before or wanted < before:
+                raise  # symbols were on their way
+            # No room for another place: it goes on with those there are. To find that out may take a cluster
+            # a minute, in which ticks wait.
             self.failures += 1
+            self._not_before = self._clock() + _PAUSE * self._every
             log.warning("there cannot be %d shards: %s", wanted, error)
