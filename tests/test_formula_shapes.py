@@ -78,13 +78,36 @@ def test_a_part_that_many_share_is_put_on_bars_once() -> None:
     )
 
 
-def test_what_is_too_deep_is_told_when_it_is_put_on_bars() -> None:
-    """As when it is put into a plan."""
-    deep: Any = fc.EMA(3)
-    for _ in range(5_000):
-        deep = deep + 1
-    with pytest.raises(fc.PlanError, match=r"nested too deep.*fastcore\.column"):
-        deep.on("1m")
+def test_a_formula_may_be_as_deep_as_it_is_long() -> None:
+    """A sum of a thousand averages, one behind the other, from either side: in a plan, a text, a snapshot."""
+    averages = [fc.SMA(1 + i % 5) for i in range(1_000)]
+    total: Any = sum(averages)
+    mirrored: Any = 0.0
+    for average in averages:
+        mirrored = average + mirrored
+    engine = fc.Engine({"total": total, "mirrored": mirrored, "bars": (total / 1_000).on("5s")})
+    symbol = fed(engine, range(40))
+    assert symbol["total"] == pytest.approx(symbol["mirrored"])
+    assert symbol["total"] > 1e5
+    again = fc.Engine.restore(engine.snapshot(), plan={"total": sum(averages)})
+    assert again.cold == {} and again.symbol("S")["total"] == symbol["total"]
+    assert total.values([100.0] * 9)[-1] == 1e5
+    short: Any = sum(averages[:400])
+    assert repr(short).count("SMA") == 400
+    assert repr(short.on("1m")).count(".on('1m')") == 400
+
+
+def test_a_formula_that_is_too_long_is_refused_with_a_sentence() -> None:
+    """Wherever it is worked through."""
+    endless: Any = fc.EMA(3)
+    for _ in range(10_000):
+        endless = endless + 1
+    sentence = r"a formula has more than 10,000 parts.*fastcore\.column"
+    for work in (repr, lambda x: x.on("1m"), lambda x: x.values([1.0])):
+        with pytest.raises(fc.PlanError, match=sentence):
+            work(endless)
+    with pytest.raises(fc.PlanError, match=rf"'x': {sentence}"):
+        fc.Engine({"x": endless})
 
 
 @pytest.mark.parametrize("one", [fc.EMA(3), fc.MACD(), fc.EMA(3) + 1, fc.column("x")], ids=repr)

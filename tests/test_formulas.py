@@ -278,16 +278,6 @@ def test_an_indicator_may_be_asked_whether_it_is_there() -> None:
     assert fc.EMA(5) and bool(fc.MACD())
 
 
-def test_a_formula_that_is_too_deep_is_refused_with_a_sentence() -> None:
-    """Far below it is none."""
-    assert fc.Engine({"x": sum(fc.SMA(i) for i in range(1, 100))}).columns == ["x"]
-    deep = sum(fc.SMA(i) for i in range(1, 3000))
-    with pytest.raises(fc.PlanError, match=r"'x': a formula is nested too deep.*fastcore\.column"):
-        fc.Engine({"x": deep})
-    with pytest.raises(fc.PlanError, match="nested too deep"):
-        repr(deep)
-
-
 def test_a_part_that_many_share_is_built_once() -> None:
     """Twelve doublings have thirteen parts, not thousands."""
     formula: Any = fc.SMA(3)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastcore.errors import PlanError
-from fastcore.formulas import Arithmetic, Formula, bare, column
+from fastcore.formulas import TOO_LONG, Arithmetic, Formula, bare, column
 
 __all__ = [
     "Chain",
@@ -18,7 +18,10 @@ __all__ = [
     "FunctionOf",
     "Operation",
     "Output",
+    "Placing",
     "Price",
+    "name_of",
+    "parts_of",
     "sources_of",
     "text_of",
     "truth_of",
@@ -28,7 +31,9 @@ __all__ = [
 #: Kernels that give 1 or 0, and those that do of such.
 _COMPARISONS = frozenset(f"x {sign} {other}" for sign in ("<", "<=", ">", ">=") for other in ("y", "value"))
 _KEEPING = frozenset(("x * y", "maximum(x, y)", "minimum(x, y)"))
-_LONGEST = 16_384  # letters of a part's text: what people write has some hundred
+_LONGEST = 20_000  # letters of a part's text, as many as a service takes: people write some hundred
+_LONGEST_NAME = 2_048  # of a node's name, of which the engine has several copies
+_MOST = 10_000  # parts of a formula
 
 
 class Operation(Formula):
@@ -209,6 +214,31 @@ class Column(Formula):
         return f"column({self._name!r})"
 
 
+def parts_of(formula: Any) -> Iterator[Any]:
+    """A formula's parts, each once, operands before what is made of them, and last the formula itself.
+
+    So none need ask those below it for more than one step: a formula may be as deep as it is long.
+
+    Raises
+    ------
+    PlanError
+        If it has more than 10,000 parts.
+    """
+    seen: set[int] = set()
+    waiting: list[tuple[Any, bool]] = [(formula, False)]
+    while waiting:
+        one, open_ = waiting.pop()
+        if open_:
+            yield one
+        elif id(one) not in seen:
+            seen.add(id(one))
+            if len(seen) > _MOST:
+                raise PlanError(TOO_LONG)
+            waiting.append((one, True))
+            if isinstance(one, Formula):
+                waiting += [(operand, False) for operand in reversed(one._operands())]
+
+
 def truth_of(sign: str, operand: Any) -> Formula:
     """A condition as it is; of a column, whether it is not 0.
 
@@ -261,8 +291,16 @@ def changed(operand: Any, change: Placing) -> Any:
 def text_of(operand: Any) -> str:
     """An operand as it is written; a long one by a digest, since each doubling of a part doubles its text."""
     text = operand._text() if isinstance(operand, Formula) else repr(operand)
-    if len(text) <= _LONGEST:
-        return text
+    return text if len(text) <= _LONGEST else _digest(text)
+
+
+def name_of(operand: Any) -> str:
+    """A part's name in a plan, behind a dot: its text, or a digest of a long one."""
+    text = text_of(operand)
+    return text if len(text) <= _LONGEST_NAME else _digest(text)
+
+
+def _digest(text: str) -> str:
     import hashlib  # here: it loads a library, which hardly any formula needs
 
     return "#" + hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 
 from fastcore import _core, frames
-from fastcore._formula_parts import Chain, Column, FunctionOf, Operation, Output, Price, text_of
+from fastcore._formula_parts import (
+    Chain,
+    Column,
+    FunctionOf,
+    Operation,
+    Output,
+    Price,
+    name_of,
+    parts_of,
+)
 from fastcore.errors import InputError, PlanError
-from fastcore.formulas import TOO_DEEP, Formula
+from fastcore.formulas import Formula
 
 __all__ = ["flattened", "must_travel", "values_of"]
 
@@ -23,7 +32,7 @@ def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
     def place(node: Any, name: str | None = None) -> str:
         if isinstance(node, Column) and name is None:
             return node._name
-        text = text_of(node)
+        text = name_of(node)
         if name is None and text in places:
             return places[text]
         if isinstance(node, Output) and name is None:
@@ -54,9 +63,11 @@ def flattened(plan: Mapping[str, Any]) -> dict[str, Any]:
             raise PlanError(f"indicator name {name!r} must not begin with a dot")
         if isinstance(one, Formula):
             try:
-                place(one, name)
-            except RecursionError:
-                raise PlanError(f"{name!r}: {TOO_DEEP}") from None
+                parts = list(parts_of(one))
+            except PlanError as error:
+                raise PlanError(f"{name!r}: {error}") from None
+            for part in parts:
+                place(part, name if part is one else None)
     return flat
 
 

@@ -31,9 +31,9 @@ _OPERATORS = {
     "less": ("x < y", "x < value", "x > value"),
     "less_equal": ("x <= y", "x <= value", "x >= value"),
 }
-TOO_DEEP = (
-    "a formula is nested too deep: give some of its parts names of their own in the plan, and compute with "
-    "fastcore.column(name)"
+TOO_LONG = (
+    "a formula has more than 10,000 parts: give some of them names of their own in the plan, and compute "
+    "with fastcore.column(name)"
 )
 #: Operators of conditions: NumPy's functions for them -> sign, kernel, numbers, and how they are written.
 _AND = ("&", "minimum(x, y)", (), "x & y")
@@ -170,12 +170,12 @@ class Formula(Arithmetic):
 
     def on(self, span: str) -> Formula:
         """The same of indicators on closed bars of a span such as ``"1m"``."""
-        from fastcore._formula_parts import Placing
+        from fastcore._formula_parts import Placing, changed, parts_of
 
-        try:
-            return self._mapped(Placing(span))
-        except RecursionError:
-            raise PlanError(TOO_DEEP) from None
+        placing = Placing(span)
+        for part in parts_of(self):
+            placed: Formula = changed(part, placing)
+        return placed
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -215,11 +215,11 @@ class Formula(Arithmetic):
         return values_of(self, columns)
 
     def __repr__(self) -> str:
-        try:
-            text = self._text()
-        except RecursionError:
-            raise PlanError(TOO_DEEP) from None
-        return bare(text)
+        from fastcore._formula_parts import parts_of, text_of
+
+        for part in parts_of(self):
+            text_of(part)
+        return bare(self._text())
 
     def _text(self) -> str:
         """As it is written, in parentheses; kept, since a part may be an operand of many, and each asks."""
