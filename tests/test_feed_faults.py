@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 from fastcore.feeds import Outage, TickBatch, binance
 from fastcore.feeds.binance import BinanceFeed, BinanceVenue
+from fastcore.feeds.ccxt import CcxtFeed
+from fastcore.feeds.demo import demo_market
+from fastcore.feeds.history import BinanceHistory
 from fastcore.feeds.memory import paced
+from fastcore.feeds.nats import NatsFeed
+from fastcore.feeds.valkey import ValkeyFeed
 from fastcore.feeds.websocket import WebSocketOptions
 from loopback import PING, PONG, Peer, WebSocketServer, combined, frame, trades
 
@@ -146,3 +151,57 @@ def test_a_pace_that_is_none_is_refused_at_once(
     """It was when the feed was first asked: in a loop that had started."""
     with pytest.raises(error, match=sentence):
         paced(*arguments)
+
+
+OPTIONS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "options: ping": (WebSocketOptions, {"ping": "20"}, "WebSocketOptions: ping must be a number, not '20'"),
+    "options: pending": (WebSocketOptions, {"pending": 1.5}, "pending must be a whole number, not 1.5"),
+    "options: backoff": (WebSocketOptions, {"backoff": None}, "backoff must be a number, not None"),
+    "options: compression": (WebSocketOptions, {"compression": "no"}, "compression must be True or False"),
+    "binance: options": (
+        lambda **k: BinanceFeed(["X"], **k),
+        {"options": {"ping": 1}},
+        "options must be WebSocketOptions or None, not {'ping': 1}",
+    ),
+    "binance: prefix": (
+        lambda **k: BinanceFeed(["X"], **k),
+        {"prefix": None},
+        "prefix must be text, not None",
+    ),
+    "history: retries": (BinanceHistory, {"retries": "6"}, "retries must be a whole number, not '6'"),
+    "history: timeout": (BinanceHistory, {"timeout": None}, "timeout must be a number, not None"),
+    "history: prefix": (BinanceHistory, {"prefix": 5}, "prefix must be text, not 5"),
+    "ccxt: backoff": (
+        lambda **k: CcxtFeed("kraken", ["X"], **k),
+        {"backoff": "1"},
+        "backoff must be a number",
+    ),
+    "valkey: count": (lambda **k: ValkeyFeed("redis://x", "t", **k), {"count": "5"}, "count must be a whole"),
+    "valkey: group": (lambda **k: ValkeyFeed("redis://x", "t", **k), {"group": None}, "group must be text"),
+    "valkey: claim": (
+        lambda **k: ValkeyFeed("redis://x", "t", **k),
+        {"claim_seconds": "1"},
+        "must be a number",
+    ),
+    "nats: servers": (
+        lambda **k: NatsFeed(stream="t", subject="s", **k),
+        {"servers": 5},
+        "servers must be texts",
+    ),
+    "nats: count": (
+        lambda **k: NatsFeed("nats://x", "t", "s", **k),
+        {"count": None},
+        "count must be a whole",
+    ),
+    "demo: ticks": (demo_market, {"ticks": "5"}, "demo_market: ticks must be a whole number, not '5'"),
+    "demo: seed": (demo_market, {"seed": 1.5}, "demo_market: seed must be a whole number, not 1.5"),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_options_of_another_kind_are_sentences(case: str) -> None:
+    """With their names; Python's own words said what cannot be compared."""
+    make, options, sentence = OPTIONS[case]
+    with pytest.raises(TypeError) as caught:
+        make(**options)
+    assert sentence in str(caught.value)

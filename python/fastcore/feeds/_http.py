@@ -14,6 +14,7 @@ import urllib.parse
 import zlib
 from collections.abc import Mapping
 
+from fastcore._checks import NUMBER, WHOLE, check
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError, HistoryError
 
@@ -58,6 +59,10 @@ class HttpSource:
             raise ConfigError(f"url {url!r} cannot be read: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"url must begin with http:// or https:// and name a host, not be {url!r}")
+        for name, value in (("weight_per_minute", weight_per_minute), ("retries", retries)):
+            check("history", name, value, WHOLE)
+        for name, seconds in (("timeout", timeout), ("backoff", backoff)):
+            check("history", name, seconds, NUMBER)
         if weight_per_minute < 1 or retries < 0 or timeout <= 0:
             raise ConfigError(
                 "weight_per_minute must be at least 1, retries 0 or more and timeout above 0, "

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fastcore._checks import TEXT, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError, InputError
@@ -67,6 +68,7 @@ class BinanceVenue:
     """
 
     def __init__(self, prefix: str = "", on_gap: Gap | None = None) -> None:
+        check("BinanceVenue", "prefix", prefix, TEXT)
         if on_gap is not None and (not callable(on_gap) or inspect.iscoroutinefunction(on_gap)):
             raise ConfigError(
                 f"BinanceVenue: on_gap must be a function that is not async, or None, not {on_gap!r}"

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastcore._checks import NUMBER, TEXT, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError
@@ -102,6 +103,9 @@ class CcxtFeed:
         for name, values in (("symbols", symbols), ("kinds", kinds)):
             if isinstance(values, str) or not values or not all(isinstance(v, str) and v for v in values):
                 raise ConfigError(f"CcxtFeed: {name} must be a sequence of names, not {values!r}")
+        check("CcxtFeed", "prefix", prefix, TEXT)
+        for name, seconds in (("backoff", backoff), ("longest_backoff", longest_backoff)):
+            check("CcxtFeed", name, seconds, NUMBER)
         if not 0 <= backoff <= longest_backoff:
             raise ConfigError(
                 "CcxtFeed: backoff must be 0 s or more, and longest_backoff not less, "

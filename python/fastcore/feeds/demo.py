@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._checks import WHOLE, check
 from fastcore.feeds import TickArray, TickBatch, rebatch
 from fastcore.ticks import TICK
 
@@ -198,6 +199,7 @@ def demo_market(
         ("batch", batch, 1, None),
     )
     for name, value, low, high in ranges:
+        check("demo_market", name, value, WHOLE)
         if value < low or (high is not None and value > high):
             allowed = f"at least {low}" if high is None else f"in [{low}, {high}]"
             raise ValueError(f"demo_market: {name} must be {allowed}, got {value}")

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastcore._checks import TEXT, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore._replacing import replace_file
@@ -96,6 +97,7 @@ class BinanceHistory:
             raise ConfigError(
                 f"BinanceHistory: parallel must be a whole number of at least 1, not {parallel!r}"
             )
+        check("BinanceHistory", "prefix", prefix, TEXT)
         self._http = HttpSource(
             url, weight_per_minute=weight_per_minute, retries=retries, timeout=timeout, backoff=backoff
         )

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from fastcore._checks import TEXT, TEXTS, WHOLE, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError, InputError
@@ -78,6 +79,10 @@ class NatsFeed:
         durable: str = "fastcore",
         count: int = 100,
     ) -> None:
+        check("NatsFeed", "servers", servers, TEXT if isinstance(servers, str) else TEXTS)
+        for name, text in (("stream", stream), ("subject", subject), ("durable", durable)):
+            check("NatsFeed", name, text, TEXT)
+        check("NatsFeed", "count", count, WHOLE)
         if not (stream and subject and durable) or count < 1:
             raise ConfigError(
                 "NatsFeed: stream, subject and durable must not be empty, and count at least 1, "

@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+from fastcore._checks import NUMBER, TEXT, WHOLE, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError, InputError
@@ -77,6 +78,11 @@ class ValkeyFeed:
         claim_seconds: float = 60.0,
         longest_backoff: float = 5.0,
     ) -> None:
+        for name, text in (("url", url), ("stream", stream), ("group", group), ("consumer", consumer)):
+            check("ValkeyFeed", name, text, TEXT)
+        check("ValkeyFeed", "count", count, WHOLE)
+        for name, seconds in (("claim_seconds", claim_seconds), ("longest_backoff", longest_backoff)):
+            check("ValkeyFeed", name, seconds, NUMBER)
         if not stream or not consumer:
             raise ConfigError("ValkeyFeed: stream and consumer must not be empty")
         if count < 1 or claim_seconds < 0 or longest_backoff <= 0:

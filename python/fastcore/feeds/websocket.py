@@ -12,9 +12,10 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from fastcore._checks import FLAG, NUMBER, WHOLE, check
 from fastcore._extras import require
 from fastcore._quiet import Quiet
 from fastcore.errors import ConfigError
@@ -87,6 +88,9 @@ class WebSocketOptions:
     compression: bool = False
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            fit = {"float": NUMBER, "int": WHOLE, "bool": FLAG}[str(field.type)]
+            check("WebSocketOptions", field.name, getattr(self, field.name), fit)
         for name in ("open_timeout", "backoff", "longest_backoff", "pending", "most_bytes"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"WebSocketOptions: {name} must be above 0, not {getattr(self, name)!r}")
@@ -131,8 +135,14 @@ class WebSocketFeed:
     ) -> None:
         if not isinstance(url, str) or not url.startswith(("ws://", "wss://")):
             raise ConfigError(f"{type(self).__name__}: url must begin with ws:// or wss://, not be {url!r}")
-        if most_opened < 1:
-            raise ConfigError(f"{type(self).__name__}: most_opened must be at least 1, not {most_opened!r}")
+        for what, value in (("per_connection", per_connection), ("most_opened", most_opened)):
+            check(type(self).__name__, what, value, WHOLE)
+            if value < 1:
+                raise ConfigError(f"{type(self).__name__}: {what} must be at least 1, not {value!r}")
+        if options is not None and not isinstance(options, WebSocketOptions):
+            raise TypeError(
+                f"{type(self).__name__}: options must be WebSocketOptions or None, not {options!r}"
+            )
         if isinstance(streams, str) or not streams:
             raise ConfigError(f"{type(self).__name__}: streams must be a sequence of names, not {streams!r}")
         self.url, self.venue = url, venue
