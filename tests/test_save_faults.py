@@ -164,6 +164,9 @@ def test_places_where_no_file_can_be_are_refused(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"Invalid argument \(replacing it\)"):
             engine.save(device)
         assert not stat.S_ISREG(device.stat().st_mode)
+    os.mkfifo(tmp_path / "new.part")  # in the way of what becomes "new": opening it would wait for a reader
+    with pytest.raises(OSError, match="Invalid argument"):
+        engine.save(tmp_path / "new")
     with pytest.raises(FileNotFoundError, match=r"Engine.load: cannot read '.*absent': No such file"):
         fc.Engine.load(tmp_path / "absent")
     with pytest.raises(IsADirectoryError, match=r"Engine.load: cannot read '.*folder': Is a directory"):

@@ -18,14 +18,16 @@ namespace {
 /// Opens the part, empty, with nobody else in it. Returns an errno, 0 for none.
 int open_part(const std::string& part, mode_t mode, File& file) {
   for (;;) {
-    file = File(::open(part.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
-    if (!file.open()) return errno;
+    // Without waiting: to open a pipe that someone has put there would wait for its reader.
+    file = File(::open(part.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
+    if (!file.open()) return errno == ENXIO ? EINVAL : errno;
     while (::flock(file.fd(), LOCK_EX) != 0) {
       if (errno != EINTR) return errno;
     }
     struct stat held{};
     struct stat named{};
     if (::fstat(file.fd(), &held) != 0) return errno;
+    if (!S_ISREG(held.st_mode)) return EINVAL;
     // Whoever held it before has renamed or removed it by now.
     if (::stat(part.c_str(), &named) != 0 || named.st_ino != held.st_ino || named.st_dev != held.st_dev) continue;
     if (::ftruncate(file.fd(), 0) == 0) return 0;
