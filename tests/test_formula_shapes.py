@@ -92,6 +92,8 @@ def test_a_formula_may_be_as_deep_as_it_is_long() -> None:
     again = fc.Engine.restore(engine.snapshot(), plan={"total": sum(averages)})
     assert again.cold == {} and again.symbol("S")["total"] == symbol["total"]
     assert total.values([100.0] * 9)[-1] == 1e5
+    for twin in (pickle.loads(pickle.dumps(total)), copy.deepcopy(total), copy.copy(total)):
+        assert repr(twin) == repr(total)
     short: Any = sum(averages[:400])
     assert repr(short).count("SMA") == 400
     assert repr(short.on("1m")).count(".on('1m')") == 400

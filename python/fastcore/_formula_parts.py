@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from fastcore._formula_walks import Placing, changed
 from fastcore.errors import PlanError
-from fastcore.formulas import TOO_LONG, Arithmetic, Formula, bare, column
+from fastcore.formulas import Arithmetic, Formula, bare, column
 
 __all__ = [
     "Chain",
@@ -18,10 +19,8 @@ __all__ = [
     "FunctionOf",
     "Operation",
     "Output",
-    "Placing",
     "Price",
     "name_of",
-    "parts_of",
     "sources_of",
     "text_of",
     "truth_of",
@@ -33,7 +32,6 @@ _COMPARISONS = frozenset(f"x {sign} {other}" for sign in ("<", "<=", ">", ">=") 
 _KEEPING = frozenset(("x * y", "maximum(x, y)", "minimum(x, y)"))
 _LONGEST = 20_000  # letters of a part's text, as many as a service takes: people write some hundred
 _LONGEST_NAME = 2_048  # of a node's name, of which the engine has several copies
-_MOST = 10_000  # parts of a formula
 
 
 class Operation(Formula):
@@ -58,7 +56,7 @@ class Operation(Formula):
         #: Whether all that it can be is 1, 0 or NaN.
         self.condition = bool(form) or kernel in _COMPARISONS or (kernel in _KEEPING and _all_are(operands))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return Operation, (self._kernel, self._params, self._operands_, self._form)
 
     def _operands(self) -> tuple[Any, ...]:
@@ -91,7 +89,7 @@ class Output(Formula):
             raise PlanError(f"{of_text} has no output {output!r} to choose; it has {known}")
         self._of, self._output = of, output
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return Output, (self._of, self._output)
 
     def _operands(self) -> tuple[Any, ...]:
@@ -112,7 +110,7 @@ class Chain(Formula):
     def __init__(self, indicator: Any, sources: tuple[Any, ...]) -> None:
         self._indicator, self._sources = indicator, sources
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return Chain, (self._indicator, self._sources)
 
     def _operands(self) -> tuple[Any, ...]:
@@ -134,7 +132,7 @@ class FunctionOf(Formula):
     def __init__(self, function: str, sources: tuple[Any, ...]) -> None:
         self._function, self._sources = function, sources
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return FunctionOf, (self._function, self._sources)
 
     def of(self, *columns: Any) -> FunctionOf:
@@ -163,7 +161,7 @@ class Price(Formula):
     def __init__(self, name: str, clock: str = "") -> None:
         self._name, self._clock = name, clock
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return Price, (self._name, self._clock)
 
     def on(self, span: str) -> Formula:
@@ -201,7 +199,7 @@ class Column(Formula):
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
         return Column, (self._name,)
 
     def _operands(self) -> tuple[Any, ...]:
@@ -212,31 +210,6 @@ class Column(Formula):
 
     def _composed(self) -> str:
         return f"column({self._name!r})"
-
-
-def parts_of(formula: Any) -> Iterator[Any]:
-    """A formula's parts, each once, operands before what is made of them, and last the formula itself.
-
-    So none need ask those below it for more than one step: a formula may be as deep as it is long.
-
-    Raises
-    ------
-    PlanError
-        If it has more than 10,000 parts.
-    """
-    seen: set[int] = set()
-    waiting: list[tuple[Any, bool]] = [(formula, False)]
-    while waiting:
-        one, open_ = waiting.pop()
-        if open_:
-            yield one
-        elif id(one) not in seen:
-            seen.add(id(one))
-            if len(seen) > _MOST:
-                raise PlanError(TOO_LONG)
-            waiting.append((one, True))
-            if isinstance(one, Formula):
-                waiting += [(operand, False) for operand in reversed(one._operands())]
 
 
 def truth_of(sign: str, operand: Any) -> Formula:
@@ -267,25 +240,6 @@ def sources_of(columns: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _all_are(operands: tuple[Any, ...]) -> bool:
     return all(isinstance(one, Operation) and one.condition for one in operands)
-
-
-class Placing:
-    """Puts indicators and prices on bars of a span, and a part that many share once."""
-
-    def __init__(self, span: str) -> None:
-        self._span = span
-        self.done: dict[int, Any] = {}
-
-    def __call__(self, leaf: Any) -> Any:
-        return leaf if leaf.clock or leaf.parents else leaf.on(self._span)
-
-
-def changed(operand: Any, change: Placing) -> Any:
-    """An operand whose indicators are replaced."""
-    if id(operand) not in change.done:
-        made = operand._mapped(change) if isinstance(operand, Formula) else change(operand)
-        change.done[id(operand)] = made
-    return change.done[id(operand)]
 
 
 def text_of(operand: Any) -> str:

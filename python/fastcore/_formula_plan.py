@@ -16,8 +16,8 @@ from fastcore._formula_parts import (
     Output,
     Price,
     name_of,
-    parts_of,
 )
+from fastcore._formula_walks import parts_of
 from fastcore.errors import InputError, PlanError
 from fastcore.formulas import Formula
 

@@ -170,7 +170,7 @@ class Formula(Arithmetic):
 
     def on(self, span: str) -> Formula:
         """The same of indicators on closed bars of a span such as ``"1m"``."""
-        from fastcore._formula_parts import Placing, changed, parts_of
+        from fastcore._formula_walks import Placing, changed, parts_of
 
         placing = Placing(span)
         for part in parts_of(self):
@@ -215,11 +215,21 @@ class Formula(Arithmetic):
         return values_of(self, columns)
 
     def __repr__(self) -> str:
-        from fastcore._formula_parts import parts_of, text_of
+        from fastcore._formula_parts import text_of
+        from fastcore._formula_walks import parts_of
 
         for part in parts_of(self):
             text_of(part)
         return bare(self._text())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from fastcore._formula_walks import flat, rebuilt
+
+        return rebuilt, (flat(self),)
+
+    def _recipe(self) -> tuple[Any, tuple[Any, ...]]:
+        """What makes one like it: a class, and its arguments."""
+        raise NotImplementedError
 
     def _text(self) -> str:
         """As it is written, in parentheses; kept, since a part may be an operand of many, and each asks."""
