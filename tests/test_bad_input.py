@@ -189,7 +189,7 @@ def test_missing_and_extra_columns_are_refused(name: str) -> None:
 
 def test_unknown_indicators_are_refused_by_name() -> None:
     """With the nearest names."""
-    refused(lambda: fc.make("SMMA"), fc.UnknownNameError, "'SMMA'", "SMA")
+    refused(lambda: fc.make("SMAA"), fc.UnknownNameError, "'SMAA'", "SMA")
     refused(lambda: fc.describe("bband"), fc.UnknownNameError, "'bband'", "BBANDS")
     refused(lambda: fc.make("make"), fc.UnknownNameError, "'make'")
     refused(lambda: fc.make("_core"), fc.UnknownNameError, "'_core'")
