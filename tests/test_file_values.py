@@ -154,6 +154,45 @@ def test_a_batch_that_is_refused_leaves_no_names(tmp_path: Path) -> None:
     assert ColumnFile(tmp_path / "a.fct").symbols == ["RIGHT"]
 
 
+def test_a_file_by_columns_that_was_cut_short_is_told(tmp_path: Path) -> None:
+    """What was counted and is not there was passed over, and a writer cut it off."""
+    path = tmp_path / "a.fct"
+    with ColumnWriter(path) as writer:
+        for batch in demo_market(ticks=100_000):
+            writer.append(batch)
+    whole = path.stat().st_size
+    os.truncate(path, whole - 1)
+    rows = 0
+    with pytest.raises(FileFeedError, match=r"a\.fct is cut short: the block at byte .* of its"):
+        for block in ColumnFile(path).blocks():
+            rows += len(block)
+    assert rows == 65_536
+    for work in (
+        lambda: list(ColumnFile(path).select(["demo:ES"])),
+        lambda: ColumnFile(path).verify(),
+        lambda: ColumnWriter(path),
+        lambda: convert(path, tmp_path / "b.csv"),
+    ):
+        with pytest.raises(FileFeedError, match="is cut short"):
+            work()
+    assert os.listdir(tmp_path) == ["a.fct"]
+    assert path.stat().st_size == whole - 1
+
+
+def test_a_closed_file_takes_nothing(tmp_path: Path) -> None:
+    """What was appended after the end waited for ever."""
+    writer = ColumnWriter(tmp_path / "a.fct")
+    writer.close()
+    with pytest.raises(FileFeedError, match="is closed: nothing can be appended"):
+        writer.append(TickBatch(np.zeros(1, TICK), ["A"]))
+    writer.close()
+    with (
+        ColumnWriter(tmp_path / "a.fct") as again,
+        pytest.raises(TypeError, match="batch must be a TickBatch"),
+    ):
+        again.append(5)  # type: ignore[arg-type]
+
+
 # ---- what cannot be written ----
 
 

@@ -170,9 +170,16 @@ class Layout:
         self.blocks: list[tuple[int, Head]] = []
         self.names: list[str] = []
         self.end = 0
+        #: Where a block begins whose end is missing: it was counted, so the file has been cut since.
+        self.cut: str = ""
         while self.end < size:
             head = head_of(path, view, self.end)
-            if head is None or self.end + head.size > size or head.size < PAGE:
+            if head is not None and self.end + head.size > size and head.rows:
+                self.cut = (
+                    f"{path} is cut short: the block at byte {self.end} has {size - self.end:,} of its "
+                    f"{head.size:,} bytes"
+                )
+            if head is None or self.cut or head.size < PAGE:
                 break
             if head.kind == NAMES:
                 data = view[self.end + PAGE : self.end + PAGE + head.rows]

@@ -21,6 +21,7 @@ from typing import Self
 
 import numpy as np
 
+from fastcore._checks import check, having
 from fastcore.errors import FileFeedError, InputError
 from fastcore.feeds import TickArray, TickBatch
 from fastcore.feeds._column_layout import (
@@ -92,12 +93,19 @@ class ColumnFile:
         self.position = 0
 
     def blocks(self) -> Iterator[ColumnBlock]:
-        """All ticks, up to 65,536 at a time, in the order in which they were appended; nothing is copied."""
+        """All ticks, up to 65,536 at a time, in the order in which they were appended; nothing is copied.
+
+        Raises
+        ------
+        FileFeedError
+            After the last whole block of a file that has been cut short.
+        """
         for at, head in self._layout.blocks:
             if head.rows:
                 yield self._block(at, head.rows)
                 self._release(at, head.size)
             self.position = at + head.size
+        self._end()
 
     def select(
         self, symbols: Sequence[str] | None = None, start: int | None = None, end: int | None = None
@@ -110,6 +118,8 @@ class ColumnFile:
         ------
         InputError
             If a symbol is not in the file.
+        FileFeedError
+            After the last whole block of a file that has been cut short.
         """
         codes = None
         if symbols is not None:
@@ -131,6 +141,7 @@ class ColumnFile:
                 block = block.where(np.isin(block.symbol, codes))
             if len(block):
                 yield block
+        self._end()
 
     def __iter__(self) -> Iterator[TickBatch]:
         for block in self.blocks():
@@ -147,6 +158,7 @@ class ColumnFile:
         for number, (at, head) in enumerate(self._layout.blocks):
             if checksum(self._block(at, head.rows)) != head.checksum:
                 raise FileFeedError(f"{self.path}: block {number}, at byte {at}, is damaged")
+        self._end()
         if self._layout.end != self.size:
             left = self.size - self._layout.end
             raise FileFeedError(f"{self.path}: {left} bytes after byte {self._layout.end} are no whole block")
@@ -154,6 +166,10 @@ class ColumnFile:
     def close(self) -> None:
         """Forget the map; views of it that are in use keep it until they go."""
         self._map = b""
+
+    def _end(self) -> None:
+        if self._layout.cut:
+            raise FileFeedError(self._layout.cut)
 
     def _release(self, at: int, size: int) -> None:
         """Pages stay in the system's cache, and views stay valid; this process owns less."""
@@ -183,7 +199,8 @@ class ColumnWriter:
     Raises
     ------
     FileFeedError
-        If the file is of something else, or another process is writing to it.
+        If the file is of something else or has been cut short, or another process is writing to it; and when
+        something is appended after `close`.
 
     Notes
     -----
@@ -201,6 +218,8 @@ class ColumnWriter:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             layout = Layout(self.path, Pages(self._file), os.fstat(self._file).st_size)
+            if layout.cut:
+                raise FileFeedError(layout.cut)
             os.ftruncate(self._file, layout.end)  # what a crash left after the last whole block
             self._sync = sync
             self._end = layout.end
@@ -223,6 +242,9 @@ class ColumnWriter:
 
     def append(self, batch: TickBatch) -> None:
         """Add ticks; they are written when a block is full, by `flush`, and by `close`."""
+        if self._file < 0:
+            raise FileFeedError(f"{self.path} is closed: nothing can be appended")
+        check("append", "batch", batch, having("a TickBatch", "ticks", "symbols"))
         ticks, names = batch.ticks.copy(), self._names
         if len(ticks) and int(ticks["symbol"].max()) >= len(batch.symbols):
             raise InputError(f"a batch of {len(batch.symbols)} symbols has ticks of {ticks['symbol'].max()}")
@@ -235,6 +257,8 @@ class ColumnWriter:
 
     def flush(self) -> None:
         """Write what waits; what was appended before is then safe, whatever happens."""
+        if self._file < 0 and self._pending:
+            raise FileFeedError(f"{self.path} is closed: {self._pending:,} ticks are not written")
         if not self._pending:
             return
         ticks = np.concatenate(self._waiting)
