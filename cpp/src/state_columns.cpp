@@ -81,7 +81,7 @@ bool StateColumns::readable(const Group& group, const Wiring& node) const noexce
 bool StateColumns::take_node(const Group& group, const Wiring& node) {
   if (!readable(group, node)) return false;
   const std::size_t cells = group.columns->cells(blocks_[0] + node.state);
-  Node taken{group.columns, &node, cells, {}, {}, Block(padded_ * cells * sizeof(double))};
+  Node taken{group.columns, &node, cells, {}, {}, Block(padded_ * cells * sizeof(double)), false};
   Series<double> inputs[max_inputs];
   std::size_t first_phase = 0;
   for (std::size_t i = 0; i < symbols_.size(); ++i) {
@@ -125,6 +125,15 @@ void StateColumns::place_results() {
   }
 }
 
+/// Two by two where they read the same: their rows are then loaded once.
+void StateColumns::pair_nodes() noexcept {
+  for (std::size_t i = 0; i + 1 < nodes_.size(); ++i) {
+    const Node& next = nodes_[i + 1];
+    nodes_[i].paired = next.kernel == nodes_[i].kernel && !next.kernel->formula &&
+                       std::equal(next.wiring->in, next.wiring->in + next.kernel->inputs, nodes_[i].wiring->in);
+  }
+}
+
 bool StateColumns::take() {
   for (const Symbol* symbol : symbols_) {
     if (!symbol->may_leave(clock_, *symbols_[0])) return false;
@@ -137,6 +146,7 @@ bool StateColumns::take() {
   }
   if (nodes_.empty()) return false;
   place_results();
+  pair_nodes();
   for (std::size_t i = 0; i < symbols_.size(); ++i) {
     if (symbols_[i]->columns_ != nullptr) return false;  // it comes twice
     symbols_[i]->columns_ = this;
@@ -238,14 +248,24 @@ bool StateColumns::sound(const CrossSection& bars) noexcept {
 
 void StateColumns::run(std::size_t first, std::size_t count) noexcept {
   expect_rows(first, count);
-  for (const Node& node : nodes_) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
     InputRows in[max_inputs];
     for (std::size_t k = 0; k < node.kernel->inputs; ++k) {
       for (std::size_t back = 0; back < series_rows; ++back)
         in[k].row[back] =
             node.from[k] != nullptr ? node.from[k] : row(node.wiring->in[k] - first_input(), back) + first;
     }
-    node.kernel->step(blocks_[0] + node.wiring->state, node.lane(first), count, steps_, in, node.out.data());
+    const std::byte* const likes[] = {blocks_[0] + node.wiring->state,
+                                      blocks_[0] + nodes_[i + node.paired].wiring->state};
+    double* const lanes[] = {node.lane(first), nodes_[i + node.paired].lane(first)};
+    double* const* const outs[] = {node.out.data(), nodes_[i + node.paired].out.data()};
+    if (node.paired) {
+      node.kernel->step_two(likes, lanes, count, steps_, in, outs);
+      ++i;
+    } else {
+      node.kernel->step(likes[0], lanes[0], count, steps_, in, outs[0]);
+    }
   }
   write_rows(first, count);
   if (!others_.empty()) run_others(first, count);
@@ -261,7 +281,7 @@ void StateColumns::write_rows(std::size_t first, std::size_t count) const noexce
     double* const b = to(1);
     double* const c = to(2);
     double* const d = to(3);
-    for (const Run& run : runs_) {
+    for (const Run run : runs_) {  // a copy, which no store to a row may be taken to change
       const double* const from = run.results + i;
       for (std::size_t at = 0; run.count >= lane_count && at < run.count; at += lane_count) {
         const std::size_t cell = std::min<std::size_t>(at, run.count - lane_count);

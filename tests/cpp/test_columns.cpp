@@ -18,7 +18,10 @@ std::vector<NodeSpec> plan() {
           node("sma8", "SMA", {8}, "1m"), node("sma9", "SMA", {9}, "1m"), node("bb9", "BBANDS", {9}, "1m"),
           node("wma9", "WMA", {9}, "1m"), node("z11", "ZSCORE", {11}, "1m"), node("wma13", "WMA", {13}, "1m"),
           node("roc", "ROC", {4}, "1m"), node("mom", "MOM", {1}, "1m"), node("rocp", "ROCP", {7}, "1m"),
-          node("of", "EMA", {3}, "", {"sma9"})};
+          node("of", "EMA", {3}, "", {"sma9"}),
+          // Nodes that read the same step two by two, whatever is left alone.
+          node("ema4", "EMA", {4}, "1m"), node("ema5", "EMA", {5}, "1m"), node("rsi3", "RSI", {3}, "1m"),
+          node("roc9", "ROC", {9}, "1m"), node("macd4", "MACD", {3, 4, 2}, "1m"), node("tema3", "TEMA", {3}, "1m")};
 }
 
 /// Two engines of the same symbols: bars come to one by one call for all, to the other symbol by symbol.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -38,6 +39,9 @@ struct ColumnKernel {
   /// A row of the first `count` symbols of a block, and of some behind them, with the parameters of `like`.
   void (*step)(const std::byte* like, double* block, std::size_t count, std::uint64_t steps, const InputRows* in,
                double* const* out);
+  /// The same for two nodes that read the same, which is then loaded once; null for a formula.
+  void (*step_two)(const std::byte* const* likes, double* const* blocks, std::size_t count, std::uint64_t steps,
+                   const InputRows* in, double* const* const* outs);
 };
 
 namespace detail {
@@ -47,12 +51,17 @@ struct HasAcross : std::false_type {};
 template <class T>
 struct HasAcross<T, std::void_t<decltype(&T::template across<TakeCells, const T, double>)>> : std::true_type {};
 
+template <class Result, std::size_t... K>
+[[gnu::always_inline]] inline void put_each(double* const* out, std::size_t i, const Result& result,
+                                            std::index_sequence<K...>) noexcept {
+  (store(out[K] + i, result[K]), ...);
+}
 template <class Result>
 [[gnu::always_inline]] inline void put_lanes(double* const* out, std::size_t i, const Result& result) noexcept {
   if constexpr (std::is_same_v<Result, Lanes>) {
     store(out[0] + i, result);
   } else {
-    for (std::size_t k = 0; k < result.size(); ++k) store(out[k] + i, result[k]);
+    put_each(out, i, result, std::make_index_sequence<std::tuple_size_v<Result>>());
   }
 }
 
@@ -102,18 +111,41 @@ struct ColumnKernelOf {
     for (std::size_t row = 0; row < series_rows; ++row) all.x[row] = load<Lanes>(in.row[row] + i);
     return all;
   }
-  template <class Self, std::size_t... I>
-  [[gnu::always_inline]] static auto four(StepCells walk, const Self& self, const InputRows* in, std::size_t i,
-                                          std::index_sequence<I...>) {
-    return T::across(walk, self, series(in[I], i)...);
+  using Given = std::array<Series<Lanes>, N::input_count>;
+  template <std::size_t... I>
+  [[gnu::always_inline]] static Given given(const Places<T>& places, std::size_t i, std::index_sequence<I...>) {
+    return {series(places.in[I], i)...};
   }
+  template <class Self, std::size_t... I>
+  [[gnu::always_inline]] static auto four(StepCells walk, const Self& self, const Given& in,
+                                          std::index_sequence<I...>) {
+    return T::across(walk, self, in[I]...);
+  }
+  // A state's numbers are copied, so that no store to a column may be taken to change them.
   [[gnu::flatten]] static void step(const std::byte* like, double* block, std::size_t count, std::uint64_t steps,
                                     const InputRows* in, double* const* out) {
-    const auto self = at(like).body();  // a copy, which no store to a column may be taken to change
+    const auto self = at(like).body();
     const ColumnTurn turn(steps);
     const Places<T> places(in, out);
     for (std::size_t i = 0; i < count; i += lane_count)
-      put_lanes(places.out, i, four(StepCells(block + i, turn), self, places.in, i, Inputs()));
+      put_lanes(places.out, i, four(StepCells(block + i, turn), self, given(places, i, Inputs()), Inputs()));
+  }
+  [[gnu::flatten]] static void step_two(const std::byte* const* likes, double* const* blocks, std::size_t count,
+                                        std::uint64_t steps, const InputRows* in, double* const* const* outs) {
+    const auto one = at(likes[0]).body();
+    const auto two = at(likes[1]).body();
+    double* const block_one = blocks[0];
+    double* const block_two = blocks[1];
+    const ColumnTurn turn(steps);
+    const Places<T> places(in, outs[0]);
+    const Places<T> second(in, outs[1]);
+    for (std::size_t i = 0; i < count; i += lane_count) {
+      const Given rows = given(places, i, Inputs());
+      const auto of_one = four(StepCells(block_one + i, turn), one, rows, Inputs());
+      const auto of_two = four(StepCells(block_two + i, turn), two, rows, Inputs());
+      put_lanes(places.out, i, of_one);
+      put_lanes(second.out, i, of_two);
+    }
   }
 };
 
@@ -143,18 +175,18 @@ struct ColumnFormulaOf {
 };
 
 template <class T, class K>
-const ColumnKernel* column_table(bool formula) {
+const ColumnKernel* column_table(decltype(ColumnKernel::step_two) step_two) {
   static const ColumnKernel columns{
-      Node<T>::input_count, Node<T>::output_count, formula, K::cells, K::take, K::give, K::step};
+      Node<T>::input_count, Node<T>::output_count, step_two == nullptr, K::cells, K::take, K::give, K::step, step_two};
   return &columns;
 }
 
 template <class T>
 const ColumnKernel* column_kernel_of() {
   if constexpr (IsLaneFormula<T>::value) {
-    return column_table<T, ColumnFormulaOf<T>>(true);
+    return column_table<T, ColumnFormulaOf<T>>(nullptr);
   } else if constexpr (HasAcross<T>::value) {
-    return column_table<T, ColumnKernelOf<T>>(false);
+    return column_table<T, ColumnKernelOf<T>>(ColumnKernelOf<T>::step_two);
   } else {
     return nullptr;
   }

@@ -65,6 +65,7 @@ class StateColumns {
     std::array<const double*, max_inputs> from{};  ///< a block's results; null for a number of the bar
     std::array<double*, max_outputs> out{};
     Block columns{};
+    bool paired = false;  ///< may step with the next one, which reads the same
 
     /// Where a symbol's numbers are.
     double* lane(std::size_t symbol) const noexcept;
@@ -92,6 +93,7 @@ class StateColumns {
   bool readable(const Group& group, const Wiring& node) const noexcept;
   bool take_node(const Group& group, const Wiring& node);
   void place_results();
+  void pair_nodes() noexcept;
   const double* row(std::size_t number, std::uint64_t back) const noexcept;
   void past(const Node& node, std::size_t place, Series<double>* all) const noexcept;
   bool sound(const CrossSection& bars) noexcept;
