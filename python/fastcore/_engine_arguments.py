@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastcore import _core
+from fastcore._frame_readers import is_frame
 from fastcore._frame_values import EARLIEST, unit_wrong
-from fastcore._tick_frames import is_frame, ticks_of
+from fastcore._tick_frames import ticks_of
 from fastcore.calendars import Calendar
 from fastcore.errors import InputError
 from fastcore.ticks import TICK

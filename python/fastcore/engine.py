@@ -26,7 +26,8 @@ from fastcore._engine_arguments import (
 )
 from fastcore._engine_states import EngineStates
 from fastcore._formula_plan import flattened
-from fastcore._tick_frames import is_frame, run_frame, ticks_of
+from fastcore._frame_readers import is_frame
+from fastcore._tick_frames import run_frame, ticks_of
 from fastcore.calendars import Calendar, almanacs
 from fastcore.errors import BusyError, InputError
 from fastcore.formulas import Formula
