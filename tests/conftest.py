@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ _calm: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("usual", derandomize=True, **_calm)
 settings.register_profile("proof", max_examples=1000, print_blob=True, **_calm)
 settings.load_profile("proof" if os.environ.get("FASTCORE_PROOF") == "1" else "usual")
+
+# A shell that starts something in the background has it ignore interrupts; here they are raised.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DataFile = Callable[[str], Path]
 

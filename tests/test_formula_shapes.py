@@ -138,7 +138,7 @@ def test_a_formula_without_a_name_is_refused_as_an_indicator_is() -> None:
 
 def test_machine_code_of_another_signature_is_refused() -> None:
     """It would read addresses as prices."""
-    numba = pytest.importorskip("numba", reason="the benchmark extra is not installed")
+    import numba
 
     def first(x: Any, state: Any) -> Any:
         return x[0]
