@@ -1,8 +1,8 @@
-// `stream/NAME` and `batch/NAME`: every indicator of the type lists, tick by tick and as one batch of a
-// million rows, through its kernel as Python reaches it.
+// `stream/NAME` and `batch/NAME`: every indicator of the catalogue, tick by tick and as one batch of a
+// million rows, through its kernel as Python reaches it. The core's kernels: made here of the type lists
+// they would be compiled once more, in 75 s.
 #include "bench.hpp"
-#include "fastcore/indicators/families.hpp"
-#include "fastcore/kernel.hpp"
+#include "fastcore/catalogue.hpp"
 
 namespace fastcore::bench {
 
@@ -87,15 +87,15 @@ void batch(benchmark::State& state, const Kernel& kernel) {
 }
 
 const bool registered = [] {
-  for_each(Catalogue{}, [](auto* type) {
-    const Kernel& kernel = kernel_of<std::remove_pointer_t<decltype(type)>>();
+  for (const CatalogueEntry& entry : catalogue()) {
+    const Kernel& kernel = *entry.kernel;
     const auto add = [&](const char* path, void (*work)(benchmark::State&, const Kernel&)) {
       const std::string name = std::string(path) + kernel.name;
       benchmark::RegisterBenchmark(name.c_str(), work, kernel)->Unit(benchmark::kMillisecond);
     };
     add("stream/", stream);
     add("batch/", batch);
-  });
+  }
   return true;
 }();
 
