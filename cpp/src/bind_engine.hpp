@@ -89,6 +89,15 @@ std::int64_t checked_time(const char* method, std::int64_t ts);
 /// A kind of gap by its name; throws InputError.
 Gap gap_named(const std::string& kind);
 
+/// The symbol, when no batch is changing it; throws BusyError.
+const Symbol& settled(const PySymbol& self);
+
+/// Index of a column by name or number; -1 with a Python error set.
+Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept;
+
+/// Adds views of what a symbol has kept.
+void bind_views(pybind11::class_<PySymbol>& type);
+
 /// Adds what a symbol says of itself.
 void bind_words(pybind11::class_<PySymbol>& type);
 

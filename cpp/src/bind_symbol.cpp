@@ -31,13 +31,12 @@ void enter(const EngineHandle& handle) {
   if (handle.busy) throw BusyError(engine_at_work);
 }
 
-namespace {
-
-/// The symbol, when no batch is changing it.
 const Symbol& settled(const PySymbol& self) {
   enter(*self.owner);
   return *self.symbol;
 }
+
+namespace {
 
 /// The place of a number from the beginning or the end; -1 where there is none.
 Py_ssize_t column_at(PyObject* number, Py_ssize_t count) noexcept {
@@ -46,7 +45,8 @@ Py_ssize_t column_at(PyObject* number, Py_ssize_t count) noexcept {
   return overflow != 0 ? -1 : static_cast<Py_ssize_t>(at < 0 ? at + count : at);
 }
 
-/// Index of a column by name or number; -1 with a Python error set.
+}  // namespace
+
 [[gnu::noinline]] Py_ssize_t column_index(const PySymbol& self, PyObject* key) noexcept {
   const auto count = static_cast<Py_ssize_t>(self.symbol->plan().columns().size());
   Py_ssize_t index = -1;
@@ -72,7 +72,9 @@ Py_ssize_t column_at(PyObject* number, Py_ssize_t count) noexcept {
   return -1;
 }
 
-/// The same for the names and numbers that are asked for at every tick; -1 for all others, and no error.
+namespace {
+
+/// As column_index, for the names and numbers that are asked for at every tick; -1 for all others, and no error.
 Py_ssize_t plain_index(const PySymbol& self, PyObject* key) noexcept {
   if (!PyLong_CheckExact(key)) return self.owner->column_table.find(key);
   Py_ssize_t index = -1;
@@ -95,86 +97,6 @@ PyObject* values(PyObject* object, PyObject*) {
   for (Py_ssize_t k = 0; row != nullptr && k < count; ++k)
     PyTuple_SET_ITEM(row, k, PyFloat_FromDouble(self->symbol->cells()[k]));
   return row;
-}
-
-py::dtype bar_dtype() { return py::module_::import("fastcore.ticks").attr("BAR"); }
-
-py::array history(const PySymbol& self, const py::handle& key) {
-  enter(*self.owner);
-  const Py_ssize_t column = column_index(self, key.ptr());
-  if (column < 0) throw py::error_already_set();
-  const Plan& plan = self.symbol->plan();
-  const std::size_t clock = plan.clock_of(static_cast<std::size_t>(column));
-  const History* const kept = self.symbol->history(clock);
-  if (kept == nullptr)
-    throw InputError("no history is kept: make the engine with history=, such as Engine(..., history=512)");
-  const auto& columns = plan.clocks()[clock].columns;
-  std::size_t at = 0;
-  while (columns[at] != static_cast<std::size_t>(column)) ++at;
-  const auto stride = static_cast<py::ssize_t>(kept->width() * sizeof(double));
-  return live_view(py::dtype::of<double>(), {static_cast<py::ssize_t>(kept->size())}, {stride},
-                   kept->last(kept->size()) + at, kept->block());
-}
-
-std::size_t bar_clock(const PySymbol& self, const char* method, const py::handle& span) {
-  return self.symbol->plan().clock(to_text(span, std::string(method) + ": the span of bars"));
-}
-
-py::array bars(const PySymbol& self, const py::object& span) {
-  enter(*self.owner);
-  const BarHistory& kept = self.symbol->bars(bar_clock(self, "bars", span));
-  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept.size())}, {sizeof(Bar)}, kept.last(kept.size()),
-                   kept.block());
-}
-
-py::array revisions(const PySymbol& self, const py::object& span) {
-  enter(*self.owner);
-  const BarHistory* const kept = self.symbol->revisions(bar_clock(self, "revisions", span));
-  if (kept == nullptr)
-    throw InputError("revisions: symbol '" + self.symbol->name() +
-                     "' revises nothing: its policy's order is not 'revise'");
-  return live_view(bar_dtype(), {static_cast<py::ssize_t>(kept->size())}, {sizeof(Bar)}, kept->last(kept->size()),
-                   kept->block());
-}
-
-py::array forming(const PySymbol& self, const py::object& span) {
-  const Bar bar = settled(self).forming(bar_clock(self, "forming", span));
-  return py::array(bar_dtype(), std::vector<py::ssize_t>{}, std::vector<py::ssize_t>{}, &bar);
-}
-
-py::tuple copied(const BarHistory& bars, std::size_t count) {
-  const auto size = static_cast<py::ssize_t>(count);
-  return py::make_tuple(py::array(bar_dtype(), {size}, {sizeof(Bar)}, bars.last(count)),
-                        py::array_t<std::uint64_t>(size, bars.received(count)));
-}
-
-/// What has closed since a clock had made so many bars, of which the newest began at a time, and so many revisions:
-/// both counts as they are now; then of new bars, and of revisions, the bars and the number of the tick that made each.
-py::tuple closed_since(const PySymbol& self, const std::string& span, std::uint64_t made, std::int64_t newest,
-                       std::uint64_t revised) {
-  enter(*self.owner);
-  const std::size_t clock = self.symbol->plan().clock(span);
-  const auto fresh = [](const BarHistory& all, std::uint64_t known) {
-    return static_cast<std::size_t>(
-        std::min<std::uint64_t>(all.size(), all.generation() > known ? all.generation() - known : 0));
-  };
-  const BarHistory& bars = self.symbol->bars(clock);
-  std::size_t count = fresh(bars, made);
-  // A late tick may have put a bar among the older ones; it is a revision, and those behind it are known.
-  while (count > 0 && self.symbol->by_time(clock) && bars.last(count)->ts <= newest) --count;
-  const BarHistory* const anew = self.symbol->revisions(clock);
-  const BarHistory none(1);
-  const BarHistory& revisions = anew == nullptr ? none : *anew;
-  return py::make_tuple(bars.generation(), revisions.generation(), copied(bars, count),
-                        copied(revisions, fresh(revisions, revised)));
-}
-
-std::uint64_t generation(const PySymbol& self, const py::handle& key) {
-  enter(*self.owner);
-  const Py_ssize_t column = column_index(self, key.ptr());
-  if (column < 0) throw py::error_already_set();
-  const History* const kept = self.symbol->history(self.symbol->plan().clock_of(static_cast<std::size_t>(column)));
-  return kept == nullptr ? 0 : kept->generation();
 }
 
 /// Numbers among the arguments of a call, from `first` on; those left out stay. False with a Python error set.
@@ -361,6 +283,7 @@ void bind_symbol(py::module_& m) {
                             "One symbol of an engine: takes ticks, shows its row, bars, history and ledger.");
   for (PyMethodDef& def : symbol_methods) put_method(type, def);
   bind_words(type);
+  bind_views(type);
   // The method descriptor first, since it sets the slot to a slower way to itself; then the slot.
   auto* const slots = reinterpret_cast<PyHeapTypeObject*>(type.ptr());
   slots->as_mapping.mp_subscript = get;
@@ -385,19 +308,6 @@ void bind_symbol(py::module_& m) {
       .def_property_readonly("_engine", &engine_of)
       .def("snapshot", &snapshot, py::kw_only(), py::arg("history") = false,
            "The symbol's state as bytes, for `Engine.restore_symbol`; with history=True its rows and bars, too.")
-      .def(
-          "history", &history, py::arg("column"),
-          "Window over the last rows of a column, oldest first, without a copy; one row for each tick or bar of its clock.")
-      .def("generation", &generation, py::arg("column"),
-           "Rows written so far to the column's history: a window taken earlier is overwritten from its oldest row on.")
-      .def("bars", &bars, py::arg("span"),
-           "Window over the last closed bars of a span, oldest first, as an array of fc.BAR.")
-      .def("_closed_since", &closed_since)
-      .def(
-          "revisions", &revisions, py::arg("span"),
-          "Window over the last bars of a span that late ticks changed, as each became, in that order: an array of fc.BAR. Needs Policy(order='revise').")
-      .def("forming", &forming, py::arg("span"),
-           "A copy of the forming bar of a span; its count is 0 when there is none.")
       .def(
           "on_time", &on_time, py::arg("ts"),
           "Event time has come to ts (ns since 1970 UTC): time bars that end before it close, and ticks before it are late from now on.")
