@@ -75,30 +75,18 @@ class WindowColumns {
     fine = fine && !window.short_ && from.filled_ > 0;
     if (!fine) return {};
     const Layout cell(from, pushes(from, 0));
-    copy(from.current_, cell.block, lane, cell.current);
-    copy(from.middle_values_, cell.block, lane, cell.middle_values);
-    copy(from.growing_, cell.table, lane, cell.growing);
-    copy(from.shrinking_, cell.table, lane, cell.shrinking);
-    copy(numbers(from.prefix_), part_cells, lane, cell.prefix);
-    copy(numbers(from.middle_), part_cells, lane, cell.middle);
-    copy(numbers(from.suffix_), part_cells, lane, cell.suffix);
-    copy(numbers(from.old_), part_cells, lane, cell.old);
-    copy(numbers(from.fixed_), fixed_cells, lane, cell.fixed);
+    each_part(from, cell, [lane](const double* numbers, std::size_t count, std::size_t at) {
+      for (std::size_t k = 0; k < count; ++k) lane[(at + k) * block_symbols] = numbers[k];
+    });
     return {};
   }
   static Summary<double> give(Window<Aggregate>& window, const double* lane, std::uint64_t steps,
                               const Series<double>&) noexcept {
     Blocks& to = window.blocks_;
     const Layout cell(to, pushes(to, steps));
-    copy_back(to.current_, cell.block, lane, cell.current);
-    copy_back(to.middle_values_, cell.block, lane, cell.middle_values);
-    copy_back(to.growing_, cell.table, lane, cell.growing);
-    copy_back(to.shrinking_, cell.table, lane, cell.shrinking);
-    copy_back(numbers(to.prefix_), part_cells, lane, cell.prefix);
-    copy_back(numbers(to.middle_), part_cells, lane, cell.middle);
-    copy_back(numbers(to.suffix_), part_cells, lane, cell.suffix);
-    copy_back(numbers(to.old_), part_cells, lane, cell.old);
-    copy_back(numbers(to.fixed_), fixed_cells, lane, cell.fixed);
+    each_part(to, cell, [lane](double* numbers, std::size_t count, std::size_t at) {
+      for (std::size_t k = 0; k < count; ++k) numbers[k] = lane[(at + k) * block_symbols];
+    });
     to.filled_ = static_cast<typename Blocks::Index>(cell.filled);
     return {};
   }
@@ -166,11 +154,18 @@ class WindowColumns {
   static const double* numbers(const Numbers& all) noexcept {
     return reinterpret_cast<const double*>(&all);
   }
-  static void copy(const double* from, std::size_t count, double* lane, std::size_t cell) noexcept {
-    for (std::size_t k = 0; k < count; ++k) lane[(cell + k) * block_symbols] = from[k];
-  }
-  static void copy_back(double* to, std::size_t count, const double* lane, std::size_t cell) noexcept {
-    for (std::size_t k = 0; k < count; ++k) to[k] = lane[(cell + k) * block_symbols];
+  /// All numbers of a window, how many lie there, and the cell of the first: for who takes them there or back.
+  template <class AnyBlocks, class Move>
+  static void each_part(AnyBlocks& all, const Layout& cell, const Move& move) noexcept {
+    move(all.current_, cell.block, cell.current);
+    move(all.middle_values_, cell.block, cell.middle_values);
+    move(all.growing_, cell.table, cell.growing);
+    move(all.shrinking_, cell.table, cell.shrinking);
+    move(numbers(all.prefix_), part_cells, cell.prefix);
+    move(numbers(all.middle_), part_cells, cell.middle);
+    move(numbers(all.suffix_), part_cells, cell.suffix);
+    move(numbers(all.old_), part_cells, cell.old);
+    move(numbers(all.fixed_), fixed_cells, cell.fixed);
   }
 };
 

@@ -73,6 +73,27 @@ namespace detail {
 
 inline bool same_bits(double a, double b) noexcept { return std::memcmp(&a, &b, sizeof a) == 0; }
 
+/// On the way to the columns: a number kept goes to its cell, one that follows from others must be what follows.
+struct Taking {
+  double* lane;
+  bool& fine;
+
+  double move(const double& kept, std::size_t rows_back) const noexcept {
+    return lane[ColumnTurn::back(0, rows_back)] = kept;
+  }
+  void follow(const double& kept, double now) const noexcept { fine = fine && same_bits(kept, now); }
+};
+/// And back: a number kept comes from its cell, one that follows from others is made again.
+struct Giving {
+  const double* lane;
+  std::uint64_t steps;
+
+  double move(double& kept, std::size_t rows_back) const noexcept {
+    return kept = lane[ColumnTurn::back(steps, rows_back)];
+  }
+  void follow(double& kept, double now) const noexcept { kept = now; }
+};
+
 /// What a part of N averages gives: the series of one, or of each.
 template <class V, std::size_t N>
 auto series_of(const std::array<Series<V>, N>& all) noexcept {
@@ -111,7 +132,7 @@ class AverageColumns {
     fine = fine && from.settled();
     std::array<Series<double>, N> all;
     std::size_t i = 0;
-    ((all[i] = Of::copy(from, i, lane + 4 * i * block_symbols, fine, series), ++i), ...);
+    ((all[i] = Of::walk(from, i, detail::Taking{lane + 4 * i * block_symbols, fine}, series), ++i), ...);
     return detail::series_of(all);
   }
   template <class... S>
@@ -119,7 +140,7 @@ class AverageColumns {
     Of::advance(to, steps);
     std::array<Series<double>, N> all;
     std::size_t i = 0;
-    ((all[i] = Of::copy_back(to, i, lane + 4 * i * block_symbols, steps, series), ++i), ...);
+    ((all[i] = Of::walk(to, i, detail::Giving{lane + 4 * i * block_symbols, steps}, series), ++i), ...);
     return detail::series_of(all);
   }
 
@@ -153,31 +174,16 @@ class LevelColumns : public AverageColumns<LevelColumns<N>, LevelAverages<N>, N>
     return multiply_add(b, before - earlier, now - before);
   }
 
-  static Series<double> copy(const Part& from, std::size_t which, double* ds, bool& fine,
-                             const Series<double>& s) noexcept {
+  template <class P, class Way>
+  static Series<double> walk(P& part, std::size_t which, const Way& way, const Series<double>& s) noexcept {
     Series<double> e;
     e.x[4] = quiet_nan;
     for (std::size_t row = 1; row <= 4; ++row) {
-      const std::size_t place = detail::ring_place<N>(from.at_, row, which);
-      ds[ColumnTurn::back(0, row)] = from.d_[place];
-      e.x[row - 1] = s.x[row - 1] - from.d_[place];
-      fine = fine && detail::same_bits(from.x_[place], s.x[row - 1]);
-      if (row <= 2)
-        fine = fine && detail::same_bits(from.v_[place], move(from.b1_[which], s.x[row - 1], s.x[row], s.x[row + 1]));
-    }
-    return e;
-  }
-  static Series<double> copy_back(Part& to, std::size_t which, const double* ds, std::uint64_t steps,
-                                  const Series<double>& s) noexcept {
-    Series<double> e;
-    e.x[4] = quiet_nan;
-    for (std::size_t row = 1; row <= 4; ++row) {
-      const std::size_t place = detail::ring_place<N>(to.at_, row, which);
-      to.d_[place] = ds[ColumnTurn::back(steps, row)];
-      to.x_[place] = s.x[row - 1];
-      e.x[row - 1] = s.x[row - 1] - to.d_[place];
+      const std::size_t place = detail::ring_place<N>(part.at_, row, which);
+      e.x[row - 1] = s.x[row - 1] - way.move(part.d_[place], row);
+      way.follow(part.x_[place], s.x[row - 1]);
       // The moves of older rows are not read again.
-      if (row <= 2) to.v_[place] = move(to.b1_[which], s.x[row - 1], s.x[row], s.x[row + 1]);
+      if (row <= 2) way.follow(part.v_[place], move(part.b1_[which], s.x[row - 1], s.x[row], s.x[row + 1]));
     }
     return e;
   }
@@ -202,25 +208,14 @@ class RecurrenceColumns : public AverageColumns<RecurrenceColumns<N>, Recurrence
     return all;
   }
 
-  static Series<double> copy(const Part& from, std::size_t which, double* es, bool& fine,
-                             const Series<double>& s) noexcept {
+  template <class P, class Way>
+  static Series<double> walk(P& part, std::size_t which, const Way& way, const Series<double>& s) noexcept {
     Series<double> e;
     e.x[4] = quiet_nan;
     for (std::size_t row = 1; row <= 4; ++row) {
-      const std::size_t place = detail::ring_place<N>(from.at_, row, which);
-      e.x[row - 1] = es[ColumnTurn::back(0, row)] = from.e_[place];
-      fine = fine && detail::same_bits(from.x_[place], s.x[row - 1]);
-    }
-    return e;
-  }
-  static Series<double> copy_back(Part& to, std::size_t which, const double* es, std::uint64_t steps,
-                                  const Series<double>& s) noexcept {
-    Series<double> e;
-    e.x[4] = quiet_nan;
-    for (std::size_t row = 1; row <= 4; ++row) {
-      const std::size_t place = detail::ring_place<N>(to.at_, row, which);
-      e.x[row - 1] = to.e_[place] = es[ColumnTurn::back(steps, row)];
-      to.x_[place] = to.x_[place + 4 * N] = s.x[row - 1];
+      const std::size_t place = detail::ring_place<N>(part.at_, row, which);
+      e.x[row - 1] = way.move(part.e_[place], row);
+      for (const std::size_t twice : {place, place + 4 * N}) way.follow(part.x_[twice], s.x[row - 1]);
     }
     return e;
   }
