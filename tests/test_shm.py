@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -118,6 +119,12 @@ PLAIN = np.dtype(
         "itemsize": 56,
     }
 )
+#: The same without a gap, so that fields lie across words; backwards; and one field within another.
+TIGHT = np.dtype(
+    [(name, PLAIN[name]) for name in ("u1", "f8", "i2", "u8", "b1", "i4", "f4", "i1", "u4", "u2", "i8")]
+)
+BACK = np.dtype({"names": ["a", "b"], "formats": ["<f8", "<i4"], "offsets": [4, 0], "itemsize": 12})
+TWICE = np.dtype({"names": ["a", "b"], "formats": ["<u8", "<u4"], "offsets": [0, 4], "itemsize": 8})
 WHOLES = (
     0,
     1,
@@ -129,8 +136,14 @@ WHOLES = (
     256,
     -32768,
     65535,
+    2**30 - 1,
+    2**30,
+    2**31 - 1,
     2**31,
+    2**32 - 1,
     2**32,
+    2**60 - 1,
+    2**60,
     -(2**63),
     2**63 - 1,
     2**63,
@@ -165,20 +178,21 @@ OTHERS = (
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of a float32 that overflows
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("layout", [PLAIN, TIGHT], ids=["gaps", "tight"])
 @pytest.mark.parametrize("field", PLAIN.names or ())
-def test_plain_values_have_the_bits_that_numpy_gives_them(field: str) -> None:
+def test_plain_values_have_the_bits_that_numpy_gives_them(field: str, layout: np.dtype[Any]) -> None:
     """Packed past NumPy or by it: a tuple and a mapping of each value are the same message, or none."""
-    zeros = dict.fromkeys(PLAIN.names or (), 0)
+    zeros = dict.fromkeys(layout.names or (), 0)
     with (
-        shm.create("plain", PLAIN, capacity=8) as ring,
-        shm.create("single", PLAIN[field], capacity=8) as single,
+        shm.create("plain", layout, capacity=8) as ring,
+        shm.create("single", layout[field], capacity=8) as single,
     ):
         reader, alone = shm.attach("plain"), shm.attach("single")
         for value in (*WHOLES, *FLOATS, *OTHERS):
             message = {**zeros, field: value}
             before = ring.next
             try:
-                expected = np.array(tuple(message.values()), PLAIN)
+                expected = np.array(tuple(message.values()), layout)
             except (ValueError, TypeError, OverflowError):
                 for one in (tuple(message.values()), message):
                     with pytest.raises(fc.InputError):
@@ -193,6 +207,56 @@ def test_plain_values_have_the_bits_that_numpy_gives_them(field: str) -> None:
                 assert [got[name].tobytes() for name in zeros] == [expected[name].tobytes() for name in zeros]
             single.publish(value)
             assert alone.read()[0].tobytes() == expected[field].tobytes()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("layout", [BACK, TWICE], ids=["backwards", "overlapping"])
+def test_fields_lie_where_their_dtype_has_them(layout: np.dtype[Any]) -> None:
+    with shm.create("odd", layout, capacity=8) as ring:
+        reader = shm.attach("odd")
+        ring.publish((3, 7))
+        expected = np.array((3, 7), layout)
+        assert reader.read()[0].tobytes() == expected.tobytes()
+        reader.seek("oldest")
+        assert reader.take() == expected.item()
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_lies_between_fields_is_zero() -> None:
+    with shm.create("gaps", PLAIN, capacity=8) as ring:
+        reader = shm.attach("gaps")
+        ones = {"i": -1, "b": True}
+        ring.publish(tuple(ones.get(PLAIN[name].kind, 1) for name in PLAIN.names or ()))
+        taken = np.frombuffer(reader.read().tobytes(), "u1")
+        fields = {at + i for kind, at, *_ in (PLAIN.fields or {}).values() for i in range(kind.itemsize)}
+        assert not any(taken[at] for at in range(PLAIN.itemsize) if at not in fields)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tuple_that_somebody_holds_stays_what_it_was() -> None:
+    """Taken messages are tuples that are filled anew, but only where nobody can see it."""
+    held: dict[int, tuple[Any, ...]] = {}
+    with shm.create("pairs", [("a", "<i8"), ("b", "<f8")], capacity=512) as ring:
+        reader = shm.attach("pairs")
+        for i in range(400):
+            ring.publish((i + 2**40, i / 2))
+        for i in range(400):
+            row = reader.take()
+            assert row == (i + 2**40, i / 2)
+            if i % 7 in (0, 1, 3):
+                held[i] = row
+            if i % 11 == 0:
+                held.pop(i - 77, None)
+        gc.collect()
+        assert held == {i: (i + 2**40, i / 2) for i in held}
+        names = [("a", 1.5)]
+        ring.publish((1, 1.5))
+        reader.seek(ring.next - 1)
+        index = {reader.take(): names}
+        for _ in range(4):
+            ring.publish((2, 2.5))
+            reader.take()
+        assert index == {(1, 1.5): names}
 
 
 @pytest.mark.usefixtures("folder")

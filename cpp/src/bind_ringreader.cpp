@@ -78,7 +78,7 @@ class PyRingReader {
       if (!one) return {};
       return py::len(one) == 0 ? py::none() : py::object(one.attr("item")());
     }
-    unsigned char message[MessageForm::most_bytes];
+    std::uint64_t message[MessageForm::most_words];
     while (!ring_.take(message)) {
       const Got there = ring_.look(1);
       if (there.kind == Got::Kind::empty) return py::none();
@@ -88,6 +88,17 @@ class PyRingReader {
     }
     auto values = py::reinterpret_steal<py::object>(form_->unpack(message));
     if (!values) throw py::error_already_set();
+    return values;
+  }
+
+  /// The same where there is one, it is plain and nothing comes before it: most calls end here. Null for all else, and
+  /// then nothing has been taken; `take` says what it is.
+  PyObject* take_now() {
+    if (held_ || !form_ || !form_->plain()) return nullptr;
+    std::uint64_t message[MessageForm::most_words];
+    if (!ring_.take(message)) return nullptr;
+    PyObject* const values = form_->unpack(message);
+    if (values == nullptr) throw py::error_already_set();
     return values;
   }
 
@@ -200,6 +211,7 @@ PyObject* take(PyObject* self, PyObject* const*, Py_ssize_t given, PyObject* key
   auto* const reader = self_of<PyRingReader>(self);
   if (reader == nullptr) return nullptr;
   if (given > 0 || keywords != nullptr) throw WrongType("take takes no arguments");
+  if (PyObject* const values = reader->take_now()) return values;
   return persist(
       self, *reader, 1, [&](Got& missed) { return reader->take(missed); },
       [](const py::object& rows) { return py::object(rows.attr("item")()); });

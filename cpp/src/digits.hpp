@@ -45,4 +45,10 @@ inline bool short_whole(PyObject* value, Py_ssize_t& out) noexcept {
   return true;
 }
 
+/// A Python int. By way of a long where that holds it: Python makes those of up to 30 bits in half the instructions.
+inline PyObject* whole_of(std::int64_t value) noexcept {
+  if constexpr (sizeof(long) == sizeof value) return PyLong_FromLong(static_cast<long>(value));
+  return PyLong_FromLongLong(value);
+}
+
 }  // namespace fastcore::python

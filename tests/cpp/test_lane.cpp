@@ -81,8 +81,9 @@ struct Tally {
   int needless = 0;  // refused, though no slot of it had been begun anew
 };
 
-/// Reads message `wanted` while the writer goes from `before` whole messages to `after`, at one dealing of steps.
-template <class Policy>
+/// Reads message `wanted` while the writer goes from `before` whole messages to `after`, at one dealing of steps: both
+/// by bytes, or both by words.
+template <class Policy, bool by_words>
 void play(std::uint64_t capacity, std::uint64_t before, std::uint64_t after, std::uint64_t wanted, Tally& tally) {
   LaneMarks marks{};
   std::vector<Word> slots(capacity * words);
@@ -94,11 +95,18 @@ void play(std::uint64_t capacity, std::uint64_t before, std::uint64_t after, std
   std::thread other([&] {
     here.pass();
     LaneWriter<Policy> writer(marks, slots.data(), shape);
-    for (std::uint64_t i = before; i < after; ++i) writer.write(message_of(i).data());
+    for (std::uint64_t i = before; i < after; ++i) {
+      if constexpr (by_words) {
+        writer.write_words(message_of(i).data());
+      } else {
+        writer.write(message_of(i).data());
+      }
+    }
     here.finish();
   });
   Message got{};
-  const bool taken = LaneReader<Policy>(marks, slots.data(), shape).copy(wanted, 1, got.data());
+  const LaneReader<Policy> reader(marks, slots.data(), shape);
+  const bool taken = by_words ? reader.copy_words(wanted, got.data()) : reader.copy(wanted, 1, got.data());
   const std::uint64_t begun = marks.begun.load();
   here.advance(1 << 20);
   other.join();
@@ -111,7 +119,7 @@ void play(std::uint64_t capacity, std::uint64_t before, std::uint64_t after, std
   }
 }
 
-template <class Policy>
+template <class Policy, bool by_words = false>
 Tally deal(std::uint64_t capacity) {
   Tally tally;
   const std::uint64_t before = capacity;
@@ -121,7 +129,7 @@ Tally deal(std::uint64_t capacity) {
     for (int b = a; b <= most; ++b)
       for (int c = b; c <= most; ++c) {
         stops = {a, b, c};
-        play<Policy>(capacity, before, after, 0, tally);
+        play<Policy, by_words>(capacity, before, after, 0, tally);
       }
   return tally;
 }
@@ -131,23 +139,26 @@ Tally deal(std::uint64_t capacity) {
 TEST_CASE("a lane gives whole messages or none, wherever its writer stands at each of the reader's steps") {
   for (const std::uint64_t capacity : {1U, 2U}) {
     CAPTURE(capacity);
-    const Tally tally = deal<Dealt<true, true>>(capacity);
-    CHECK(tally.torn == 0);
-    CHECK(tally.needless == 0);
-    CHECK(tally.whole > 0);
-    CHECK(tally.refused > 0);
-    CHECK(tally.whole + tally.refused == tally.schedules);
+    for (const Tally& tally : {deal<Dealt<true, true>>(capacity), deal<Dealt<true, true>, true>(capacity)}) {
+      CHECK(tally.torn == 0);
+      CHECK(tally.needless == 0);
+      CHECK(tally.whole > 0);
+      CHECK(tally.refused > 0);
+      CHECK(tally.whole + tally.refused == tally.schedules);
+    }
   }
 }
 
 TEST_CASE("a reader that does not look again after copying is caught") {
   CHECK(deal<Dealt<true, false>>(1).torn > 0);
   CHECK(deal<Dealt<true, false>>(2).torn > 0);
+  CHECK(deal<Dealt<true, false>, true>(1).torn > 0);
 }
 
 TEST_CASE("a writer that does not say what it is about to touch is caught") {
   CHECK(deal<Dealt<false, true>>(1).torn > 0);
   CHECK(deal<Dealt<false, true>>(2).torn > 0);
+  CHECK(deal<Dealt<false, true>, true>(1).torn > 0);
 }
 
 namespace {
@@ -231,7 +242,7 @@ TEST_CASE("two slots always hold one whole message, however far the writer is wi
 }
 
 TEST_CASE("messages of any length come out as they went in, and nothing is written beside them") {
-  for (const std::uint32_t bytes : {1U, 4U, 7U, 8U, 9U, 16U, 40U, 61U}) {
+  for (const std::uint32_t bytes : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 16U, 40U, 61U}) {
     CAPTURE(bytes);
     const LaneShape shape{8, bytes};
     LaneMarks marks{};
@@ -250,6 +261,17 @@ TEST_CASE("messages of any length come out as they went in, and nothing is writt
       REQUIRE(reader.copy(first, 8, got.data()));
       CHECK(std::equal(sent.begin(), sent.end(), got.begin()));
       CHECK(got.back() == 7);
+      CHECK(slots.back().load() == 42);
+      // By words there are zeros behind the end of a message, and bytes that are read find them left out.
+      std::vector<std::uint64_t> word(shape.slot_words() + 1, 7);
+      REQUIRE(reader.copy_words(first + 3, word.data()));
+      CHECK(std::memcmp(word.data(), &sent[std::size_t{bytes} * 3], bytes) == 0);
+      const auto* const whole = reinterpret_cast<const unsigned char*>(word.data());
+      CHECK(std::all_of(whole + bytes, whole + shape.slot_bytes(), [](unsigned char byte) { return byte == 0; }));
+      CHECK(word.back() == 7);
+      writer.write_words(word.data());
+      REQUIRE(reader.copy(first + 8, 1, got.data()));
+      CHECK(std::memcmp(got.data(), &sent[std::size_t{bytes} * 3], bytes) == 0);
       CHECK(slots.back().load() == 42);
     }
   }

@@ -69,8 +69,13 @@ class RingWriter {
     if (rows_ > 0)
       for (std::size_t i = 0; i < count; ++i) latest(message + i * parts_.layout.ring.message_bytes);
     ring_.write_many(message, count);
-    live_->heartbeat.store(coarse_now(), std::memory_order_relaxed);
-    ring_bell(*live_, *bell_);
+    tell();
+  }
+  /// The same of one message that is given as the words of a slot: little-endian, 0 behind its end.
+  void publish_words(const std::uint64_t* words) noexcept {
+    if (rows_ > 0) latest(reinterpret_cast<const unsigned char*>(words));
+    ring_.write_words(words);
+    tell();
   }
 
   /// Leaves out the sequences up to `to`, not below next(): readers are told that they missed them.
@@ -104,6 +109,11 @@ class RingWriter {
   }
 
  private:
+  /// Says that there is something new.
+  void tell() noexcept {
+    beat();
+    ring_bell(*live_, *bell_);
+  }
   std::uint32_t key_of(const unsigned char* message) const noexcept {
     std::uint32_t key;
     std::memcpy(&key, message + key_at_, sizeof key);
@@ -176,9 +186,12 @@ class RingReader {
     return got;
   }
 
-  /// Copies the next message and moves past it; false when there is none, or when it is gone: `look` says which.
-  bool take(void* out) noexcept {
-    if (next_ >= ring_.done() || oldest() > next_ || !ring_.copy(next_, 1, out)) return false;
+  /// Copies the next message as the words of its slot, and moves past it; false when there is none, or when it is gone:
+  /// `look` says which.
+  bool take(std::uint64_t* words) noexcept {
+    // The floor after the end, since it is raised first; whether the writer has come round is seen by the copy.
+    if (next_ >= ring_.done() || live_->floor.load(std::memory_order_relaxed) > next_) return false;
+    if (!ring_.copy_words(next_, words)) return false;
     ++next_;
     return true;
   }
