@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fastcore._arrow_numbers import floats
+from fastcore._arrow_numbers import floats, numbers
 from fastcore._extras import require
 from fastcore._frame_values import (
     Numbers,
@@ -216,9 +216,9 @@ class _ArrowReader:
             column = column.dictionary_encode()
         if hasattr(column, "chunks"):
             column = column.unify_dictionaries().combine_chunks()
-        codes = column.indices.to_numpy()
+        codes = numbers(column.indices)
         if column.dictionary.null_count:
-            nulls = column.dictionary.is_null().to_numpy(zero_copy_only=False)
+            nulls = numbers(column.dictionary.is_null())
             if nulls[codes].any():
                 raise InputError(f"the column {name!r} of symbols must have no nulls")
         return codes, texts(name, column.dictionary.to_pylist())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcore._arrow_numbers import decimal_words, floats, is_number
+from fastcore._arrow_numbers import decimal_words, floats, is_number, numbers
 from fastcore.feeds import TickArray
 from fastcore.feeds._times import EARLIEST, Clock, arrow_times
 from fastcore.ticks import TICK
@@ -111,18 +111,17 @@ class Converter:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return np.array([_integer(value) for value in array.to_pylist()], np.int64)
         if pa.types.is_uint64(kind):
-            large = array.fill_null(0).to_numpy(zero_copy_only=False)
+            large = numbers(array)
             return np.where(large < 2**63, large, 0).astype(np.int64)
         if pa.types.is_integer(kind):
-            whole = array.cast(pa.int64(), safe=False).fill_null(0)
-            return np.asarray(whole.to_numpy(zero_copy_only=False), np.int64)
+            return numbers(array.cast(pa.int64(), safe=False))
         if pa.types.is_decimal128(kind) and kind.scale == 0:
             low, high, there = decimal_words(array)
             return np.where(there & (high == low >> 63), low, 0)
         if pa.types.is_floating(kind):  # beyond 2**53 several ids are one float
-            numbers = np.nan_to_num(self._floats(array))
-            exact = (np.abs(numbers) <= 2**53) & (numbers == np.rint(numbers))
-            return np.where(exact, numbers, 0.0).astype(np.int64)
+            ids = np.nan_to_num(self._floats(array))
+            exact = (np.abs(ids) <= 2**53) & (ids == np.rint(ids))
+            return np.where(exact, ids, 0.0).astype(np.int64)
         return np.zeros(len(array), np.int64)
 
     def _sides(self, array: Any) -> npt.NDArray[np.int8]:
@@ -162,7 +161,7 @@ class Converter:
         if not pa.types.is_dictionary(array.type):
             array = array.dictionary_encode()
         values = [text_of(value) for value in array.dictionary.to_pylist()]
-        codes = array.indices.cast(pa.int64()).fill_null(len(values)).to_numpy(zero_copy_only=False)
+        codes = numbers(array.indices.cast(pa.int64()), len(values))
         return codes, values
 
     def _code(self, market: str, symbol: str) -> int:

@@ -6,6 +6,7 @@ bad row, not a new guess.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastcore._arrow_numbers import decimal_words
+from fastcore._arrow_numbers import decimal_words, numbers
 
 __all__ = ["EARLIEST", "Clock", "arrow_times", "clock_of", "text_time"]
 
@@ -151,12 +152,10 @@ def arrow_times(pa: Any, array: Any, clock: Clock) -> tuple[Nanoseconds, Mask]:
         return np.array([ns or 0 for ns in read], np.int64), ok
     if pa.types.is_decimal(kind):
         return _decimal(pa, array, clock)
-    ok = array.is_valid().to_numpy(zero_copy_only=False)
+    ok = numbers(array.is_valid())
     unit = clock.unit
     if pa.types.is_floating(kind):
-        return _floating(
-            array.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False), unit
-        )
+        return _floating(numbers(array.cast(pa.float64()), math.nan), unit)
     if pa.types.is_timestamp(kind):
         array, unit = array.cast(pa.int64()), {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[kind.unit]
     elif pa.types.is_date32(kind):
@@ -165,7 +164,7 @@ def arrow_times(pa: Any, array: Any, clock: Clock) -> tuple[Nanoseconds, Mask]:
         array, unit = array.cast(pa.int64()), 10**6
     elif not pa.types.is_integer(kind):
         return np.zeros(len(array), np.int64), np.zeros(len(array), np.bool_)
-    count = array.cast(pa.int64(), safe=False).fill_null(0).to_numpy(zero_copy_only=False)
+    count = numbers(array.cast(pa.int64(), safe=False))
     ok = ok & (count <= LIMIT // unit) & (count >= -(LIMIT // unit))
     return np.where(ok, count, 0) * unit, ok
 
