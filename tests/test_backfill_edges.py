@@ -75,6 +75,53 @@ def test_a_symbol_is_one_however_files_write_it(tmp_path: Path) -> None:
     } == {0}
 
 
+@pytest.mark.parametrize("statistics", [True, False])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())], ids=str
+)
+def test_the_names_of_a_file_are_those_of_its_rows_whatever_it_says_of_them(
+    kind: pa.DataType, statistics: bool, tmp_path: Path
+) -> None:
+    """Groups of one name, of several, of none; with space, nothing or a long name."""
+    groups = [
+        ["A"] * 5,
+        ["B", "C", "B", "B", "B"],
+        [" A "] * 5,
+        ["D", None, "D", "D", "D"],
+        [None] * 5,
+        [""] * 5,
+        ["x" * 64 + "1"] * 5,
+        ["x" * 64 + end for end in "12121"],
+        ["日本"] * 5,
+        ["e"],
+    ]
+    rows = [name for group in groups for name in group]
+    plain = [None if name is None or kind != pa.binary() else name.encode() for name in rows]
+    symbols = pa.array(plain if kind == pa.binary() else rows, kind)
+    path = tmp_path / "a.parquet"
+    table = pa.table({"ts_ns": T0 + np.arange(len(rows)), "price": np.ones(len(rows)), "symbol": symbols})
+    pq.write_table(table, path, row_group_size=5, write_statistics=statistics)
+    assert pq.ParquetFile(path).num_row_groups == len(groups)
+    expected = {batch.symbols[number] for batch in read_ticks(path) for number in set(batch.ticks["symbol"])}
+    assert partitions._symbols(path, {}) == expected
+    assert len(expected) == 9
+
+
+def test_a_group_of_one_name_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[int]] = []
+    whole = pq.ParquetFile.iter_batches
+
+    def noted(self: pq.ParquetFile, *, row_groups: list[int], **options: Any) -> Any:
+        read.append(row_groups)
+        return whole(self, row_groups=row_groups, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", noted)
+    path = write(tmp_path / "a.parquet", ["A"] * 9)
+    assert partitions._distinct(path, "symbol") == {"A"} and read == []
+    pq.write_table(pq.read_table(write(path, ["A"] * 4 + ["B", "A"])), path, row_group_size=4)
+    assert partitions._distinct(path, "symbol") == {"A", "B"} and read == [[1]]
+
+
 def test_odd_names_stay_apart(tmp_path: Path) -> None:
     names = ["日本", "🚀", "e\u0301", "é", "a/b", "..", "a\nb", "rows-0000", "?"]
     folder = tmp_path / "数据 out"

@@ -25,6 +25,8 @@ __all__ = ["Chain", "Job", "open_job", "read_job", "rows_path", "state_path"]
 _VERSION = 1
 _JOB = "job.json"
 _PLAN = "plan.fcs"
+#: Longer ones may be cut short in what a Parquet file says of its columns.
+_WHOLE_NAME = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +257,37 @@ def _distinct(file: Path, column: str) -> set[str]:
     found: set[str] = set()
     # By the file's own numbers: making text of each row takes four times as long.
     with parquet.ParquetFile(file, read_dictionary=[column]) as source:
-        for batch in source.iter_batches(columns=[column], batch_size=1 << 20):
+        place = source.schema_arrow.names.index(column)
+        flat = source.metadata.num_columns == len(source.schema_arrow.names)
+        unknown = []
+        for group in range(source.num_row_groups):
+            name = _only_name(source.metadata.row_group(group).column(place).statistics) if flat else None
+            if name is None:
+                unknown.append(group)
+            else:
+                found.add(name)
+        if not unknown:
+            return found
+        for batch in source.iter_batches(columns=[column], row_groups=unknown, batch_size=1 << 20):
             names = compute.unique(batch.column(0))
             if isinstance(names, arrow.DictionaryArray):
                 names = names.dictionary_decode()
             found.update(text_of(name) or UNKNOWN for name in names.to_pylist())
     return found
+
+
+def _only_name(statistics: Any) -> str | None:
+    """The one name of a group of rows, where the file says that it has no other.
+
+    A file for each symbol is as usual as one for all, and nothing else is wanted of their rows: of eight with
+    4,000,000 each 15 ms are left to read (bench `backfill.local`).
+    """
+    if statistics is None or not statistics.has_min_max or statistics.null_count != 0:
+        return None
+    least, most = statistics.min, statistics.max
+    if not isinstance(least, str | bytes) or least != most or len(least) >= _WHOLE_NAME:
+        return None
+    return text_of(least) or UNKNOWN
 
 
 def _cut(symbols: list[set[str]], sizes: list[int], workers: int) -> list[Chain]:
