@@ -9,6 +9,10 @@ Two processors need not be twice one: they may share a core or the way to memory
 much more two processes do side by side than one, of pure arithmetic and of copying memory. A worker's
 efficiency is given as a share of its processor, and of what arithmetic gains here.
 
+Rows are written to memory where there is room, so that processors are compared: to write 2 GB to a disk is
+the kernel's work, which the second processor does while one process runs, and has no time for beside two.
+`backfill.local.disk` is the same with a folder on the disk.
+
 `simulated` carries the measured pair on to 64 workers. It is a simulation, not a measurement. Its model is
 
     T(w) = S + P ceil(u / w) / u,    u units of work, all equal
@@ -26,6 +30,7 @@ import contextlib
 import functools
 import math
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -42,6 +47,7 @@ from .harness import T0, Job, Row, Settings, ratio_at_least
 
 PARTITIONS = 8
 ROWS = 4_000_000  # of a file: starting two workers takes half a second, whatever there is to do
+MEMORY, ROOM = Path("/dev/shm"), 8 << 30
 LIMITS = {"local": 1.7, "ray": 1.5, "dask": 1.5}
 
 #: Waits until it may begin, and says how long its work took; both kinds take 0.5 s or so.
@@ -144,11 +150,16 @@ def processor_seconds() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def seconds(fc: Any, files: list[Path], executor: str, workers: int) -> tuple[float, float]:
+def memory() -> Path | None:
+    """A folder in memory with room for all rows; none where there is none."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
+
+
+def seconds(fc: Any, files: list[Path], executor: str, workers: int, at: Path | None) -> tuple[float, float]:
     """Of one backfill into a fresh folder, by the clock and by processors of this machine's processes."""
     from fastcore.config import default_plan
 
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory(dir=at) as out:
         begun, used = time.perf_counter(), processor_seconds()
         fc.backfill(files, default_plan(), Path(out) / "rows", executor=executor, workers=workers)
         return time.perf_counter() - begun, processor_seconds() - used
@@ -168,20 +179,39 @@ def _machine(_: Settings) -> Iterator[Row]:
         yield row.noted(f"two processes at once, {kind} alone")
 
 
+def _pairs(
+    fc: ModuleType, executor: str, files: list[Path], count: int, at: Path | None
+) -> tuple[Any, float]:
+    """Seconds of one process and of two, by the clock and by processors; how much faster two are."""
+    taken = []
+    with cluster(executor):
+        seconds(fc, files, executor, 2, at)  # imports, and the files in memory
+        for _ in range(count):
+            taken.append((seconds(fc, files, "local", 1, at), seconds(fc, files, executor, 2, at)))
+    return np.median(np.array(taken), axis=0), float(np.median([a[0] / b[0] for a, b in taken]))
+
+
 def _backfill(fc: ModuleType, executor: str, settings: Settings) -> Iterator[Row]:
     rows = settings.count(ROWS)
+    count, at = min(3, settings.repeats), memory()
     with tempfile.TemporaryDirectory() as folder:
         files = files_in(Path(folder), rows)
-        taken = []
-        with cluster(executor):
-            seconds(fc, files, executor, 2)  # imports, and the files in memory
-            for _ in range(min(3, settings.repeats)):
-                taken.append((seconds(fc, files, "local", 1), seconds(fc, files, executor, 2)))
-    (one, used_by_one), (two, used_by_two) = np.median(np.array(taken), axis=0)
-    gain = float(np.median([a[0] / b[0] for a, b in taken]))
+        ((one, used_by_one), (two, used_by_two)), gain = _pairs(fc, executor, files, count, at)
+        if executor == "local":
+            (disk, by_disk) = _pairs(fc, executor, files, count, None)
+            row = Row(
+                "backfill.local.disk",
+                disk[1][0],
+                "s",
+                "one process",
+                disk[0][0],
+                by_disk,
+                requirements=("S1",),
+            )
+            yield row.noted("the same, but the rows go to a disk")
     arithmetic = machine_gain("arithmetic")
     notes = [
-        f"eight files of {rows:,} ticks on two workers",
+        f"eight files of {rows:,} ticks on two workers, rows to {'memory' if at else 'a disk'}",
         f"efficiency for each {gain / 2:.2f}, {gain / arithmetic:.2f} of what arithmetic gains here",
         f"one process keeps {used_by_one / one:.2f} processors busy",
     ]
