@@ -91,6 +91,7 @@ def numbers(array: Any, null: float = 0) -> npt.NDArray[Any]:
         values = np.unpackbits(bytes_, bitorder="little")[array.offset % 8 :][:count].view(np.bool_)
     else:
         values = np.frombuffer(data, kind, count, array.offset * kind.itemsize)
+        values.flags.writeable = False  # Arrow's arrays do not change, though their memory may be ours
     if array.null_count:
         values = np.where(numbers(array.is_valid()), values, kind.type(null))
     return values
