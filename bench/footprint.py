@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .harness import Job, Row, Settings, value_at_most
+from .harness import T0, Job, Row, Settings, value_at_most
 
 # Each child prints one JSON object. `rss()` is in MB; `peak()` is the highest since `reset()`,
 # where the kernel can tell, which counts what a call takes only for a while.
@@ -216,6 +218,40 @@ print(json.dumps({"mb": peak() - before, "rows": len(y)}))
     yield _row("footprint.million_points", "MB", got, 20.0, ("N8",), note)
 
 
+#: Ticks of the file that is replayed: 2 GB of it.
+REPLAYED = 56_000_000
+
+
+def _replay(settings: Settings) -> Iterator[Row]:
+    """The peak of a process that replays a file by columns of 2 GB, from its start on."""
+    from fastcore.feeds import TickBatch
+    from fastcore.feeds.column_file import ColumnWriter
+    from fastcore.ticks import TICK
+
+    part = np.zeros(1_000_000, TICK)
+    part["price"] = 100 + np.cumsum(np.random.default_rng(1).integers(-3, 4, len(part))) / 1024
+    part["size"] = 1.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ticks.fct")
+        with ColumnWriter(path, sync=False) as file:
+            for first in range(0, settings.count(REPLAYED), len(part)):
+                part["ts"] = T0 + (first + np.arange(len(part))) * 1_000_000
+                file.append(TickBatch(part, ["A"]))
+        size = path.stat().st_size
+        done = child(
+            PRELUDE
+            + f"from fastcore import jobs\nledger = jobs.replay([{str(path)!r}]).ledger\n"
+            + "print(json.dumps({'mb': peak(), 'ticks': ledger['accepted']}))"
+        )
+    got = {"fastcore": float(done["mb"]) if done else None}
+    note = f"peak of a process that replays a file by columns of {size / 1e9:.1f} GB"
+    if done:
+        note += f" through the default plan, {int(done['ticks']):,} ticks"
+    yield _row("footprint.replay", "MB", got, 300.0, ("N6",), note)
+
+
 def jobs(fc: ModuleType | None, settings: Settings) -> list[Job]:
     steps = {"rss_100x10": _engine, "import": _imports, "million_points": _million, "whole": _whole}
+    if fc is not None:
+        steps["replay"] = _replay
     return [Job(f"footprint.{k}", partial(f, settings)) for k, f in steps.items()]
