@@ -216,6 +216,68 @@ def test_nothing_is_missed_from_the_next_entry_on(tmp_path: Path) -> None:
     assert run(main()) == list(range(21, 61))
 
 
+@pytest.mark.parametrize("group", ["", "engines"])
+@pytest.mark.parametrize("start", ["0", "$"])
+@pytest.mark.parametrize(
+    ("spoilt", "says"),
+    [
+        ("key", "WRONGTYPE"),
+        ("password", "[Aa]uthenticat|NOAUTH"),
+        ("rights", "[Nn]o permissions"),
+        ("database", "DB index is out of range"),
+    ],
+)
+def test_what_a_server_will_always_refuse_is_said_at_once(
+    spoilt: str, says: str, group: str, start: str, tmp_path: Path
+) -> None:
+    """It was tried again for ever, with a warning."""
+
+    async def main() -> None:
+        async with Valkey(tmp_path) as broker:
+            url = broker.url
+            async with redis.asyncio.Redis.from_url(broker.url) as client:
+                if spoilt == "key":
+                    await client.set("ticks", "a text")
+                elif spoilt == "password":
+                    await client.config_set("requirepass", "secret")
+                elif spoilt == "rights":
+                    await client.execute_command("ACL", "SETUSER", "guest", "on", "nopass", "~other", "+@all")
+                    url = url.replace("redis://", "redis://guest:x@")
+                else:
+                    url += "/99"
+            feed = ValkeyFeed(url, "ticks", group=group, start=start)
+            async with asyncio.timeout(30):
+                with pytest.raises(ConfigError, match=f"stream 'ticks' cannot be read: .*({says})"):
+                    await anext(aiter(feed))
+            await feed.aclose()
+
+    run(main())
+
+
+def test_a_server_that_begins_to_refuse_is_waited_for(tmp_path: Path) -> None:
+    ticks = stream(40)
+
+    async def main() -> Any:
+        async with Valkey(tmp_path) as broker:
+            await broker.publish(*messages(ticks[:20], 20))
+            async with (
+                redis.asyncio.Redis.from_url(broker.url) as client,
+                TickLoop(fc.Engine(PLAN), broker.feed()) as loop,
+            ):
+                await until(loop, 20)
+                await client.rename("ticks", "kept")
+                await client.set("ticks", "a text")
+                await asyncio.sleep(0.5)
+                await client.delete("ticks")
+                await client.rename("kept", "ticks")
+                await broker.publish(*messages(ticks[20:], 20))
+                await until(loop, 40)
+                return loop.stats()
+
+    (counts,) = run(main())["feeds"].values()
+    assert counts["lost_connections"] > 0
+
+
 def test_a_consumer_that_is_deleted_is_made_again(tmp_path: Path) -> None:
     """It goes on where the feed was; the feed asked for ever, and got nothing."""
     ticks = stream(100)

@@ -56,7 +56,8 @@ class ValkeyFeed:
     Raises
     ------
     ConfigError
-        If an option is impossible.
+        If an option is impossible; with the first batch, if the server refuses what no waiting changes: the
+        password, the database, a key that is no stream. A loop ends such a feed and logs the sentence.
     MissingExtraError
         If redis is not installed.
 
@@ -134,10 +135,8 @@ class ValkeyFeed:
 
     async def __aiter__(self) -> AsyncIterator[TickBatch | BarBatch]:
         """The entries' batches; it never ends by itself."""
-        attempt, own = (
-            0,
-            bool(self.group),
-        )  # own: what this consumer was given and never got, or never finished
+        attempt, answered = 0, False
+        own = bool(self.group)  # what this consumer was given and never got, or never finished
         next_claim = 0.0
         while True:
             try:
@@ -155,13 +154,17 @@ class ValkeyFeed:
                     entries = []
                 entries += await self._read(own)
             except self._gone as error:
+                if not answered and _refused(error):
+                    raise ConfigError(
+                        f"ValkeyFeed: stream {self.stream!r} cannot be read: {error}"
+                    ) from error
                 self._counts["lost_connections"] += 1
                 self._quiet.warn("stream %s: %s: %s", self.stream, type(error).__name__, error)
                 attempt, own = attempt + 1, bool(self.group)
                 # The server is away: each time longer, and not all readers at one moment.
                 await asyncio.sleep(random.uniform(0, min(self._backoff, 0.05 * 2.0 ** min(attempt, 20))))
                 continue
-            attempt = 0
+            attempt, answered = 0, True
             for number, fields in entries:
                 batch = self._batch(number, fields)
                 if batch is not None:
@@ -233,6 +236,13 @@ class ValkeyFeed:
 
 _PLACE = re.compile(r"\$|[0-9]+(-[0-9]+)?")
 _BLOCK = 100  # ms that the server waits for an entry; what is safe is acknowledged between two reads
+
+
+def _refused(error: Exception) -> bool:
+    """Whether a server has said what it will say again; later on it may be one that is being changed."""
+    known = require("redis.exceptions", "brokers", "ValkeyFeed")
+    kinds = (known.AuthenticationError, known.AuthorizationError, known.NoPermissionError)
+    return isinstance(error, kinds) or str(error).startswith(("WRONGTYPE", "NOAUTH", "WRONGPASS", "DB index"))
 
 
 def _entries(found: Any) -> list[tuple[bytes, Any]]:
