@@ -15,8 +15,9 @@ namespace fastcore::python {
 /// NumPy would, and leaves all else, and all complaints, to NumPy.
 ///
 /// A message is worked on as words of 8 bytes, as it lies in its slot. Fields need not begin at words: one that is
-/// written by itself and then read as a part of two words, or the other way round, waits for the cache (35 of 87 ns
-/// of publish and take together, bench `processes.handover`). Fields that overlap or go back are left to NumPy.
+/// written by itself and then read as a part of two words, or the other way round, waits for the cache. A publish and a
+/// take in one process: 87 ns before, 82 in words, 68 with digits read here and tuples used again (bench
+/// `processes.handover`). Fields that overlap or go back are left to NumPy.
 class MessageForm {
  public:
   /// Messages of up to so many words; a caller has room for one on its stack.

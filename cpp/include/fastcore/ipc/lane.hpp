@@ -61,7 +61,7 @@ struct LaneShape {
 };
 
 /// Less than 8 bytes as a word, the others 0. Put together in a register: a word that is read where its parts have just
-/// been written waits for them to reach the cache, some 12 ns (bench `processes.handover`).
+/// been written waits until they are in the cache.
 inline std::uint64_t load_rest(const unsigned char* from, std::size_t bytes) noexcept {
   std::uint64_t word = 0;
   for (std::size_t at = 0, step = 4; step > 0; step /= 2) {
