@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fastcore as fc
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,6 +46,24 @@ def test_floats_of_several_parts_follow_each_other(kind: str, chunks: list[list[
     got = np.asarray(floats(pa, column), np.float64)
     flat = [np.nan if value is None else float(value) for chunk in chunks for value in chunk]
     np.testing.assert_array_equal(got, np.array(flat, np.float64))
+
+
+@pytest.mark.parametrize("values", [[80.0, 25.0, None, 83.0], [None], [1, None, 2], [True, None]])
+def test_a_null_among_numbers_of_a_dictionary_is_none_of_them(values: list[Any]) -> None:
+    """Of several parts it was the dictionary's last value."""
+    whole = pa.array(values).dictionary_encode()
+    for column in (whole, pa.chunked_array([whole]), pa.chunked_array([whole[:1], whole[1:]])):
+        expected = [np.nan if value is None else float(value) for value in values]
+        np.testing.assert_array_equal(np.asarray(floats(pa, column), np.float64), expected)
+
+
+def test_a_tick_whose_price_is_a_null_of_a_dictionary_is_invalid() -> None:
+    prices = pa.array([80.0, 25.0, None, 83.0]).dictionary_encode()
+    ts = np.arange(4) * 10**9 + 1_700_000_000 * 10**9
+    engine = fc.Engine({"price": fc.SMA(1)})
+    rows = engine.run(pa.table({"ts": ts, "price": prices, "symbol": ["A"] * 4}))
+    assert rows["price"].to_pylist() == [80.0, 25.0, 25.0, 83.0]
+    assert engine.ledger["invalid"] == 1
 
 
 def test_numbers_lie_where_arrow_has_them() -> None:

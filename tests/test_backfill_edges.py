@@ -107,6 +107,22 @@ def test_the_names_of_a_file_are_those_of_its_rows_whatever_it_says_of_them(
     assert len(expected) == 9
 
 
+@pytest.mark.parametrize("values", [np.full(10, 7, np.float16), np.arange(10) // 5, [b"\x00" * 16] * 10])
+def test_names_that_are_no_texts_are_those_that_reading_finds(values: Any, tmp_path: Path) -> None:
+    """What a file says of such a column are bytes of it."""
+    path = write(tmp_path / "a.parquet", values)
+    expected = {batch.symbols[number] for batch in read_ticks(path) for number in set(batch.ticks["symbol"])}
+    assert partitions._symbols(path, {}) == expected
+    backfill([path], PLAN, tmp_path / "out", workers=2)
+
+
+def test_a_symbol_of_a_nested_name_is_found(tmp_path: Path) -> None:
+    nested = pa.array([{"ym": 1}] * 6)
+    table = {"ts_ns": T0 + np.arange(6), "price": np.ones(6), "s": nested, "s.ym": ["A", "B"] * 3}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    assert partitions._symbols(tmp_path / "a.parquet", {"symbol": "s.ym"}) == {"A", "B"}
+
+
 def test_a_group_of_one_name_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[list[int]] = []
     whole = pq.ParquetFile.iter_batches

@@ -222,6 +222,37 @@ def test_fields_lie_where_their_dtype_has_them(layout: np.dtype[Any]) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_titles_of_fields_are_no_fields() -> None:
+    with shm.create("titled", np.dtype([(("title", "a"), "<i8"), ("b", "<f8")]), capacity=4) as ring:
+        reader = shm.attach("titled")
+        ring.publish((1, 2.0))
+        assert reader.take() == (1, 2.0)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_ring_that_a_key_closes_takes_nothing() -> None:
+    """A key that compares itself runs in the middle of a publication."""
+
+    class Key(str):
+        act: Any = None
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            act, Key.act = Key.act, None
+            if act is not None:
+                act()
+            return str.__eq__(self, other)
+
+    ring = shm.create("pairs", [("a", "<i8"), ("b", "<f8")], capacity=8)
+    reader = shm.attach("pairs")
+    message = {Key("a"): 1, Key("b"): 2.0}
+    Key.act = ring.close
+    with pytest.raises(fc.ShmError, match="is closed"):
+        ring.publish(message)
+    assert (ring.next, reader.take()) == (0, None)
+
+
+@pytest.mark.usefixtures("folder")
 def test_what_lies_between_fields_is_zero() -> None:
     with shm.create("gaps", PLAIN, capacity=8) as ring:
         reader = shm.attach("gaps")

@@ -162,7 +162,8 @@ PyObject* publish_one(PyObject* self, PyObject* message) {
   auto* const writer = self_of<PyRingWriter>(self);
   if (writer == nullptr) return nullptr;
   std::uint64_t plain[MessageForm::most_words];
-  if (writer->ready() && writer->form().pack(message, plain) && writer->fits(plain))
+  // In this order: keys of a dict may be objects that compare themselves, and close the ring meanwhile.
+  if (writer->form().pack(message, plain) && writer->ready() && writer->fits(plain))
     return whole_of(static_cast<std::int64_t>(writer->publish_words(plain)));  // 2^63 is 9,000 years at 30 M/s
   return publish_other(*writer, self, message);
 }

@@ -47,6 +47,8 @@ def floats(pa: Any, column: Any) -> npt.NDArray[Any]:
     >>> floats(pa, pa.array([True, None])).tolist()
     [1.0, nan]
     """
+    if pa.types.is_dictionary(column.type):  # of which Arrow's own way takes a null for the last value
+        column = column.cast(column.type.value_type)
     kind = column.type
     if pa.types.is_decimal(kind):
         return _decimals(pa, column)

@@ -159,7 +159,10 @@ class Converter:
         """Codes and distinct values as text; a missing value has the code after the last."""
         pa = self.pa
         if not pa.types.is_dictionary(array.type):
-            array = array.dictionary_encode()
+            try:
+                array = array.dictionary_encode()
+            except pa.ArrowNotImplementedError:  # of a half float, say, which is no name
+                return np.zeros(len(array), np.int64), []
         values = [text_of(value) for value in array.dictionary.to_pylist()]
         codes = numbers(array.indices.cast(pa.int64()), len(values))
         return codes, values

@@ -25,7 +25,7 @@ __all__ = ["Chain", "Job", "open_job", "read_job", "rows_path", "state_path"]
 _VERSION = 1
 _JOB = "job.json"
 _PLAN = "plan.fcs"
-#: Longer ones may be cut short in what a Parquet file says of its columns.
+#: Bytes; longer names may be cut short in what a Parquet file says of its columns.
 _WHOLE_NAME = 32
 
 
@@ -241,7 +241,9 @@ def _symbols(file: Path, columns: dict[str, str]) -> set[str]:
     found: set[str] = set()
     with TickFile(file, columns=columns) as ticks:
         if file.suffix == ".parquet" and "symbol" in ticks.columns and "market" not in ticks.columns:
-            return _distinct(file, ticks.columns["symbol"])
+            names = _distinct(file, ticks.columns["symbol"])
+            if names is not None:
+                return names
         for batch in ticks:
             found.update(batch.symbols[number] for number in np.unique(batch.ticks["symbol"]))
             if "symbol" not in ticks.columns:
@@ -249,19 +251,22 @@ def _symbols(file: Path, columns: dict[str, str]) -> set[str]:
     return found
 
 
-def _distinct(file: Path, column: str) -> set[str]:
-    """The names in one column of a Parquet file, read alone, as feeds make them."""
+def _distinct(file: Path, column: str) -> set[str] | None:
+    """The names in the one column of texts of a flat Parquet file, as feeds make them; None of others."""
     arrow = require("pyarrow", "frames", "reading Parquet")
     parquet = require("pyarrow.parquet", "frames", "reading Parquet")
     compute = require("pyarrow.compute", "frames", "reading Parquet")
     found: set[str] = set()
     # By the file's own numbers: making text of each row takes four times as long.
     with parquet.ParquetFile(file, read_dictionary=[column]) as source:
-        place = source.schema_arrow.names.index(column)
-        flat = source.metadata.num_columns == len(source.schema_arrow.names)
-        unknown = []
+        schema, unknown = source.schema_arrow, []
+        if source.metadata.num_columns != len(schema.names) or not _of_texts(
+            arrow, schema.field(column).type
+        ):
+            return None
+        place = schema.names.index(column)
         for group in range(source.num_row_groups):
-            name = _only_name(source.metadata.row_group(group).column(place).statistics) if flat else None
+            name = _only_name(source.metadata.row_group(group).column(place).statistics)
             if name is None:
                 unknown.append(group)
             else:
@@ -276,6 +281,12 @@ def _distinct(file: Path, column: str) -> set[str]:
     return found
 
 
+def _of_texts(arrow: Any, kind: Any) -> bool:
+    kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
+    texts = (arrow.string(), arrow.large_string(), arrow.binary(), arrow.large_binary())
+    return any(kind == one for one in texts)
+
+
 def _only_name(statistics: Any) -> str | None:
     """The one name of a group of rows, where the file says that it has no other.
 
@@ -285,7 +296,7 @@ def _only_name(statistics: Any) -> str | None:
     if statistics is None or not statistics.has_min_max or statistics.null_count != 0:
         return None
     least, most = statistics.min, statistics.max
-    if not isinstance(least, str | bytes) or least != most or len(least) >= _WHOLE_NAME:
+    if least != most or len(least if isinstance(least, bytes) else least.encode()) >= _WHOLE_NAME:
         return None
     return text_of(least) or UNKNOWN
 

@@ -55,7 +55,8 @@ def _described(dtype: DType) -> Any:
         return {"of": _described(base), "shape": list(shape)}
     if dtype.fields is None:
         return dtype.str
-    fields = [[name, _described(part[0]), part[1]] for name, part in dtype.fields.items()]
+    # By name: `fields` has those with titles twice.
+    fields = [[name, _described(dtype.fields[name][0]), dtype.fields[name][1]] for name in dtype.names or ()]
     return {"fields": fields, "bytes": dtype.itemsize}
 
 
