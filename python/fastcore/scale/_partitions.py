@@ -260,11 +260,11 @@ def _distinct(file: Path, column: str) -> set[str] | None:
     # By the file's own numbers: making text of each row takes four times as long.
     with parquet.ParquetFile(file, read_dictionary=[column]) as source:
         schema, unknown = source.schema_arrow, []
-        if source.metadata.num_columns != len(schema.names) or not _of_texts(
-            arrow, schema.field(column).type
-        ):
+        if schema.names.count(column) != 1 or any(arrow.types.is_nested(kind) for kind in schema.types):
             return None
         place = schema.names.index(column)
+        if not _of_texts(arrow, schema.field(place).type):
+            return None
         for group in range(source.num_row_groups):
             name = _only_name(source.metadata.row_group(group).column(place).statistics)
             if name is None:
