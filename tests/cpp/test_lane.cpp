@@ -284,7 +284,14 @@ TEST_CASE("a reader beside a writer that never stops takes only whole messages")
   std::atomic<bool> over{false};
   std::thread other([&] {
     LaneWriter<> writer(marks, slots.data(), shape);
-    for (std::uint64_t i = 0; !over.load(std::memory_order_relaxed); ++i) writer.write(message_of(i).data());
+    for (std::uint64_t i = 0; !over.load(std::memory_order_relaxed); ++i) {
+      const Message message = message_of(i);
+      if (i % 2 == 0) {
+        writer.write(message.data());
+      } else {
+        writer.write_words(message.data());
+      }
+    }
   });
   const LaneReader<> reader(marks, slots.data(), shape);
   int whole_ones = 0;
@@ -293,7 +300,8 @@ TEST_CASE("a reader beside a writer that never stops takes only whole messages")
     const std::uint64_t end = reader.done();
     if (end == 0) continue;
     Message got{};
-    if (!reader.copy(end - 1, 1, got.data())) continue;
+    const bool by_words = whole_ones % 2 == 0;
+    if (!(by_words ? reader.copy_words(end - 1, got.data()) : reader.copy(end - 1, 1, got.data()))) continue;
     torn = torn || got != message_of(end - 1);
     ++whole_ones;
   }
