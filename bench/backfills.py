@@ -198,7 +198,7 @@ def _backfill(fc: ModuleType, executor: str, settings: Settings) -> Iterator[Row
         files = files_in(Path(folder), rows)
         ((one, used_by_one), (two, used_by_two)), gain = _pairs(fc, executor, files, count, at)
         if executor == "local":
-            (disk, by_disk) = _pairs(fc, executor, files, count, None)
+            disk, by_disk = _pairs(fc, executor, files, count, None)
             row = Row(
                 "backfill.local.disk",
                 disk[1][0],

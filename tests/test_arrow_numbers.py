@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,22 @@ def test_arrays_are_those_of_arrow() -> None:
 
 def test_files_are_read_and_rows_written_without_pandas(tmp_path: Path) -> None:
     """It is installed here, and Arrow imports it wherever it can."""
-    import pandas  # noqa: F401
+    assert find_spec("pandas") is not None
 
     ticks = {"ts_ns": np.arange(9) + 10**18, "price": np.ones(9), "symbol": ["A", "B", "A"] * 3}
     pq.write_table(pa.table(ticks), tmp_path / "a.parquet")
     program = f"""
 import sys
+import fastcore as fc
 from fastcore import jobs
+from fastcore.feeds.convert import convert
+from fastcore.feeds.files import read_ticks
+from fastcore.loop import run
+from fastcore.sinks import ParquetSink
 jobs.replay([{str(tmp_path / "a.parquet")!r}], out={str(tmp_path / "rows.parquet")!r})
+convert({str(tmp_path / "a.parquet")!r}, {str(tmp_path / "b.parquet")!r})
+feed, sink = read_ticks({str(tmp_path / "b.parquet")!r}), ParquetSink({str(tmp_path / "sink")!r})
+run(fc.TickLoop(fc.Engine({{"sma": fc.SMA(2)}}), feed, sinks=[sink]).run())
 print("pandas" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -109,3 +118,5 @@ print("pandas" in sys.modules)
     rows = pq.read_table(tmp_path / "rows.parquet")
     assert rows["symbol"].to_pylist() == ["A", "B", "A"] * 3
     assert not any(field.nullable for field in rows.schema)
+    (kept,) = (tmp_path / "sink").glob("*.parquet")
+    assert pq.read_table(kept)["symbol"].to_pylist() == ["A", "B", "A"] * 3

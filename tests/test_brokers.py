@@ -260,22 +260,27 @@ def test_a_server_that_begins_to_refuse_is_waited_for(tmp_path: Path) -> None:
     async def main() -> Any:
         async with Valkey(tmp_path) as broker:
             await broker.publish(*messages(ticks[:20], 20))
+            feed = broker.feed()
             async with (
+                asyncio.timeout(60),
                 redis.asyncio.Redis.from_url(broker.url) as client,
-                TickLoop(fc.Engine(PLAN), broker.feed()) as loop,
+                TickLoop(fc.Engine(PLAN), feed) as loop,
             ):
                 await until(loop, 20)
                 await client.rename("ticks", "kept")
                 await client.set("ticks", "a text")
-                await asyncio.sleep(0.5)
+                while feed.counts()["lost_connections"] < 2:
+                    await asyncio.sleep(0.005)
                 await client.delete("ticks")
                 await client.rename("kept", "ticks")
                 await broker.publish(*messages(ticks[20:], 20))
                 await until(loop, 40)
                 return loop.stats()
 
-    (counts,) = run(main())["feeds"].values()
-    assert counts["lost_connections"] > 0
+    stats = run(main())
+    balanced(stats)
+    (counts,) = stats["feeds"].values()
+    assert counts["lost_connections"] > 1
 
 
 def test_a_consumer_that_is_deleted_is_made_again(tmp_path: Path) -> None:

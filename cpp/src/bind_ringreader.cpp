@@ -78,17 +78,14 @@ class PyRingReader {
       if (!one) return {};
       return py::len(one) == 0 ? py::none() : py::object(one.attr("item")());
     }
-    std::uint64_t message[MessageForm::most_words];
-    while (!ring_.take(message)) {
+    while (true) {
+      if (PyObject* const values = take_now()) return py::reinterpret_steal<py::object>(values);
       const Got there = ring_.look(1);
       if (there.kind == Got::Kind::empty) return py::none();
       if (there.kind == Got::Kind::data) continue;  // it has just come
       missed = there;
       return {};
     }
-    auto values = py::reinterpret_steal<py::object>(form_->unpack(message));
-    if (!values) throw py::error_already_set();
-    return values;
   }
 
   /// The same where there is one, it is plain and nothing comes before it: most calls end here. Null for all else, and

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["decimal_words", "floats", "is_number", "numbers", "texts_to_arrow", "to_arrow"]
+__all__ = ["decimal_words", "floats", "is_number", "named_to_arrow", "numbers", "texts_to_arrow", "to_arrow"]
 
 #: The whole numbers up to here, and the powers of ten up to that one, are floats without an error.
 _EXACT, _EXACT_POWER = 2**53, 22
@@ -132,6 +132,19 @@ def texts_to_arrow(pa: Any, texts: Sequence[str]) -> Any:
     raw = [text.encode() for text in texts]
     ends = np.cumsum([0, *map(len, raw)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(raw), pa.py_buffer(ends), pa.py_buffer(b"".join(raw)))
+
+
+def named_to_arrow(pa: Any, codes: npt.NDArray[Any], kind: Any, names: Any) -> Any:
+    """Numbers of names, of the type `kind`, as an array of Arrow; the names are what `texts_to_arrow` gives.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> names = texts_to_arrow(pa, ["BTC", "ETH"])
+    >>> named_to_arrow(pa, np.array([1, 0], np.int32), pa.int32(), names).to_pylist()
+    ['ETH', 'BTC']
+    """
+    return pa.DictionaryArray.from_arrays(to_arrow(pa, codes, kind), names)
 
 
 def _dtype_of(kind: Any) -> np.dtype[Any]:

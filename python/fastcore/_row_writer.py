@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 import fastcore
-from fastcore._arrow_numbers import texts_to_arrow, to_arrow
+from fastcore._arrow_numbers import named_to_arrow, texts_to_arrow, to_arrow
 from fastcore._extras import require
 from fastcore._replacing import Replacement
 from fastcore.errors import FileFeedError
@@ -131,14 +131,10 @@ class RowWriter:
             Indices into `fastcore.OUTCOMES`.
         """
         pa, ticks = self._pa, batch.ticks
-
-        def named(codes: Any, kind: Any, names: Sequence[str]) -> Any:
-            return pa.DictionaryArray.from_arrays(to_arrow(pa, codes, kind), texts_to_arrow(pa, names))
-
         arrays = [
             to_arrow(pa, ticks["ts"], pa.timestamp("ns", "UTC")),
-            named(ticks["symbol"], pa.int32(), batch.symbols),
-            named(outcomes, pa.uint8(), fastcore.OUTCOMES),
+            named_to_arrow(pa, ticks["symbol"], pa.int32(), texts_to_arrow(pa, batch.symbols)),
+            named_to_arrow(pa, outcomes, pa.uint8(), texts_to_arrow(pa, fastcore.OUTCOMES)),
             *(to_arrow(pa, column, pa.float64()) for column in self._columns_of(outputs)),
         ]
         with written(self._path):

@@ -126,8 +126,8 @@ class ParquetFile:
                 "is neither a count of s, ms, us or ns since 1970 nor a date and time"
             )
         _, place, clock = min(usable, key=lambda choice: choice[0])
-        if clock.kind == "calendar" and not is_named:
-            others = times_of_day(self.header, place)
+        others = times_of_day(self.header, place) if clock.kind == "calendar" and not is_named else []
+        if others:
             few = next(self._batches(100, [self.header[n] for n in (place, *others)]))
 
             def texts(place: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcore._arrow_numbers import named_to_arrow, texts_to_arrow, to_arrow
 from fastcore._checks import CALL, FLAG, PATH, Fit, arguments, optional
 from fastcore._extras import require
 from fastcore._replacing import settle, target_of
@@ -164,22 +165,19 @@ def _lines(batch: TickBatch) -> Iterator[tuple[Any, ...]]:
 def _parquet(path: Path) -> Iterator[Write]:
     pa = require("pyarrow", "frames", "writing Parquet")
     parquet = require("pyarrow.parquet", "frames", "writing Parquet")
+    fields = [("price", pa.float64()), ("size", pa.float64()), ("id", pa.int64()), ("side", pa.int8())]
     schema = pa.schema(
-        [
-            *(("ts", pa.timestamp("ns", "UTC")), ("symbol", pa.dictionary(pa.int32(), pa.string()))),
-            *(("price", pa.float64()), ("size", pa.float64()), ("id", pa.int64()), ("side", pa.int8())),
-        ]
+        [("ts", pa.timestamp("ns", "UTC")), ("symbol", pa.dictionary(pa.int32(), pa.string())), *fields]
     )
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=["symbol"]) as writer:
 
         def write(batch: TickBatch) -> None:
             ticks = batch.ticks
-            symbols = pa.array(np.ascontiguousarray(ticks["symbol"]).astype(np.int32))
             arrays = [
-                pa.array(np.ascontiguousarray(ticks["ts"])).cast(pa.timestamp("ns", "UTC")),
-                pa.DictionaryArray.from_arrays(symbols, pa.array(batch.symbols, pa.string())),
-                *(pa.array(np.ascontiguousarray(ticks[name])) for name in ("price", "size", "id", "side")),
+                to_arrow(pa, ticks["ts"], pa.timestamp("ns", "UTC")),
+                named_to_arrow(pa, ticks["symbol"], pa.int32(), texts_to_arrow(pa, batch.symbols)),
+                *(to_arrow(pa, ticks[name], kind) for name, kind in fields),
             ]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
         yield write

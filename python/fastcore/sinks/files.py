@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastcore import _core
+from fastcore._arrow_numbers import named_to_arrow, texts_to_arrow, to_arrow
 from fastcore._checks import NAME, PATH, arguments
 from fastcore._extras import require
 from fastcore._replacing import settle
@@ -82,7 +83,11 @@ class _FileSink:
         self._number = 0
         self._waiting: list[Rows] = []
         self._pending = 0
+        f8 = self._pa.float64()
+        self._fields = (("price", f8), ("size", f8), ("side", self._pa.int8()), ("id", self._pa.int64()))
         self._names: dict[str, int] = {}
+        self._names_array = texts_to_arrow(self._pa, [])
+        self._outcomes_array = texts_to_arrow(self._pa, _core.outcomes)
         self._table: tuple[Any, int, npt.NDArray[np.int32]] = (None, 0, np.empty(0, np.int32))
 
     def __repr__(self) -> str:
@@ -96,10 +101,7 @@ class _FileSink:
             [
                 ("ts", pa.timestamp("ns", "UTC")),
                 ("symbol", pa.dictionary(pa.int32(), pa.string())),
-                ("price", pa.float64()),
-                ("size", pa.float64()),
-                ("side", pa.int8()),
-                ("id", pa.int64()),
+                *self._fields,
                 ("outcome", pa.dictionary(pa.uint8(), pa.string())),
                 *((name, pa.float64()) for name in names),
             ]
@@ -172,16 +174,17 @@ class _FileSink:
         if self._taken_only and not (mask := rows.taken).all():
             ticks, matrix, outcomes = ticks[mask], matrix[mask], outcomes[mask]
         codes = self._codes(rows.symbols)[ticks["symbol"]]
+        if len(self._names_array) != len(self._names):
+            self._names_array = texts_to_arrow(pa, list(self._names))
         columns = np.ascontiguousarray(matrix.T)
-        names = pa.array(list(self._names), pa.string())
         arrays = [
-            pa.array(ticks["ts"]).cast(pa.timestamp("ns", "UTC")),
-            pa.DictionaryArray.from_arrays(pa.array(codes), names),
-            *(pa.array(np.ascontiguousarray(ticks[field])) for field in ("price", "size", "side", "id")),
-            pa.DictionaryArray.from_arrays(pa.array(outcomes), pa.array(_core.outcomes, pa.string())),
-            *map(pa.array, columns),
+            to_arrow(pa, ticks["ts"], pa.timestamp("ns", "UTC")),
+            named_to_arrow(pa, codes, pa.int32(), self._names_array),
+            *(to_arrow(pa, ticks[name], kind) for name, kind in self._fields),
+            named_to_arrow(pa, outcomes, pa.uint8(), self._outcomes_array),
+            *(to_arrow(pa, column, pa.float64()) for column in columns),
         ]
-        return pa.record_batch(arrays, schema=self._schema)
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _codes(self, symbols: list[str]) -> npt.NDArray[np.int32]:
         """The file's numbers of the names that a batch indexes."""

@@ -60,36 +60,15 @@ struct LaneShape {
   std::size_t bytes() const noexcept { return static_cast<std::size_t>(capacity) * slot_bytes(); }
 };
 
-/// Less than 8 bytes as a word, the others 0. Put together in a register: a word that is read where its parts have just
-/// been written waits until they are in the cache.
-inline std::uint64_t load_rest(const unsigned char* from, std::size_t bytes) noexcept {
-  std::uint64_t word = 0;
-  for (std::size_t at = 0, step = 4; step > 0; step /= 2) {
-    if ((bytes & step) == 0) continue;
-    std::uint64_t part = 0;
-    if (step == 4) {
-      std::uint32_t four;
-      std::memcpy(&four, from + at, 4);
-      part = four;
-    } else if (step == 2) {
-      std::uint16_t two;
-      std::memcpy(&two, from + at, 2);
-      part = two;
-    } else {
-      part = from[at];
-    }
-    word |= part << 8 * at;
-    at += step;
-  }
-  return word;
-}
-/// The first bytes of a word, less than 8, in three steps where memcpy of a size not known makes a loop of bytes.
-inline void store_rest(unsigned char* to, std::uint64_t word, std::size_t bytes) noexcept {
+/// Copies less than 8 bytes, in three steps where memcpy of a size not known makes a loop of bytes.
+inline void copy_rest(void* to, const void* from, std::size_t bytes) noexcept {
+  auto* out = static_cast<unsigned char*>(to);
+  const auto* in = static_cast<const unsigned char*>(from);
   for (const std::size_t step : {std::size_t{4}, std::size_t{2}, std::size_t{1}}) {
     if ((bytes & step) == 0) continue;
-    std::memcpy(to, &word, step);
-    to += step;
-    word >>= 8 * step;
+    std::memcpy(out, in, step);
+    out += step;
+    in += step;
   }
 }
 
@@ -100,9 +79,12 @@ struct BytesFrom {
 
   std::uint64_t word(std::size_t message, std::size_t i) const noexcept {
     const unsigned char* const from = at + message * message_bytes + i * 8;
-    if (i == message_bytes / 8) return load_rest(from, message_bytes % 8);
-    std::uint64_t word;
-    std::memcpy(&word, from, 8);
+    std::uint64_t word = 0;
+    if (i == message_bytes / 8) {
+      copy_rest(&word, from, message_bytes % 8);
+    } else {
+      std::memcpy(&word, from, 8);
+    }
     return word;
   }
 };
@@ -114,7 +96,7 @@ struct BytesTo {
   void put(std::size_t message, std::size_t i, std::uint64_t word) const noexcept {
     unsigned char* const to = at + message * message_bytes + i * 8;
     if (i == message_bytes / 8) {
-      store_rest(to, word, message_bytes % 8);
+      copy_rest(to, &word, message_bytes % 8);
     } else {
       std::memcpy(to, &word, 8);
     }
