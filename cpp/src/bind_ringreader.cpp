@@ -89,8 +89,9 @@ class PyRingReader {
   }
 
   /// The same where there is one, it is plain and nothing comes before it: most calls end here. Null for all else, and
-  /// then nothing has been taken; `take` says what it is.
-  PyObject* take_now() {
+  /// then nothing has been taken; `take` says what it is. Where it is not inlined a publish and a take take 78 ns and
+  /// not 70 (bench `processes.handover`).
+  [[gnu::always_inline]] PyObject* take_now() {
     if (held_ || !form_ || !form_->plain()) return nullptr;
     std::uint64_t message[MessageForm::most_words];
     if (!ring_.take(message)) return nullptr;
