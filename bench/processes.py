@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .harness import Job, Row, Settings, Work, compare, median_ns, ratio_at_least, value_at_most
+from .harness import T0, Job, Row, Settings, Work, compare, median_ns, ratio_at_least, value_at_most
 
 #: Where `make bench` has the C++ benchmarks write.
 NATIVE = Path(__file__).parents[1] / "build" / "bench" / "results.json"
@@ -240,8 +241,56 @@ def _native(_: Settings) -> Iterator[Row]:
         yield row.noted("to another process that spins; half of a round trip").judged(value_at_most(limit))
 
 
+def _killed(fc: Any, settings: Settings) -> Iterator[Row]:
+    """50,000 ticks a second through two workers, one of which is killed: until ticks are on time again."""
+    import numpy as np
+    from fastcore.config import default_plan
+    from fastcore.scale import ShardedEngine
+    from fastcore.scale._places import Process
+
+    each, names = 500, [f"S{i}" for i in range(20)]
+    count = each * settings.count(400)
+    random = np.random.default_rng(1)
+    ticks = np.zeros(count, fc.TICK)
+    ticks["ts"] = T0 + np.arange(count) * 20_000
+    ticks["symbol"], ticks["price"] = random.integers(0, 20, count), 100 + random.random(count)
+    ticks["size"] = 1.0
+    batches = [ticks[at : at + each] for at in range(0, count, each)]
+    single = fc.Engine(default_plan())
+    expected = [single.on_ticks(batch, symbols=names, rows="all") for batch in batches]
+    taken = []
+    for _ in range(min(3, settings.repeats)):
+        places: list[Process] = []
+
+        def make(places: list[Process] = places) -> Process:
+            places.append(Process())
+            return places[-1]
+
+        with ShardedEngine(default_plan(), shards=2, on=make) as sharded:
+            begun, killed, back = time.perf_counter(), 0.0, 0.0
+            for number, batch in enumerate(batches):
+                due = begun + number * each / 50_000
+                time.sleep(max(0.0, due - time.perf_counter()))
+                if number == len(batches) // 4:
+                    killed = time.perf_counter()
+                    assert places[0].worker is not None
+                    os.kill(places[0].worker.pid, signal.SIGKILL)
+                rows = sharded.on_ticks(batch, symbols=names, rows="all")
+                if not np.array_equal(rows, expected[number], equal_nan=True):
+                    raise RuntimeError("the rows are not those of one engine")
+                if killed and not back and time.perf_counter() < due + each / 50_000:
+                    back = time.perf_counter() - killed
+            if sharded.ledger != dict(single.ledger) or sharded.restarts != 1:
+                raise RuntimeError("the ledger is not that of one engine")
+        taken.append(back or float("inf"))
+    note = "one of two workers killed at 50,000 ticks/s: until a batch is on time; rows and ledger equal"
+    row = Row("processes.killed", float(np.median(taken)), "s", requirements=("S1", "S2"), note=note)
+    yield row.judged(value_at_most(2))
+
+
 def jobs(fc: ModuleType | None, settings: Settings) -> list[Job]:
     steps = {"handover": partial(_handover, fc, settings), "native": partial(_native, settings)}
     if fc is not None:
         steps |= {"hop": partial(_hop, fc, settings), "rate": partial(_rate, fc, settings)}
+        steps["killed"] = partial(_killed, fc, settings)
     return [Job(f"processes.{name}", step) for name, step in steps.items()]
